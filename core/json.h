@@ -1,0 +1,28 @@
+// The one place where JSON enters. Include from .cc files only: no public header
+// of another folder shows a third-party type.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace agon {
+
+// Keeps the order in which keys were added, so that what we write is stable.
+using Json = nlohmann::ordered_json;
+
+// Parses one value from untrusted bytes. Throws Error(kCorrupt) naming `where` and the
+// byte offset; nesting deeper than 64 is refused (the parser recurses).
+Json ParseJson(std::string_view text, std::string_view where);
+
+// Reads and parses a file.
+Json ReadJson(const std::string& path);
+
+// `object.at(key)` as T. A missing key or a wrong type throws Error(kCorrupt) that
+// names `where` and the key.
+template <typename T>
+T JsonField(const Json& object, const char* key, std::string_view where);
+
+}  // namespace agon
+
+#include "core/json_inl.h"

@@ -1,0 +1,197 @@
+// The policy: tokens to logits, samples and gradients.
+//
+// Letters used in shapes, here and in every other file:
+//   B batch, T time, C channels (hidden size), L layers, H heads, V vocabulary,
+//   N packed tokens, S scored tokens, P prompts, G completions per prompt.
+//
+// Exactly on-policy: for the same weights, the log-probability that Generate records
+// for a token and the one Score computes are the same bits, whatever the batch, its
+// order, its packing, the number of threads, or the sharing of a prompt.
+//
+// A Policy is used by one thread at a time; it uses all OpenMP threads itself.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/rng.h"
+
+namespace agon::policy {
+
+namespace fs = std::filesystem;
+
+// A Qwen3-shaped decoder: RMSNorm before each block, rotary positions (NeoX halves),
+// per-head RMSNorm of queries and keys, SwiGLU, grouped-query attention, tied
+// embeddings, no biases.
+struct ModelConfig {
+  int vocab_size = 0;
+  int hidden_size = 0;        // C; a multiple of 32
+  int num_layers = 0;         // L
+  int num_heads = 0;          // H; a multiple of num_kv_heads
+  int num_kv_heads = 0;
+  int head_dim = 0;           // 32, 64 or 128
+  int intermediate_size = 0;  // SwiGLU width; a multiple of 32
+  int max_positions = 0;      // longest sequence, tokens
+  float rope_theta = 10000.0f;
+  float rms_norm_eps = 1e-6f;
+  int32_t eos_token_id = 0;   // written to config.json and generation_config.json
+
+  int64_t NumParameters() const;
+  // Model FLOP of one trained token (forward + backward): 6 N + 6 L H head_dim T
+  // for a causal context of T tokens. The figure behind every "% of bound".
+  double TrainFlopPerToken(double context_tokens) const;
+};
+
+// "nano" 1 M, "micro" 6 M, "mini" 30 M, "small" 124 M, "base" 0.5 B parameters.
+// Throws Error(kUsage) with the nearest name otherwise.
+ModelConfig PresetConfig(std::string_view preset, int vocab_size, int max_positions);
+
+enum class ComputeType {
+  kAuto,     // bf16 where the CPU has AVX512_BF16, fp32 elsewhere
+  kBfloat16, // bf16 operands, fp32 accumulation, residual stream, norms and losses
+  kFloat32,
+};
+
+// Sequences packed one after another without padding, and the tokens to score in them.
+//
+// A segment may continue a prefix that stands elsewhere in `tokens` (a prompt shared
+// by a group): its positions start at prefix_length, and it attends to the prefix and
+// to itself. The prefix is itself a segment (with prefix_length 0) that comes earlier.
+struct PackedBatch {
+  struct Segment {
+    int32_t begin = 0;         // first row of `tokens`
+    int32_t length = 0;
+    int32_t prefix_begin = 0;  // first row of the shared prefix
+    int32_t prefix_length = 0; // 0: no prefix
+  };
+  std::vector<int32_t> tokens;    // (N)
+  std::vector<Segment> segments;  // cover `tokens` in order
+  std::vector<int32_t> rows;      // (S) row whose hidden state predicts the target
+  std::vector<int32_t> targets;   // (S) token id
+  float temperature = 1.0f;       // logits are divided by it before the softmax
+};
+
+// Per scored token, in the order of PackedBatch::rows.
+struct TokenScores {
+  std::vector<float> logprobs;  // (S) log p(target)
+  std::vector<float> entropies; // (S) entropy of the whole distribution, nats
+};
+
+enum class FinishReason { kStop, kLength };
+
+struct Prompt {
+  std::vector<int32_t> tokens;  // (T_p), not empty
+  int max_new_tokens = 0;       // T_p + max_new_tokens <= max_positions
+  uint64_t task = 0;            // fields of the random key, so that the batch's
+  uint32_t first_sample = 0;    //   composition can't change a token
+  int num_samples = 1;          // completions wanted: samples first_sample, +1, ...
+};
+
+struct Sampling {
+  float temperature = 1.0f;             // 0: greedy (lowest id wins a tie)
+  int top_k = 0;                        // 0: off
+  float top_p = 1.0f;                   // 1: off
+  std::vector<int32_t> stop_token_ids;
+  int max_rows = 512;                   // rows decoded at once
+};
+
+struct Completion {
+  int32_t prompt_idx = 0;
+  uint32_t sample = 0;
+  std::vector<int32_t> tokens;          // (T_c) the sampled stop token is included
+  // (T_c) log-probability of each token in the full softmax at `temperature`
+  // (at temperature 1 when greedy).
+  std::vector<float> rollout_logprobs;
+  FinishReason finish_reason = FinishReason::kLength;
+  uint64_t policy_version = 0;
+};
+
+// Called after each decoded token of a row: index in the result, token. May be empty.
+using TokenCallback = std::function<void(size_t completion_idx, int32_t token)>;
+
+struct OptimizerConfig {
+  enum class Kind { kAdamW, kMuon };  // Muon on the hidden matrices, AdamW on the rest
+  Kind kind = Kind::kAdamW;
+  float beta1 = 0.9f;
+  float beta2 = 0.95f;
+  float epsilon = 1e-8f;
+  float weight_decay = 0.0f;   // on matrices only
+  float max_grad_norm = 1.0f;  // 0: no clipping
+};
+
+// One line of the memory table.
+struct MemoryUse {
+  std::string purpose;
+  int64_t bytes = 0;
+};
+
+class Policy {
+ public:
+  // Random weights, normal(0, 0.02), output projections scaled by 1/sqrt(2 L).
+  static std::unique_ptr<Policy> Create(const ModelConfig& config, ComputeType compute,
+                                        uint64_t seed);
+  // From a Hugging Face model directory (config.json, model.safetensors in F32, BF16
+  // or F16). Throws kNotFound, kCorrupt (names the tensor) or kUnsupported.
+  static std::unique_ptr<Policy> Load(const fs::path& dir,
+                                      ComputeType compute = ComputeType::kAuto);
+  virtual ~Policy() = default;
+
+  // Writes config.json, generation_config.json and model.safetensors (F32) into an
+  // existing folder.
+  virtual void Save(const fs::path& dir) const = 0;
+
+  virtual const ModelConfig& config() const = 0;
+  virtual ComputeType compute() const = 0;  // never kAuto
+  // Grows by one with each optimizer step.
+  virtual uint64_t version() const = 0;
+
+  // Completes every prompt `num_samples` times with continuous batching: one prefill
+  // per prompt, rows leave when they stop and others take their place. The result is
+  // ordered by (prompt, sample). Token t of a completion is drawn with
+  // key.WithTask(prompt.task).WithSample(sample) at position t.
+  virtual std::vector<Completion> Generate(std::span<const Prompt> prompts,
+                                           const Sampling& sampling, const RngKey& key,
+                                           const TokenCallback& on_token = {}) = 0;
+
+  // Log-probabilities and entropies of the scored tokens; keeps activations for the
+  // Backward that may follow.
+  virtual TokenScores Score(const PackedBatch& batch) = 0;
+  // Adds the gradient of a loss whose derivative by logprobs[i] of the last Score is
+  // `dlogprobs[i]` (S). REQUIRES: the batch of the last Score is unchanged.
+  virtual void Backward(std::span<const float> dlogprobs) = 0;
+  // Score and Backward in one pass over the head, for losses whose derivative doesn't
+  // depend on the log-probabilities (pretraining, SFT: minus the token's weight).
+  virtual TokenScores ScoreAndBackward(const PackedBatch& batch,
+                                       std::span<const float> dlogprobs) = 0;
+
+  virtual void ConfigureOptimizer(const OptimizerConfig& config) = 0;
+  // Clips the gradient's global norm, updates the weights, zeroes the gradient, and
+  // increments version(). Returns the norm before clipping. A norm that isn't finite
+  // leaves weights and moments unchanged (still zeroes, still counts).
+  virtual float OptimizerStep(float learning_rate) = 0;
+  // Moments and step count, bit for bit (a safetensors file). Load throws kCorrupt.
+  virtual void SaveOptimizer(const fs::path& file) const = 0;
+  virtual void LoadOptimizer(const fs::path& file) = 0;
+
+  // fp32 view of one named tensor's gradient or weight (Hugging Face names), for tests
+  // and reports. Empty if there is no such tensor.
+  virtual std::span<float> Weight(std::string_view name) = 0;
+  virtual std::span<const float> Gradient(std::string_view name) = 0;
+  virtual std::vector<std::string> TensorNames() const = 0;
+  // To be called after writing through Weight().
+  virtual void WeightsChanged() = 0;
+
+  virtual std::vector<MemoryUse> Memory() const = 0;
+};
+
+// The machine's own ceiling in GFLOP/s for `compute` with all OpenMP threads: a large
+// matrix product by the policy's kernels, measured once per process (about 0.2 s).
+double MeasureGemmCeiling(ComputeType compute);
+
+}  // namespace agon::policy
