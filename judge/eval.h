@@ -1,0 +1,81 @@
+// Evaluation: held-out tasks to scores with honest intervals, and their reports.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "judge/rollout.h"
+
+namespace agon::judge {
+
+struct SuiteSpec {
+  std::string env;                       // "math/shop-v1" or with parameters
+  envs::Split split = envs::Split::kTest;
+  int num_tasks = 500;
+  int samples_per_task = 4;
+  float temperature = 1.0f;              // 0: greedy, one sample per task
+  int max_new_tokens = 128;
+  uint64_t seed = 42;                    // of tasks and of sampling
+  std::vector<int> pass_at = {1, 4};     // k of pass@k, each <= samples_per_task
+};
+
+struct Metric {
+  std::string suite, metric;             // "math/shop-v1", "pass@1"
+  double value = 0, stderr_ = 0;         // standard error clustered by task
+  double ci_low = 0, ci_high = 0;        // 95 %
+  int64_t n = 0;                         // clusters (tasks)
+};
+
+struct Comparison {
+  std::string suite, metric, a, b;       // names of the two models
+  double diff = 0;                       // b - a, paired by task
+  double ci_low = 0, ci_high = 0;        // 95 %
+};
+
+// One graded episode, as kept in samples.jsonl.
+struct SampleRecord {
+  std::string suite, family, prompt, answer, completion, extracted, reason;
+  uint64_t task_index = 0;
+  uint32_t sample = 0;
+  int difficulty = 0;
+  double reward = 0;
+  bool correct = false;                  // reward == the environment's maximum
+  bool truncated = false, masked = false;
+  int num_tokens = 0;
+};
+
+struct EvalResult {
+  std::string model;                     // name shown in reports
+  std::vector<Metric> metrics;
+  std::vector<SampleRecord> samples;
+};
+
+EvalResult Evaluate(policy::Policy& policy, const datasets::ChatTemplate& chat,
+                    std::span<const SuiteSpec> suites, const std::string& model_name);
+
+// pass@1, length and truncation of b against a, paired by task. REQUIRES: same suites.
+std::vector<Comparison> Compare(const EvalResult& a, const EvalResult& b);
+
+// Unbiased pass@k from n samples of which c are right (Chen et al. 2021, eq. 1).
+double PassAtK(int n, int c, int k);
+
+// Everything a report shows. Curves come from the run's log (docs/formats/run.md).
+struct ReportInput {
+  std::string title;
+  std::vector<EvalResult> models;        // in order: before, after
+  std::vector<Comparison> comparisons;
+  std::optional<std::filesystem::path> run_log;  // log.jsonl
+  std::map<std::string, std::string> facts;      // "machine", "recipe", "time": shown as a table
+};
+
+// Writes report.html (one self-contained file), report.md, results.json and
+// samples.jsonl, each whole or not at all.
+void WriteReport(const std::filesystem::path& dir, const ReportInput& input);
+
+}  // namespace agon::judge
