@@ -60,8 +60,8 @@ struct Outcome {
   bool terminated = false;  // the task came to its end
   bool truncated = false;   // a limit cut the episode
   std::optional<Mask> masked;
-  std::string extracted;    // the answer found in the completion, for reports
-  std::string reason;       // why this reward, one short line, for reports
+  std::string extracted;  // the answer found in the completion, for reports
+  std::string reason;     // why this reward, one short line, for reports
 
   // Sum of value * weight over the scored parts.
   double Reward() const;
@@ -94,7 +94,10 @@ struct EnvInfo {
   int num_difficulties = 1;
   std::vector<std::string> families;
   int max_turns = 1;
-  double max_reward = 1.0;
+  double max_reward = 1.0;  // the minimum is 0
+  // Bound on the rate at which a blind answer (another task's, a number of the prompt)
+  // earns the maximum. The conformance suite holds the environment to it.
+  double chance = 0.1;
 };
 
 class Env {
@@ -102,13 +105,18 @@ class Env {
   virtual ~Env() = default;
   virtual const EnvInfo& info() const = 0;
 
-  // The task of this name. Splits are disjoint by construction: two tasks of different
+  // The task of this name. Splits are disjoint by construction: a hash of the messages
+  // decides the split, so two tasks of different splits never ask the same, whatever
+  // their seeds and parameters. Endless: any seed and index will do. `id.env` of the
+  // result is the spec, parameters included, that MakeEnv takes to find the task again.
+  // Throws Error(kUsage) where parameters leave a split without any task.
   virtual Task Get(Split split, uint64_t seed, uint64_t index) const = 0;
 
+  // Throws Error(kCorrupt) if `task` was not made by this environment.
   virtual std::unique_ptr<Episode> Start(const Task& task) const = 0;
 
   // A right answer in this labeler's manner; earns the maximum reward. Differs between
-  // `variant`s only in wording. nullopt where that manner makes no sense.
+  // `variant`s at most in wording. nullopt where that manner makes no sense.
   virtual std::optional<std::string> Demonstrate(const Task& task, Labeler labeler,
                                                  uint64_t variant) const = 0;
 };
@@ -117,15 +125,17 @@ class Env {
 using EnvFactory = std::unique_ptr<Env> (*)(std::string_view params);
 
 // Makes an environment from "math/shop-v1", "math/shop" (newest version) or
-// "math/shop(difficulty=1..2)". Throws Error(kUsage) with the nearest id.
+// "math/shop(difficulty=1..2)". Throws Error(kUsage) with the nearest id, or with the
+// parameter that is wrong. Thread-safe.
 std::unique_ptr<Env> MakeEnv(std::string_view spec);
 
 // All registered ids, sorted.
 std::vector<std::string> ListEnvs();
 
 namespace internal {
+// Throws Error(kUsage) on an id that is not "namespace/name-vN" in lower case, or taken.
 bool Register(std::string_view id, EnvFactory factory);
-}
+}  // namespace internal
 
 #define REGISTER_ENV(id, factory) \
   static const bool agon_env_registered_ = ::agon::envs::internal::Register(id, factory)

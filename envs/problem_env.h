@@ -1,0 +1,58 @@
+// An environment that is a table of problem families: one question, one completion, one
+// verdict.
+//
+// A single-turn environment needs only functions that draw a problem and one that verifies
+// a completion; task names, splits, parameters, demonstrations and episodes are here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/rng.h"
+#include "envs/env.h"
+
+namespace agon::envs {
+
+struct Problem {
+  std::string question;
+  std::string answer;              // what follows "Answer: " in a demonstration
+  std::vector<std::string> steps;  // worked computation, one small step a line
+  std::vector<int64_t> given;      // numbers the verifier needs besides the answer
+};
+
+struct ProblemFamily {
+  std::string name;
+  Problem (*draw)(Rng& rng, int difficulty);
+};
+
+// `given` is Problem::given. An answer that is right earns 1, any other 0.
+struct Verdict {
+  bool correct = false;
+  std::string extracted;
+  std::string reason;
+};
+using Verifier = Verdict (*)(std::string_view answer, const std::vector<int64_t>& given,
+                             std::string_view completion);
+
+struct ProblemEnvSpec {
+  EnvInfo info;  // `families` is filled in from the table below
+  std::vector<ProblemFamily> families;
+  Verifier verify = nullptr;
+};
+
+// Family and difficulty are uniform over what `params` choose (envs/choice.h). Draws are
+// repeated until the question's hash falls into the wanted split (train 8 of 10, val 1,
+// test 1), which makes the splits disjoint.
+std::unique_ptr<Env> MakeProblemEnv(ProblemEnvSpec spec, std::string_view params);
+
+// The split that a question belongs to.
+Split SplitOf(std::string_view question);
+
+// Verifies a number: exact comparison with the gold (envs/math/extract.h for markers).
+Verdict VerifyNumber(std::string_view answer, const std::vector<int64_t>& given,
+                     std::string_view completion);
+
+}  // namespace agon::envs

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <mutex>
+#include <numeric>
+
+#include "core/error.h"
+#include "envs/env.h"
+
+namespace agon::envs {
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::map<std::string, EnvFactory, std::less<>> factories;
+};
+
+// Constructed on first use: registration runs before main, in no fixed order.
+Registry& GlobalRegistry() {
+  static Registry registry;
+  return registry;
+}
+
+bool IsName(std::string_view text) {
+  const auto is_name_byte = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_name_byte);
+}
+
+struct ParsedId {
+  std::string_view base;       // "math/shop"
+  std::optional<int> version;  // absent in "math/shop"
+};
+
+// nullopt if `id` is not "namespace/name" or "namespace/name-vN".
+std::optional<ParsedId> ParseId(std::string_view id) {
+  ParsedId parsed{id, std::nullopt};
+  if (const size_t dash = id.rfind("-v"); dash != std::string_view::npos) {
+    const std::string_view digits = id.substr(dash + 2);
+    int version = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), version);
+    if (error == std::errc() && end == digits.data() + digits.size() && digits[0] != '0' &&
+        version > 0) {
+      parsed = {id.substr(0, dash), version};
+    }
+  }
+  const size_t slash = parsed.base.find('/');
+  if (slash == std::string_view::npos || !IsName(parsed.base.substr(0, slash)) ||
+      !IsName(parsed.base.substr(slash + 1))) {
+    return std::nullopt;
+  }
+  return parsed;
+}
+
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t substitute = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, substitute});
+    }
+  }
+  return row.back();
+}
+
+[[noreturn]] void ThrowUnknown(std::string_view id, const Registry& registry) {
+  constexpr size_t kMaxShown = 100;
+  const std::string_view shown = id.substr(0, kMaxShown);
+  std::string nearest;
+  size_t best = kMaxShown;
+  for (const auto& [known, factory] : registry.factories) {
+    const std::string_view base = known.substr(0, known.rfind("-v"));
+    const size_t distance = std::min(EditDistance(shown, known), EditDistance(shown, base));
+    if (distance < best) best = distance, nearest = known;
+  }
+  throw Error(ErrorKind::kUsage, "no environment \"" + std::string(shown) + "\"", "",
+              nearest.empty() ? "no environment is registered"
+                              : "did you mean \"" + nearest + "\"? `rl-env list` shows all");
+}
+
+// The registered id that `id` means, with its factory.
+EnvFactory Find(std::string_view id, const Registry& registry) {
+  const auto parsed = ParseId(id);
+  if (!parsed) ThrowUnknown(id, registry);
+  EnvFactory newest = nullptr;
+  int newest_version = 0;
+  for (const auto& [known, factory] : registry.factories) {
+    const ParsedId candidate = *ParseId(known);
+    if (candidate.base != parsed->base) continue;
+    if (parsed->version ? *candidate.version == *parsed->version
+                        : *candidate.version > newest_version) {
+      newest = factory;
+      newest_version = *candidate.version;
+    }
+  }
+  if (newest == nullptr) ThrowUnknown(id, registry);
+  return newest;
+}
+
+}  // namespace
+
+const char* SplitName(Split split) {
+  switch (split) {
+    case Split::kTrain:
+      return "train";
+    case Split::kVal:
+      return "val";
+    case Split::kTest:
+      return "test";
+  }
+  AGON_CHECK(false, "unknown split");
+}
+
+double Outcome::Reward() const {
+  double reward = 0;
+  for (const RewardPart& part : parts) reward += part.value.value_or(0) * part.weight;
+  return reward;
+}
+
+std::unique_ptr<Env> MakeEnv(std::string_view spec) {
+  std::string_view id = spec, params;
+  if (const size_t open = spec.find('('); open != std::string_view::npos) {
+    if (spec.back() != ')') {
+      throw Error(ErrorKind::kUsage, "\"" + std::string(spec) + "\" lacks a closing parenthesis",
+                  "", "write it like math/shop(difficulty=1..2)");
+    }
+    id = spec.substr(0, open);
+    params = spec.substr(open + 1, spec.size() - open - 2);
+  }
+  Registry& registry = GlobalRegistry();
+  EnvFactory factory = nullptr;
+  {
+    const std::lock_guard lock(registry.mutex);
+    factory = Find(id, registry);
+  }
+  return factory(params);
+}
+
+std::vector<std::string> ListEnvs() {
+  Registry& registry = GlobalRegistry();
+  const std::lock_guard lock(registry.mutex);
+  std::vector<std::string> ids;
+  for (const auto& [id, factory] : registry.factories) ids.push_back(id);
+  return ids;
+}
+
+namespace internal {
+
+bool Register(std::string_view id, EnvFactory factory) {
+  const auto parsed = ParseId(id);
+  if (!parsed || !parsed->version || factory == nullptr) {
+    throw Error(ErrorKind::kUsage, "\"" + std::string(id) + "\" is no environment id",
+                "REGISTER_ENV", "write it like math/shop-v1, in lower case");
+  }
+  Registry& registry = GlobalRegistry();
+  const std::lock_guard lock(registry.mutex);
+  if (!registry.factories.emplace(id, factory).second) {
+    throw Error(ErrorKind::kUsage, "\"" + std::string(id) + "\" is registered twice",
+                "REGISTER_ENV", "raise the version if the tasks differ");
+  }
+  return true;
+}
+
+}  // namespace internal
+}  // namespace agon::envs
