@@ -52,6 +52,10 @@ class ProblemEnv final : public Env {
         chosen_.push_back(&family);
       }
     }
+    spec_.info.chance = 0;
+    for (const ProblemFamily* family : chosen_) {
+      spec_.info.chance += family->chance / static_cast<double>(chosen_.size());
+    }
   }
 
   const EnvInfo& info() const override { return spec_.info; }

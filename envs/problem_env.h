@@ -26,6 +26,7 @@ struct Problem {
 struct ProblemFamily {
   std::string name;
   Problem (*draw)(Rng& rng, int difficulty);
+  double chance = 0.1;  // EnvInfo::chance is the mean over the chosen families
 };
 
 // `given` is Problem::given. An answer that is right earns 1, any other 0.
@@ -38,7 +39,7 @@ using Verifier = Verdict (*)(std::string_view answer, const std::vector<int64_t>
                              std::string_view completion);
 
 struct ProblemEnvSpec {
-  EnvInfo info;  // `families` is filled in from the table below
+  EnvInfo info;  // `families` and `chance` are filled in from the table below
   std::vector<ProblemFamily> families;
   Verifier verify = nullptr;
 };

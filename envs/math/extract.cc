@@ -120,7 +120,7 @@ ExtractedAnswer ExtractAnswer(std::string_view completion) {
     auto line = AfterLastMarker(text, marker);
     // "Answer: \boxed{5}" and "#### Answer: 5" are one answer, found by the other marker.
     if (!line || line->find(kBox) != std::string_view::npos) continue;
-    line = Undecorated(line->substr(0, kMaxAnswerBytes + 1));
+    line = Undecorated(*line);
     if (marker == "####" && !StartsLikeAnswer(*line)) continue;
     if (answer && !SameAnswer(*answer, *line)) return {"", "two answers"};
     answer = line;

@@ -260,15 +260,14 @@ std::unique_ptr<Env> MakeShop(std::string_view params) {
   spec.info.id = "math/shop-v1";
   spec.info.summary = "Short stories of buying, sharing and counting; whole-number answers";
   spec.info.num_difficulties = kNumDifficulties;
-  spec.families = {
-      {"running_total", RunningTotal},
-      {"boxes", Boxes},
-      {"basket_total", BasketTotal},
-      {"change", Change},
-      {"share", Share},
-      {"unknown_price", UnknownPrice},
-      {"compare", Compare},
-  };
+  constexpr double kFewAnswers = 0.2;  // a quotient is at most 9
+  spec.families = {{"running_total", RunningTotal},
+                   {"boxes", Boxes},
+                   {"basket_total", BasketTotal},
+                   {"change", Change},
+                   {"share", Share, kFewAnswers},
+                   {"unknown_price", UnknownPrice, kFewAnswers},
+                   {"compare", Compare}};
   spec.verify = VerifyNumber;
   return MakeProblemEnv(std::move(spec), params);
 }
