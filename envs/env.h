@@ -105,8 +105,8 @@ class Env {
   virtual ~Env() = default;
   virtual const EnvInfo& info() const = 0;
 
-  // The task of this name. Splits are disjoint by construction: a hash of the messages
-  // decides the split, so two tasks of different splits never ask the same, whatever
+  // The task of this name. Splits are disjoint by construction: a hash of what is
+  // asked decides the split, so two tasks of different splits never ask the same, whatever
   // their seeds and parameters. Endless: any seed and index will do. `id.env` of the
   // result is the spec, parameters included, that MakeEnv takes to find the task again.
   // Throws Error(kUsage) where parameters leave a split without any task.

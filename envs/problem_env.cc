@@ -69,7 +69,7 @@ class ProblemEnv final : public Env {
     for (uint32_t draw = 1; draw <= kMaxDraws; ++draw) {
       Rng rng(key.WithSample(draw));
       Problem problem = family.draw(rng, difficulty);
-      if (SplitOf(problem.question) != split) continue;
+      if (SplitOf(family.name, problem.identity) != split) continue;
       Task task;
       task.id = {chosen_spec_, split, seed, index};
       task.messages = {{Role::kUser, std::move(problem.question)}};
@@ -118,9 +118,9 @@ std::unique_ptr<Env> MakeProblemEnv(ProblemEnvSpec spec, std::string_view params
   return std::make_unique<ProblemEnv>(std::move(spec), params);
 }
 
-Split SplitOf(std::string_view question) {
+Split SplitOf(std::string_view family, std::string_view identity) {
   // FNV's low bits mix weakly, so they are stirred before the remainder is taken.
-  uint64_t hash = Hash64(question);
+  uint64_t hash = Hash64(identity, Hash64(family));
   hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15ull;
   switch ((hash >> 32) % 10) {
     case 0:

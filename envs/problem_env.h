@@ -21,8 +21,12 @@ struct Problem {
   std::string answer;              // what follows "Answer: " in a demonstration
   std::vector<std::string> steps;  // worked computation, one small step a line
   std::vector<int64_t> given;      // numbers the verifier needs besides the answer
+  // What is asked, whatever the wording: it decides the split, so that a test task is not
+  // a train task in other words. Must follow from the question.
+  std::string identity;
 };
 
+// Two families never ask the same question.
 struct ProblemFamily {
   std::string name;
   Problem (*draw)(Rng& rng, int difficulty);
@@ -45,12 +49,12 @@ struct ProblemEnvSpec {
 };
 
 // Family and difficulty are uniform over what `params` choose (envs/choice.h). Draws are
-// repeated until the question's hash falls into the wanted split (train 8 of 10, val 1,
-// test 1), which makes the splits disjoint.
+// repeated until the hash of family and identity falls into the wanted split (train 8 of
+// 10, val 1, test 1), which makes the splits disjoint.
 std::unique_ptr<Env> MakeProblemEnv(ProblemEnvSpec spec, std::string_view params);
 
-// The split that a question belongs to.
-Split SplitOf(std::string_view question);
+// The split that a problem belongs to.
+Split SplitOf(std::string_view family, std::string_view identity);
 
 // Verifies a number: exact comparison with the gold (envs/math/extract.h for markers).
 Verdict VerifyNumber(std::string_view answer, const std::vector<int64_t>& given,

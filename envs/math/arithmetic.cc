@@ -16,10 +16,13 @@ namespace {
 
 constexpr int kNumDifficulties = 4;
 
-std::string Ask(Rng& rng, const std::string& expression) {
+// Asks for the value of `expression` in one of several wordings.
+Problem Ask(Rng& rng, std::string expression, std::string answer, std::vector<std::string> steps) {
   constexpr std::array<std::string_view, 3> kBefore = {"What is ", "Compute ", "Work out "};
   const size_t wording = rng.Below(kBefore.size());
-  return std::string(kBefore[wording]) + expression + (wording == 0 ? "?" : ".");
+  std::string question(kBefore[wording]);
+  question.append(expression).append(wording == 0 ? "?" : ".");
+  return {std::move(question), std::move(answer), std::move(steps), {}, std::move(expression)};
 }
 
 std::string Spaced(char op) { return {' ', op, ' '}; }
@@ -35,7 +38,7 @@ Problem Chain(Rng& rng, int difficulty) {
     expression += Spaced(op) + std::to_string(term);
     value = steps.Apply(value, op, term);
   }
-  return {Ask(rng, expression), std::to_string(value), steps.Take(), {}};
+  return Ask(rng, expression, std::to_string(value), steps.Take());
 }
 
 // "3 * 4 + 5 * 2 - 6": products before sums.
@@ -62,7 +65,7 @@ Problem Products(Rng& rng, int difficulty) {
     value = steps.Apply(value, op, operand);
     if (value < 4) break;  // nothing is left to take away
   }
-  return {Ask(rng, expression), std::to_string(value), steps.Take(), {}};
+  return Ask(rng, expression, std::to_string(value), steps.Take());
 }
 
 // "(3 + 4) * 2 - (9 - 5)": what stands in parentheses comes first.
@@ -92,7 +95,7 @@ Problem Parentheses(Rng& rng, int difficulty) {
     expression += Spaced(op) + right;
     value = steps.Apply(value, op, operand);
   }
-  return {Ask(rng, expression), std::to_string(value), steps.Take(), {}};
+  return Ask(rng, expression, std::to_string(value), steps.Take());
 }
 
 // 10^-num_decimals times `units`, exactly as a person writes it.
@@ -102,9 +105,13 @@ Rational DecimalOf(int64_t units, int num_decimals) {
   return *Rational::Fraction(units, scale);
 }
 
+// Never a whole number: then no other family asks the same.
 Rational DrawDecimal(Rng& rng, int num_decimals) {
   const int64_t high = num_decimals == 1 ? 99 : 999;
-  return DecimalOf(rng.Between(1, high), num_decimals);
+  for (;;) {
+    const Rational decimal = DecimalOf(rng.Between(1, high), num_decimals);
+    if (!decimal.IsInteger()) return decimal;
+  }
 }
 
 // "1.5 + 2.75 - 0.5", one or two decimals.
@@ -113,7 +120,8 @@ Problem Decimals(Rng& rng, int difficulty) {
   std::vector<std::string> steps;
   Rational value = DrawDecimal(rng, num_decimals);
   std::string expression = value.ToString();
-  for (int left = 1 + difficulty % 2 + (difficulty == 3); left > 0; --left) {
+  constexpr std::array<int, kNumDifficulties> kNumSteps = {1, 2, 2, 3};
+  for (int left = kNumSteps[static_cast<size_t>(difficulty)]; left > 0; --left) {
     const Rational term = DrawDecimal(rng, num_decimals);
     const bool is_minus = term < value && rng.Below(2) == 0;
     const auto next = is_minus ? Subtract(value, term) : Add(value, term);
@@ -122,7 +130,7 @@ Problem Decimals(Rng& rng, int difficulty) {
     steps.push_back(value.ToString() + op + term.ToString() + "=" + next->ToString());
     value = *next;
   }
-  return {Ask(rng, expression), value.ToString(), std::move(steps), {}};
+  return Ask(rng, expression, value.ToString(), std::move(steps));
 }
 
 // "Which is larger, 9.11 or 9.9?": written to the same number of decimals first. Half of
@@ -145,7 +153,7 @@ Problem Comparison(Rng& rng, int difficulty) {
   question += a_first ? a.ToString() + " or " + text_b : text_b + " or " + a.ToString();
   const std::string step =
       a_first ? padded + (a < b ? "<" : ">") + text_b : text_b + (b < a ? "<" : ">") + padded;
-  return {question + "?", (a_is_answer ? a : b).ToString(), {step}, {}};
+  return {question + "?", (a_is_answer ? a : b).ToString(), {step}, {}, padded + " " + text_b};
 }
 
 std::unique_ptr<Env> MakeArithmetic(std::string_view params) {

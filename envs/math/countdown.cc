@@ -116,8 +116,12 @@ Problem DrawGame(Rng& rng, size_t num_numbers, std::string_view ops) {
                                                       ", using each number exactly once."};
   std::string question = "Make " + std::to_string(target) + " from " + Listed(numbers);
   question += kRules[rng.Below(kRules.size())];
+  std::vector<int64_t> sorted = numbers;
+  std::sort(sorted.begin(), sorted.end());
+  std::string identity = Listed(sorted) + " to " + std::to_string(target);
   numbers.push_back(target);
-  return {std::move(question), hit.result.text, std::move(steps), std::move(numbers)};
+  return {std::move(question), hit.result.text, std::move(steps), std::move(numbers),
+          std::move(identity)};
 }
 
 // 0: three numbers, sums; 1: all operations; 2 and 3: the same with four numbers.

@@ -29,7 +29,10 @@ void MaybeDistract(Rng& rng, int difficulty, Story& story) {
 Problem Finish(Rng& rng, int difficulty, Story& story, std::string_view question, Steps& steps,
                int64_t answer) {
   MaybeDistract(rng, difficulty, story);
-  return {story.Ask(question), std::to_string(answer), steps.Take(), {}};
+  Problem problem{story.Ask(question), std::to_string(answer), steps.Take(), {}, ""};
+  // Other names and things don't make another problem, another calculation does.
+  for (const std::string& step : problem.steps) problem.identity += step + " ";
+  return problem;
 }
 
 // Tells `num_events` gains and losses of {a} and returns what is there at the end.
@@ -117,7 +120,7 @@ Problem Change(Rng& rng, int difficulty) {
   Story story(rng);
   Steps steps;
   const Purchase first = DrawPurchase(rng), second = DrawPurchase(rng);
-  const int64_t bag = rng.Between(1, 9);
+  const int64_t bag = rng.Between(1, difficulty == 0 ? 19 : 9);
   const bool has_first = difficulty >= 1, has_second = difficulty == 3 || rng.Below(2) == 0;
   const bool buys_second = difficulty >= 2 && has_second;
   const bool buys_bag = difficulty == 0 || difficulty == 3 || (difficulty == 2 && !has_second);

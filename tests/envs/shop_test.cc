@@ -173,6 +173,19 @@ TEST(ShopTest, AnswersAreSpreadSoThatGuessingFails) {
   EXPECT_GT(counts.size(), 40u);
 }
 
+TEST(ShopTest, OneCalculationStaysInOneSplitWhateverTheNames) {
+  const auto env = MakeEnv("math/shop");
+  std::set<std::string> train;
+  for (uint64_t i = 0; i < 5000; ++i) {
+    const Task task = env->Get(Split::kTrain, 1, i);
+    train.insert(task.family + WorkOf(*env, task));
+  }
+  for (uint64_t i = 0; i < kNumTasks; ++i) {
+    const Task task = env->Get(Split::kTest, 2, i);
+    EXPECT_FALSE(train.count(task.family + WorkOf(*env, task))) << WorkOf(*env, task);
+  }
+}
+
 TEST(ShopTest, RewardIsExactlyOneOrZero) {
   const auto env = MakeEnv("math/shop");
   const Task task = env->Get(Split::kTest, 0, 0);
