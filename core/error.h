@@ -50,9 +50,8 @@ namespace internal {
 
 }  // namespace agon
 
-#define AGON_CHECK(condition, ...)                                                  \
-  do {                                                                              \
-    if (!(condition)) [[unlikely]]                                                  \
-      ::agon::internal::CheckFailed(__FILE__, __LINE__, #condition,                 \
-                                    std::string(__VA_ARGS__));                      \
+#define AGON_CHECK(condition, ...)                                                             \
+  do {                                                                                         \
+    if (!(condition)) [[unlikely]]                                                             \
+      ::agon::internal::CheckFailed(__FILE__, __LINE__, #condition, std::string(__VA_ARGS__)); \
   } while (false)

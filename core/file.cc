@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -55,10 +56,32 @@ fs::path ParentOf(const fs::path& path) {
   return parent.empty() ? fs::path(".") : parent;
 }
 
+// "runs/a/" names the folder "runs/a": what stands beside it must not land inside.
+fs::path WithoutTrailingSlash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
 fs::path TemporaryBeside(const fs::path& path) {
-  fs::path temporary = path;
+  fs::path temporary = WithoutTrailingSlash(path);
   temporary += ".tmp-" + std::to_string(::getpid());
   return temporary;
+}
+
+// A folder can't be renamed over a non-empty one. Exchanging the two leaves no moment
+// without a folder at `path`; where the file system can't, the old one moves aside.
+void MoveDirIntoPlace(const fs::path& temporary, const fs::path& path) {
+  std::error_code ignored;
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
+    fs::remove_all(temporary, ignored);
+    return;
+  }
+  const fs::path old = path.string() + ".old";
+  if (errno != ENOENT) {
+    fs::remove_all(old, ignored);
+    if (::rename(path.c_str(), old.c_str()) != 0) ThrowErrno("cannot move aside", path);
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) ThrowErrno("cannot rename into place", path);
+  fs::remove_all(old, ignored);
 }
 
 }  // namespace
@@ -130,13 +153,8 @@ void WriteDirAtomic(const fs::path& path, const std::function<void(const fs::pat
     fs::remove_all(temporary, ignored);
     throw;
   }
-  // A folder can't be renamed over a non-empty one: move the old one aside first.
-  const fs::path old = path.string() + ".old";
-  fs::remove_all(old, ignored);
-  if (fs::exists(path)) fs::rename(path, old);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) ThrowErrno("cannot rename into place", path);
-  fs::remove_all(old, ignored);
-  SyncPath(ParentOf(path), O_RDONLY | O_DIRECTORY);
+  MoveDirIntoPlace(temporary, WithoutTrailingSlash(path));
+  SyncPath(ParentOf(WithoutTrailingSlash(path)), O_RDONLY | O_DIRECTORY);
 }
 
 AppendFile::AppendFile(const fs::path& path)
@@ -173,7 +191,9 @@ MappedFile::MappedFile(const fs::path& path) {
   const size_t size = static_cast<size_t>(status.st_size);
   if (size > 0) {
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    const int saved = errno;
     ::close(fd);
+    errno = saved;
     if (address == MAP_FAILED) ThrowErrno("cannot map", path);
     bytes_ = {static_cast<const std::byte*>(address), size};
   } else {

@@ -33,6 +33,8 @@ Json ParseJson(std::string_view text, std::string_view where) {
   } catch (const nlohmann::json::parse_error& error) {
     throw Error(ErrorKind::kCorrupt, "not valid JSON at byte " + std::to_string(error.byte), where,
                 "the file may be truncated: write it again");
+  } catch (const nlohmann::json::out_of_range&) {
+    throw Error(ErrorKind::kCorrupt, "JSON number out of range", where);
   }
 }
 

@@ -18,8 +18,8 @@ Json ParseJson(std::string_view text, std::string_view where);
 // Reads and parses a file.
 Json ReadJson(const std::string& path);
 
-// `object.at(key)` as T. A missing key or a wrong type throws Error(kCorrupt) that
-// names `where` and the key.
+// `object.at(key)` as T. A missing key, a wrong type or an integer that T can't hold
+// throws Error(kCorrupt) that names `where` and the key.
 template <typename T>
 T JsonField(const Json& object, const char* key, std::string_view where);
 

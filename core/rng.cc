@@ -87,7 +87,10 @@ uint64_t Rng::Below(uint64_t n) {
 
 int64_t Rng::Between(int64_t low, int64_t high) {
   AGON_CHECK(low <= high);
-  return low + static_cast<int64_t>(Below(static_cast<uint64_t>(high - low) + 1));
+  // Unsigned, because high - low need not fit in int64_t.
+  const uint64_t span = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
+  const uint64_t offset = span == ~uint64_t{0} ? Next64() : Below(span + 1);
+  return static_cast<int64_t>(static_cast<uint64_t>(low) + offset);
 }
 
 uint64_t Hash64(std::string_view bytes, uint64_t seed) {

@@ -17,13 +17,13 @@ std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter, std::array<u
 
 // What a key is for. Streams never overlap, whatever the other fields are.
 enum class RngStream : uint32_t {
-  kInit = 1,      // weight initialisation
-  kData = 2,      // order of documents and tasks
-  kSample = 3,    // tokens drawn from the policy
-  kTask = 4,      // task generation inside an environment
-  kLabeler = 5,   // which labeler writes a demonstration
+  kInit = 1,     // weight initialisation
+  kData = 2,     // order of documents and tasks
+  kSample = 3,   // tokens drawn from the policy
+  kTask = 4,     // task generation inside an environment
+  kLabeler = 5,  // which labeler writes a demonstration
   kTest = 6,
-  kBootstrap = 7, // resampling in statistics
+  kBootstrap = 7,  // resampling in statistics
 };
 
 // Names a sequence of random numbers. Fields that don't apply stay 0.
