@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "envs/catalog.h"
+
 namespace agon::envs {
 namespace {
 
@@ -42,18 +44,6 @@ std::string Number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
   return text;
-}
-
-std::string RenderInfo(const EnvInfo& info) {
-  std::string families;
-  for (const std::string& family : info.families) {
-    if (!families.empty()) families += ", ";
-    families += family;
-  }
-  return "# " + info.id + "\n" + info.summary + "\nfamilies: " + families +
-         "\ndifficulties: " + std::to_string(info.num_difficulties) +
-         "\nmax_turns: " + std::to_string(info.max_turns) +
-         "\nmax_reward: " + Number(info.max_reward) + "\n";
 }
 
 }  // namespace
@@ -104,7 +94,7 @@ std::string RenderTask(const Env& env, const Task& task) {
 }
 
 std::string RenderPlaythrough(const Env& env) {
-  std::string text = RenderInfo(env.info());
+  std::string text = "# " + RenderInfo(env.info());
   for (const Split split : {Split::kTrain, Split::kVal, Split::kTest}) {
     std::set<std::pair<int, std::string>> seen;
     std::vector<std::pair<int, Task>> tasks;

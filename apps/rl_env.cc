@@ -1,0 +1,97 @@
+// rl-env: the environments from the command line.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "envs/catalog.h"
+
+namespace agon {
+namespace {
+
+struct Options {
+  bool json = false, gold = false;
+  std::string spec, split = "test";
+  std::vector<std::string> specs;
+  uint64_t seed = 0, index = 0;
+  envs::ConformanceOptions conformance;
+};
+
+void AddList(CLI::App& app, Options& options) {
+  CLI::App* list = app.add_subcommand("list", "Show all environments");
+  list->add_flag("--json", options.json, "Write JSON");
+  list->callback(
+      [&] { std::cout << (options.json ? envs::CatalogJson() : envs::RenderCatalog()); });
+}
+
+void AddInfo(CLI::App& app, Options& options) {
+  CLI::App* info = app.add_subcommand("info", "Show one environment and examples of its tasks");
+  info->add_option("ENV", options.spec, "Environment, e.g. math/shop")->required();
+  info->add_flag("--json", options.json, "Write JSON");
+  info->callback([&] {
+    const auto env = envs::MakeEnv(options.spec);
+    std::cout << (options.json ? envs::InfoJson(env->info()) : envs::DescribeEnv(*env));
+  });
+}
+
+void AddPlay(CLI::App& app, Options& options) {
+  CLI::App* play = app.add_subcommand("play", "Answer one task by hand and see the reward");
+  play->add_option("ENV", options.spec, "Environment, e.g. \"math/shop(difficulty=2)\"")
+      ->required();
+  play->add_option("--split", options.split, "train, val or test")
+      ->check(CLI::IsMember({"train", "val", "test"}))
+      ->capture_default_str();
+  play->add_option("--seed", options.seed, "Seed of the tasks")->capture_default_str();
+  play->add_option("--index", options.index, "Number of the task")->capture_default_str();
+  play->add_flag("--gold", options.gold, "Show the gold and a worked answer at the end");
+  play->callback([&] {
+    const auto env = envs::MakeEnv(options.spec);
+    const auto split = options.split == "train" ? envs::Split::kTrain
+                       : options.split == "val" ? envs::Split::kVal
+                                                : envs::Split::kTest;
+    const envs::Task task = env->Get(split, options.seed, options.index);
+    envs::Play(*env, task, options.gold, std::cin, std::cout);
+  });
+}
+
+void AddCheck(CLI::App& app, Options& options) {
+  CLI::App* check = app.add_subcommand("check", "Hold environments to the contract (envs/env.h)");
+  check->add_option("ENV", options.specs, "Environments; all if none is named");
+  check->add_option("--tasks", options.conformance.num_tasks, "Tasks per split")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  check->add_flag("--json", options.json, "Write JSON");
+  check->callback([&] {
+    if (!envs::CheckEnvs(options.specs, options.conformance, options.json, std::cout)) {
+      throw Error(ErrorKind::kFailed, "an environment breaks the contract");
+    }
+  });
+}
+
+int Run(int argc, char** argv) {
+  CLI::App app("Environments: list, inspect, play and check them.");
+  app.footer(
+      "Examples:\n"
+      "  rl-env list\n"
+      "  rl-env info math/shop\n"
+      "  rl-env play \"math/shop(difficulty=2,families=change)\" --gold\n"
+      "  rl-env check");
+  app.require_subcommand(1);
+  Options options;
+  AddList(app, options);
+  AddInfo(app, options);
+  AddPlay(app, options);
+  AddCheck(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace agon
+
+int main(int argc, char** argv) { return agon::RunMain(agon::Run, argc, argv); }
