@@ -188,7 +188,7 @@ MappedFile::MappedFile(const fs::path& path) {
     ::close(fd);
     ThrowErrno("cannot stat", path);
   }
-  const size_t size = static_cast<size_t>(status.st_size);
+  const auto size = static_cast<size_t>(status.st_size);
   if (size > 0) {
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
     const int saved = errno;

@@ -261,7 +261,7 @@ std::string FormatDuration(double seconds) {
   const int64_t whole = std::llround(seconds);
   if (whole < 3600) return print("%lld m %02lld s", whole / 60, whole % 60);
   const int64_t minutes = std::llround(seconds / 60);
-  if (minutes < 24 * 60) return print("%lld h %02lld m", minutes / 60, minutes % 60);
+  if (minutes < int64_t{24} * 60) return print("%lld h %02lld m", minutes / 60, minutes % 60);
   const int64_t hours = std::llround(seconds / 3600);
   return print("%lld d %02lld h", hours / 24, hours % 24);
 }

@@ -74,7 +74,7 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   std::string nearest;
   size_t best = kMaxShown;
   for (const auto& [known, factory] : registry.factories) {
-    const std::string_view base = known.substr(0, known.rfind("-v"));
+    const std::string_view base = std::string_view(known).substr(0, known.rfind("-v"));
     const size_t distance = std::min(EditDistance(shown, known), EditDistance(shown, base));
     if (distance < best) best = distance, nearest = known;
   }
