@@ -31,16 +31,16 @@ namespace fs = std::filesystem;
 // embeddings, no biases.
 struct ModelConfig {
   int vocab_size = 0;
-  int hidden_size = 0;        // C; a multiple of 32
-  int num_layers = 0;         // L
-  int num_heads = 0;          // H; a multiple of num_kv_heads
+  int hidden_size = 0;  // C; a multiple of 32
+  int num_layers = 0;   // L
+  int num_heads = 0;    // H; a multiple of num_kv_heads
   int num_kv_heads = 0;
   int head_dim = 0;           // 32, 64 or 128
   int intermediate_size = 0;  // SwiGLU width; a multiple of 32
   int max_positions = 0;      // longest sequence, tokens
   float rope_theta = 10000.0f;
   float rms_norm_eps = 1e-6f;
-  int32_t eos_token_id = 0;   // written to config.json and generation_config.json
+  int32_t eos_token_id = 0;  // written to config.json and generation_config.json
 
   int64_t NumParameters() const;
   // Model FLOP of one trained token (forward + backward): 6 N + 6 L H head_dim T
@@ -53,8 +53,8 @@ struct ModelConfig {
 ModelConfig PresetConfig(std::string_view preset, int vocab_size, int max_positions);
 
 enum class ComputeType {
-  kAuto,     // bf16 where the CPU has AVX512_BF16, fp32 elsewhere
-  kBfloat16, // bf16 operands, fp32 accumulation, residual stream, norms and losses
+  kAuto,      // bf16 where the CPU has AVX512_BF16, fp32 elsewhere
+  kBfloat16,  // bf16 operands, fp32 accumulation, residual stream, norms and losses
   kFloat32,
 };
 
@@ -65,10 +65,10 @@ enum class ComputeType {
 // to itself. The prefix is itself a segment (with prefix_length 0) that comes earlier.
 struct PackedBatch {
   struct Segment {
-    int32_t begin = 0;         // first row of `tokens`
+    int32_t begin = 0;  // first row of `tokens`
     int32_t length = 0;
-    int32_t prefix_begin = 0;  // first row of the shared prefix
-    int32_t prefix_length = 0; // 0: no prefix
+    int32_t prefix_begin = 0;   // first row of the shared prefix
+    int32_t prefix_length = 0;  // 0: no prefix
   };
   std::vector<int32_t> tokens;    // (N)
   std::vector<Segment> segments;  // cover `tokens` in order
@@ -79,8 +79,8 @@ struct PackedBatch {
 
 // Per scored token, in the order of PackedBatch::rows.
 struct TokenScores {
-  std::vector<float> logprobs;  // (S) log p(target)
-  std::vector<float> entropies; // (S) entropy of the whole distribution, nats
+  std::vector<float> logprobs;   // (S) log p(target)
+  std::vector<float> entropies;  // (S) entropy of the whole distribution, nats
 };
 
 enum class FinishReason { kStop, kLength };
@@ -94,17 +94,17 @@ struct Prompt {
 };
 
 struct Sampling {
-  float temperature = 1.0f;             // 0: greedy (lowest id wins a tie)
-  int top_k = 0;                        // 0: off
-  float top_p = 1.0f;                   // 1: off
+  float temperature = 1.0f;  // 0: greedy (lowest id wins a tie)
+  int top_k = 0;             // 0: off
+  float top_p = 1.0f;        // 1: off
   std::vector<int32_t> stop_token_ids;
-  int max_rows = 512;                   // rows decoded at once
+  int max_rows = 512;  // rows decoded at once
 };
 
 struct Completion {
   int32_t prompt_idx = 0;
   uint32_t sample = 0;
-  std::vector<int32_t> tokens;          // (T_c) the sampled stop token is included
+  std::vector<int32_t> tokens;  // (T_c) the sampled stop token is included
   // (T_c) log-probability of each token in the full softmax at `temperature`
   // (at temperature 1 when greedy).
   std::vector<float> rollout_logprobs;

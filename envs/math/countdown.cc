@@ -65,7 +65,6 @@ struct Calculation {
 // Combines random pairs until one value is left.
 Calculation Calculate(Rng& rng, const std::vector<int64_t>& numbers, std::string_view ops) {
   std::vector<Term> terms;
-  terms.reserve(numbers.size());
   for (const int64_t number : numbers) terms.push_back({number, std::to_string(number), 3});
   std::string work;
   while (terms.size() > 1) {

@@ -40,7 +40,7 @@ TEST_P(ConformanceTest, SplitsAreDisjoint) {
     }
   }
   EXPECT_EQ(num_tasks, 60000u);
-  EXPECT_GT(split_of.size(), 1000u) << "too few different tasks to prove anything";
+  EXPECT_GT(split_of.size(), num_tasks / 4) << "too few different tasks to prove anything";
 }
 
 std::string TestName(const testing::TestParamInfo<std::string>& info) {

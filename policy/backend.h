@@ -1,0 +1,149 @@
+// The seam between the model and the machine: one method per op, over plain views.
+//
+// The transformer's forward and backward (policy/transformer.cc) are written once
+// against this class. A backend chooses one compute type T (bf16 or fp32) for
+// activations and products; the residual stream, norms' statistics, losses, gradients
+// of weights and the optimizer are fp32. Every op gives a row the same bits whatever
+// rows are processed with it, and its result doesn't depend on the number of threads.
+//
+// Views don't own memory; arrays of T are `void*`. Used by one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "policy/policy.h"
+
+namespace agon::policy {
+
+// A weight matrix (out, in) in the backend's own layout, for x -> y and dy -> dx.
+// A gated layer's rows are [gate; up], `out` counts both.
+class PackedLinear {
+ public:
+  virtual ~PackedLinear() = default;
+};
+
+// Grow-only memory where the backend computes.
+class DeviceMemory {
+ public:
+  virtual ~DeviceMemory() = default;
+  // At least `bytes`, aligned to 64. Growing loses the contents; new bytes are zero.
+  virtual char* Get(size_t bytes) = 0;
+  virtual MemoryUse Use() const = 0;
+};
+
+// Keys and values of decoded sequences: `num_slots` of `capacity` tokens, all layers.
+class KvCache {
+ public:
+  virtual ~KvCache() = default;
+  virtual int num_slots() const = 0;
+  virtual int capacity() const = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual ComputeType compute() const = 0;
+  virtual int ElementBytes() const = 0;  // of T
+  virtual std::string Name() const = 0;  // instruction set or device
+  virtual std::unique_ptr<DeviceMemory> NewMemory(std::string purpose) = 0;
+
+  // --- weights -----------------------------------------------------------------------
+  virtual std::unique_ptr<PackedLinear> NewLinear(int out, int in, bool gated) = 0;
+  // weight (out, in) fp32; its columns are scaled by input_gain (in) if given: the gain of
+  // the norm before the layer, folded in.
+  virtual void SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) = 0;
+
+  // --- linear layers -----------------------------------------------------------------
+  // y = x W^T. x T (rows, in).
+  virtual void Linear(const PackedLinear& w, const void* x, int rows, void* y) = 0;
+  // y (rows, out) fp32 += x W^T: the residual stream.
+  virtual void LinearAdd(const PackedLinear& w, const void* x, int rows, float* y) = 0;
+  // gate_up T (rows, out) in the backend's order and activation = silu(gate) up, T (rows, out / 2).
+  virtual void LinearSwiGlu(const PackedLinear& w, const void* x, int rows, void* gate_up,
+                            void* activation) = 0;
+  // dx (rows, in) = dy W, dy T (rows, out), dx fp32 or T.
+  virtual void LinearInputGradient(const PackedLinear& w, const void* dy, int rows, float* dx) = 0;
+  virtual void LinearInputGradientRounded(const PackedLinear& w, const void* dy, int rows,
+                                          void* dx) = 0;
+  // The down projection's input gradient taken through SwiGLU: dgate_up T (rows, 2 in).
+  virtual void LinearSwiGluGradient(const PackedLinear& down, const void* dy, int rows,
+                                    const void* gate_up, void* dgate_up) = 0;
+  // dw (out, in) += dy^T x.
+  virtual void LinearWeightGradient(const PackedLinear& w, const void* dy, const void* x, int rows,
+                                    float* dw) = 0;
+
+  // --- rows --------------------------------------------------------------------------
+  virtual void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) = 0;
+  virtual void EmbeddingGradient(const float* dx, const int32_t* tokens, int rows, int c,
+                                 float* dtable) = 0;
+  // xhat T (rows, c) = x / rms(x), rstd (rows).
+  virtual void RmsNorm(const float* x, int rows, int c, float epsilon, void* xhat, float* rstd) = 0;
+  // dx += gradient; dx_rounded = dx as T.
+  virtual void RmsNormGradient(const float* dxhat, const void* xhat, const float* rstd, int rows,
+                               int c, float* dx, void* dx_rounded) = 0;
+  virtual void Round(const float* x, int64_t count, void* rounded) = 0;  // fp32 to T
+  // out T (count, c) = rows of x T (·, c).
+  virtual void GatherRows(const void* x, const int32_t* rows, int count, int c, void* out) = 0;
+  // dx fp32 (·, c): row rows[i] += d[i], in the order of i.
+  virtual void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) = 0;
+
+  // --- attention ---------------------------------------------------------------------
+  // Queries and keys of qkv T (rows, (H + 2 KV) d), normalised per head and rotated.
+  virtual void QkNormRope(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
+                          const float* k_gain, void* qk) = 0;
+  virtual void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows,
+                                  const float* q_gain, const float* k_gain, const float* dqk,
+                                  const float* dv, void* dqkv, float* dq_gain, float* dk_gain) = 0;
+  // out T (rows, H d), lse (rows, H).
+  virtual void Attention(std::span<const PackedBatch::Segment> segments, const void* qk,
+                         const void* qkv, void* out, float* lse) = 0;
+  // dqk (rows, (H + KV) d) and dv (rows, KV d), fp32, overwritten.
+  virtual void AttentionGradient(std::span<const PackedBatch::Segment> segments, const void* qk,
+                                 const void* qkv, const void* out, const float* lse,
+                                 const void* dout, int rows, float* dqk, float* dv) = 0;
+
+  // --- decoding ----------------------------------------------------------------------
+  virtual std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) = 0;
+  // Row i's key and value go to slots[i] at positions[i].
+  virtual void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv,
+                        const int32_t* slots, const int32_t* positions, int rows) = 0;
+  // The first `num_tokens` positions of slot `from`, all layers.
+  virtual void CopySlot(KvCache& cache, int from, int to, int num_tokens) = 0;
+  virtual void AttentionDecode(const KvCache& cache, int layer, const void* qk,
+                               const int32_t* slots, const int32_t* positions, int rows,
+                               void* out) = 0;
+
+  // --- head --------------------------------------------------------------------------
+  // hidden T (rows, c), vocabulary of `head`'s `out`. With `dlogprobs` (rows): dhidden fp32
+  // (rows, c) overwritten and dw (out, c) += the weight's gradient.
+  virtual void ScoreTokens(const PackedLinear& head, const void* hidden, int rows,
+                           const int32_t* targets, float temperature, float* logprobs,
+                           float* entropies, const float* dlogprobs, float* dhidden, float* dw) = 0;
+  // One token per row with uniforms (rows); temperature 0 is greedy.
+  virtual void SampleTokens(const PackedLinear& head, const void* hidden, int rows,
+                            const Sampling& sampling, const float* uniforms, int32_t* tokens,
+                            float* logprobs) = 0;
+
+  // --- optimizer ---------------------------------------------------------------------
+  virtual double SumOfSquares(const float* x, int64_t count) = 0;
+  struct AdamW {
+    float learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
+    int64_t step;  // from 1
+  };
+  // Updates w, m, v and zeroes g.
+  virtual void StepAdamW(float* w, float* g, float* m, float* v, int64_t count,
+                         const AdamW& args) = 0;
+
+  virtual std::vector<MemoryUse> Memory() const = 0;
+};
+
+// The backend of this machine for a model's shape. Throws kUnsupported if `compute` asks
+// for bf16 and the CPU has no AVX512_BF16.
+std::unique_ptr<Backend> NewCpuBackend(const ModelConfig& config, ComputeType compute);
+
+}  // namespace agon::policy

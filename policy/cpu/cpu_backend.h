@@ -1,0 +1,118 @@
+// The CPU backend: deals the kernels' ranges to OpenMP threads. Private to policy/cpu.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "policy/backend.h"
+#include "policy/cpu/kernels.h"
+
+namespace agon::policy::cpu {
+
+// Anonymous pages of the host.
+class Scratch final : public DeviceMemory {
+ public:
+  explicit Scratch(std::string purpose) : purpose_(std::move(purpose)) {}
+  ~Scratch() override;
+  Scratch(Scratch&&) noexcept;
+  Scratch(const Scratch&) = delete;
+  char* Get(size_t bytes) override;
+  MemoryUse Use() const override { return {purpose_, static_cast<int64_t>(bytes_)}; }
+
+ private:
+  std::string purpose_;
+  char* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+struct CpuLinear final : PackedLinear {
+  int out, in, out_padded, in_padded, glu_half;
+  Scratch storage{"packed weights"};
+  char *forward, *backward;
+};
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const ModelConfig& config, ComputeType compute, const KernelTable& kernels);
+
+  ComputeType compute() const override { return compute_; }
+  int ElementBytes() const override { return kernels_.element_bytes; }
+  std::string Name() const override { return kernels_.isa; }
+  std::unique_ptr<DeviceMemory> NewMemory(std::string purpose) override {
+    return std::make_unique<Scratch>(std::move(purpose));
+  }
+
+  std::unique_ptr<PackedLinear> NewLinear(int out, int in, bool gated) override;
+  void SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) override;
+
+  void Linear(const PackedLinear& w, const void* x, int rows, void* y) override;
+  void LinearAdd(const PackedLinear& w, const void* x, int rows, float* y) override;
+  void LinearSwiGlu(const PackedLinear& w, const void* x, int rows, void* gate_up,
+                    void* activation) override;
+  void LinearInputGradient(const PackedLinear& w, const void* dy, int rows, float* dx) override;
+  void LinearInputGradientRounded(const PackedLinear& w, const void* dy, int rows,
+                                  void* dx) override;
+  void LinearSwiGluGradient(const PackedLinear& down, const void* dy, int rows, const void* gate_up,
+                            void* dgate_up) override;
+  void LinearWeightGradient(const PackedLinear& w, const void* dy, const void* x, int rows,
+                            float* dw) override;
+
+  void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) override;
+  void EmbeddingGradient(const float* dx, const int32_t* tokens, int rows, int c,
+                         float* dtable) override;
+  void RmsNorm(const float* x, int rows, int c, float epsilon, void* xhat, float* rstd) override;
+  void RmsNormGradient(const float* dxhat, const void* xhat, const float* rstd, int rows, int c,
+                       float* dx, void* dx_rounded) override;
+  void Round(const float* x, int64_t count, void* rounded) override;
+  void GatherRows(const void* x, const int32_t* rows, int count, int c, void* out) override;
+  void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) override;
+
+  void QkNormRope(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
+                  const float* k_gain, void* qk) override;
+  void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
+                          const float* k_gain, const float* dqk, const float* dv, void* dqkv,
+                          float* dq_gain, float* dk_gain) override;
+  void Attention(std::span<const PackedBatch::Segment> segments, const void* qk, const void* qkv,
+                 void* out, float* lse) override;
+  void AttentionGradient(std::span<const PackedBatch::Segment> segments, const void* qk,
+                         const void* qkv, const void* out, const float* lse, const void* dout,
+                         int rows, float* dqk, float* dv) override;
+
+  std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) override;
+  void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv, const int32_t* slots,
+                const int32_t* positions, int rows) override;
+  void CopySlot(KvCache& cache, int from, int to, int num_tokens) override;
+  void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
+                       const int32_t* positions, int rows, void* out) override;
+
+  void ScoreTokens(const PackedLinear& head, const void* hidden, int rows, const int32_t* targets,
+                   float temperature, float* logprobs, float* entropies, const float* dlogprobs,
+                   float* dhidden, float* dw) override;
+  void SampleTokens(const PackedLinear& head, const void* hidden, int rows,
+                    const Sampling& sampling, const float* uniforms, int32_t* tokens,
+                    float* logprobs) override;
+
+  double SumOfSquares(const float* x, int64_t count) override;
+  void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamW& args) override;
+
+  std::vector<MemoryUse> Memory() const override;
+
+ private:
+  void Product(const char* panels, int k, int num_panels, const void* a, int rows,
+               const EpilogueArgs& args);
+  char* ThreadScratch(size_t bytes);  // this OpenMP thread's own
+
+  ModelConfig config_;
+  ComputeType compute_;
+  const KernelTable& kernels_;
+  AttentionShape shape_;
+  std::vector<float> cosine_, sine_;  // (max_positions, head_dim / 2)
+  std::vector<Scratch> thread_scratch_;
+  Scratch dy_panels_{"gradient panels"}, x_panels_{"gradient panels"};
+  Scratch dlogits_{"logit gradients"};
+  Scratch partials_{"partial sums"};
+  mutable int64_t packed_weight_bytes_ = 0, kv_cache_bytes_ = 0;
+};
+
+}  // namespace agon::policy::cpu

@@ -1,0 +1,150 @@
+// Linear layers of the CPU backend.
+#include <chrono>
+
+#include "core/error.h"
+#include "policy/cpu/cpu_backend.h"
+#include "policy/cpu/parallel.h"
+
+namespace agon::policy::cpu {
+namespace {
+
+int RoundUp(int x) { return (x + 31) / 32 * 32; }
+
+const CpuLinear& Cast(const PackedLinear& linear) { return static_cast<const CpuLinear&>(linear); }
+
+}  // namespace
+
+std::unique_ptr<PackedLinear> CpuBackend::NewLinear(int out, int in, bool gated) {
+  auto linear = std::make_unique<CpuLinear>();
+  linear->out = out;
+  linear->in = in;
+  linear->out_padded = RoundUp(out);
+  linear->in_padded = RoundUp(in);
+  linear->glu_half = gated ? out / 2 : 0;
+  AGON_CHECK(in % 32 == 0, "layer inputs are multiples of 32");
+  AGON_CHECK(!gated || out % 64 == 0, "gated layers are multiples of 64");
+  const size_t bytes =
+      static_cast<size_t>(linear->out_padded) * linear->in_padded * kernels_.element_bytes;
+  linear->forward = linear->storage.Get(2 * bytes);
+  linear->backward = linear->forward + bytes;
+  packed_weight_bytes_ += linear->storage.Use().bytes;
+  return linear;
+}
+
+void CpuBackend::SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) {
+  const auto& w = Cast(linear);
+  kernels_.pack_linear(weight, input_gain, w.out, w.in, w.glu_half, w.forward, w.backward);
+}
+
+// Deals a product to threads: by rows where there are many, else by panels.
+void CpuBackend::Product(const char* panels, int k, int num_panels, const void* a, int rows,
+                         const EpilogueArgs& args) {
+  const int threads = omp_get_max_threads();
+  if (threads == 1 || static_cast<int64_t>(rows) * num_panels < 8) {
+    kernels_.gemm(a, k, 0, rows, k, panels, 0, num_panels, args);
+  } else if (rows >= 24 * threads) {
+    ParallelRanges(rows, 12, [&](int64_t begin, int64_t end) {
+      kernels_.gemm(a, k, static_cast<int>(begin), static_cast<int>(end), k, panels, 0, num_panels,
+                    args);
+    });
+  } else {
+    ParallelRanges(num_panels, 1, [&](int64_t begin, int64_t end) {
+      kernels_.gemm(a, k, 0, rows, k, panels, static_cast<int>(begin), static_cast<int>(end), args);
+    });
+  }
+}
+
+void CpuBackend::Linear(const PackedLinear& linear, const void* x, int rows, void* y) {
+  const auto& w = Cast(linear);
+  Product(w.forward, w.in_padded, w.out_padded / 32, x, rows,
+          {.kind = Epilogue::kStore, .out = y, .stride = w.out_padded});
+}
+
+void CpuBackend::LinearAdd(const PackedLinear& linear, const void* x, int rows, float* y) {
+  const auto& w = Cast(linear);
+  Product(w.forward, w.in_padded, w.out_padded / 32, x, rows,
+          {.kind = Epilogue::kAddFloat, .out = y, .stride = w.out_padded});
+}
+
+void CpuBackend::LinearSwiGlu(const PackedLinear& linear, const void* x, int rows, void* gate_up,
+                              void* activation) {
+  const auto& w = Cast(linear);
+  Product(w.forward, w.in_padded, w.out_padded / 32, x, rows,
+          {.kind = Epilogue::kSwiGlu, .out = gate_up, .stride = w.out_padded, .out2 = activation});
+}
+
+void CpuBackend::LinearInputGradient(const PackedLinear& linear, const void* dy, int rows,
+                                     float* dx) {
+  const auto& w = Cast(linear);
+  Product(w.backward, w.out_padded, w.in_padded / 32, dy, rows,
+          {.kind = Epilogue::kStoreFloat, .out = dx, .stride = w.in_padded});
+}
+
+void CpuBackend::LinearInputGradientRounded(const PackedLinear& linear, const void* dy, int rows,
+                                            void* dx) {
+  const auto& w = Cast(linear);
+  Product(w.backward, w.out_padded, w.in_padded / 32, dy, rows,
+          {.kind = Epilogue::kStore, .out = dx, .stride = w.in_padded});
+}
+
+void CpuBackend::LinearSwiGluGradient(const PackedLinear& down, const void* dy, int rows,
+                                      const void* gate_up, void* dgate_up) {
+  const auto& w = Cast(down);
+  Product(w.backward, w.out_padded, w.in_padded / 32, dy, rows,
+          {.kind = Epilogue::kSwiGluBackward,
+           .out = dgate_up,
+           .stride = w.in_padded,
+           .input = gate_up});
+}
+
+void CpuBackend::LinearWeightGradient(const PackedLinear& linear, const void* dy, const void* x,
+                                      int rows, float* dw) {
+  const auto& w = Cast(linear);
+  const int pair = 4 / kernels_.element_bytes;
+  const size_t panel_bytes = static_cast<size_t>((rows + pair - 1) / pair) * 128;
+  const int dy_count = w.out_padded / 32, x_count = w.in_padded / 32;
+  char* dy_panels = dy_panels_.Get(panel_bytes * dy_count);
+  char* x_panels = x_panels_.Get(panel_bytes * x_count);
+  ParallelRanges(dy_count + x_count, 1, [&](int64_t begin, int64_t end) {
+    for (int i = static_cast<int>(begin); i < end; ++i) {
+      if (i < dy_count) {
+        kernels_.pack_rows(dy, w.out_padded, rows, w.out_padded, i, i + 1, dy_panels);
+      } else {
+        kernels_.pack_rows(x, w.in_padded, rows, w.in_padded, i - dy_count, i - dy_count + 1,
+                           x_panels);
+      }
+    }
+  });
+  ParallelItems(dy_count, [&](int64_t panel) {
+    kernels_.gemm_transposed(dy_panels, x_panels, rows, static_cast<int>(panel), w.out, w.in,
+                             w.glu_half, dw);
+  });
+}
+
+}  // namespace agon::policy::cpu
+
+namespace agon::policy {
+
+double MeasureGemmCeiling(ComputeType compute) {
+  ModelConfig config;
+  config.num_heads = config.num_kv_heads = 1;
+  config.head_dim = 32;
+  config.max_positions = 1;
+  const auto backend = NewCpuBackend(config, compute);
+  constexpr int kRows = 1024, kOut = 1024, kIn = 512;
+  const auto linear = backend->NewLinear(kOut, kIn, false);
+  backend->SetLinear(*linear, std::vector<float>(size_t{kOut} * kIn, 0.01f).data(), nullptr);
+  std::vector<float> x(size_t{kRows} * kIn, 0.5f), y(size_t{kRows} * kOut);
+  std::vector<float> rounded(x.size());
+  backend->Round(x.data(), static_cast<int64_t>(x.size()), rounded.data());
+  double best_seconds = 1e9;
+  for (int run = 0; run < 20; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    backend->Linear(*linear, rounded.data(), kRows, y.data());
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    if (run > 0) best_seconds = std::min(best_seconds, taken.count());
+  }
+  return 2.0 * kRows * kOut * kIn / best_seconds * 1e-9;
+}
+
+}  // namespace agon::policy

@@ -1,0 +1,154 @@
+// Policy: the weights, their backend, and what trains and samples them.
+#include "policy/policy.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "policy/backend.h"
+#include "policy/generate.h"
+#include "policy/hf_config.h"
+#include "policy/optimizer.h"
+#include "policy/safetensors.h"
+#include "policy/transformer.h"
+#include "policy/weights.h"
+
+namespace agon::policy {
+namespace {
+
+class TransformerPolicy final : public Policy {
+ public:
+  TransformerPolicy(const ModelConfig& config, ComputeType compute, std::vector<float> weights)
+      : config_(config),
+        layout_(config),
+        backend_(NewCpuBackend(config, compute)),
+        weights_(std::move(weights)),
+        gradients_(weights_.size()),
+        transformer_(config_, layout_, *backend_, weights_.data(), gradients_.data()),
+        generator_(config_, *backend_, transformer_) {}
+
+  void Save(const fs::path& dir) const override {
+    std::vector<NamedTensor> tensors;
+    for (const TensorSpec& t : layout_.tensors()) {
+      tensors.push_back({t.name, t.shape, Slice(weights_, t)});
+    }
+    WriteConfig(dir, config_);
+    WriteSafetensors(dir / "model.safetensors", tensors,
+                     {{"policy_version", std::to_string(version_)}});
+  }
+
+  const ModelConfig& config() const override { return config_; }
+  ComputeType compute() const override { return backend_->compute(); }
+  uint64_t version() const override { return version_; }
+  void set_version(uint64_t version) { version_ = version; }
+
+  std::vector<Completion> Generate(std::span<const Prompt> prompts, const Sampling& sampling,
+                                   const RngKey& key, const TokenCallback& on_token) override {
+    return generator_.Run(prompts, sampling, key, version_, on_token);
+  }
+
+  TokenScores Score(const PackedBatch& batch) override { return transformer_.Score(batch); }
+  void Backward(std::span<const float> dlogprobs) override { transformer_.Backward(dlogprobs); }
+  TokenScores ScoreAndBackward(const PackedBatch& batch,
+                               std::span<const float> dlogprobs) override {
+    AGON_CHECK(dlogprobs.size() == batch.targets.size(), "one derivative per scored token");
+    return transformer_.ScoreAndBackward(batch, dlogprobs);
+  }
+
+  void ConfigureOptimizer(const OptimizerConfig& config) override {
+    optimizer_ = std::make_unique<Optimizer>(config, layout_, *backend_);
+  }
+
+  float OptimizerStep(float learning_rate) override {
+    AGON_CHECK(optimizer_, "ConfigureOptimizer comes first");
+    transformer_.FinishGradients();
+    const float norm = optimizer_->Step(learning_rate, weights_, gradients_);
+    transformer_.GradientsZeroed();
+    transformer_.PackWeights();
+    ++version_;
+    return norm;
+  }
+
+  void SaveOptimizer(const fs::path& file) const override {
+    AGON_CHECK(optimizer_, "ConfigureOptimizer comes first");
+    optimizer_->Save(file);
+  }
+  void LoadOptimizer(const fs::path& file) override {
+    AGON_CHECK(optimizer_, "ConfigureOptimizer comes first");
+    optimizer_->Load(file);
+  }
+
+  std::span<float> Weight(std::string_view name) override {
+    const TensorSpec* t = layout_.Find(name);
+    return t ? std::span<float>(weights_).subspan(static_cast<size_t>(t->offset),
+                                                  static_cast<size_t>(t->size))
+             : std::span<float>{};
+  }
+  std::span<const float> Gradient(std::string_view name) override {
+    transformer_.FinishGradients();
+    const TensorSpec* t = layout_.Find(name);
+    return t ? Slice(gradients_, *t) : std::span<const float>{};
+  }
+  std::vector<std::string> TensorNames() const override {
+    std::vector<std::string> names;
+    for (const TensorSpec& t : layout_.tensors()) names.push_back(t.name);
+    return names;
+  }
+  void WeightsChanged() override { transformer_.PackWeights(); }
+
+  std::vector<MemoryUse> Memory() const override {
+    const auto bytes = static_cast<int64_t>(weights_.size() * sizeof(float));
+    std::vector<MemoryUse> uses = {{"weights (fp32)", bytes}, {"gradients (fp32)", bytes}};
+    if (optimizer_) uses.push_back(optimizer_->Memory());
+    for (const auto& list : {transformer_.Memory(), backend_->Memory()}) {
+      uses.insert(uses.end(), list.begin(), list.end());
+    }
+    std::erase_if(uses, [](const MemoryUse& use) { return use.bytes == 0; });
+    return uses;
+  }
+
+ private:
+  static std::span<const float> Slice(const std::vector<float>& arena, const TensorSpec& t) {
+    return std::span<const float>(arena).subspan(static_cast<size_t>(t.offset),
+                                                 static_cast<size_t>(t.size));
+  }
+
+  ModelConfig config_;
+  WeightLayout layout_;
+  std::unique_ptr<Backend> backend_;
+  std::vector<float> weights_, gradients_;
+  Transformer transformer_;
+  Generator generator_;
+  std::unique_ptr<Optimizer> optimizer_;
+  uint64_t version_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Policy> Policy::Create(const ModelConfig& config, ComputeType compute,
+                                       uint64_t seed) {
+  const WeightLayout layout(config);
+  std::vector<float> weights(static_cast<size_t>(layout.size()));
+  InitialiseWeights(config, layout, seed, weights);
+  return std::make_unique<TransformerPolicy>(config, compute, std::move(weights));
+}
+
+std::unique_ptr<Policy> Policy::Load(const fs::path& dir, ComputeType compute) {
+  const ModelConfig config = ReadConfig(dir);
+  const WeightLayout layout(config);
+  const SafetensorsFile file(dir / "model.safetensors");
+  std::vector<float> weights(static_cast<size_t>(layout.size()));
+  for (const TensorSpec& t : layout.tensors()) {
+    file.Read(t.name, t.shape,
+              std::span<float>(weights).subspan(static_cast<size_t>(t.offset),
+                                                static_cast<size_t>(t.size)));
+  }
+  auto policy = std::make_unique<TransformerPolicy>(config, compute, std::move(weights));
+  const std::string version = file.Metadata("policy_version");
+  if (!version.empty() && version.size() < 19 &&
+      version.find_first_not_of("0123456789") == std::string::npos) {
+    policy->set_version(std::stoull(version));
+  }
+  return policy;
+}
+
+}  // namespace agon::policy

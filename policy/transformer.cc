@@ -1,0 +1,374 @@
+#include "policy/transformer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace agon::policy {
+namespace {
+
+// Walks one block of memory; with a null base it only adds up.
+class Carver {
+ public:
+  explicit Carver(char* base) : base_(base) {}
+  char* Bytes(int64_t count) {
+    char* p = base_ ? base_ + used_ : nullptr;
+    used_ += (count + 63) / 64 * 64;
+    return p;
+  }
+  float* Floats(int64_t count) { return reinterpret_cast<float*>(Bytes(count * 4)); }
+  size_t used() const { return static_cast<size_t>(used_); }
+
+ private:
+  char* base_;
+  int64_t used_ = 0;
+};
+
+}  // namespace
+
+// Everything that lives between a forward and its backward.
+struct Transformer::Buffers {
+  Buffers(Backend& backend, const ModelConfig& config)
+      : backend_(backend),
+        config_(config),
+        activations_(backend.NewMemory("activations")),
+        decode_activations_(backend.NewMemory("activations (decoding)")),
+        gradients_(backend.NewMemory("activation gradients")),
+        scored_(backend.NewMemory("scored tokens")) {}
+
+  // (re)assigns all pointers for N = rows.
+  void ReserveForward(int rows, bool keep) {
+    DeviceMemory& memory = keep ? *activations_ : *decode_activations_;
+    const size_t bytes = CarveForward(nullptr, rows, keep);
+    CarveForward(memory.Get(bytes), rows, keep);
+  }
+
+  void ReserveBackward(int rows) {
+    const size_t bytes = CarveBackward(nullptr, rows);
+    CarveBackward(gradients_->Get(bytes), rows);
+  }
+
+  void ReserveScored(int count) {
+    const size_t bytes = CarveScored(nullptr, count);
+    CarveScored(scored_->Get(bytes), count);
+  }
+
+  const LayerActivations& layer(int i) const {
+    return layers_[std::min(static_cast<size_t>(i), layers_.size() - 1)];
+  }
+
+  std::vector<MemoryUse> Memory() const {
+    return {activations_->Use(), decode_activations_->Use(), gradients_->Use(), scored_->Use()};
+  }
+
+  float* residual;          // (N, C)
+  char* final_hidden;       // T (N, C): normalised
+  float* final_rstd;        // (N)
+  char* scored_hidden;      // T (S, C)
+  float* dscored_hidden;    // (S, C)
+  float* dresidual;         // (N, C)
+  char* dresidual_rounded;  // T (N, C)
+  float* dnormed;           // (N, C)
+  char* dgate_up;           // T (N, 2 F)
+  char* dattention_out;     // T (N, H d)
+  float* dqk;               // (N, (H + KV) d)
+  float* dv;                // (N, KV d)
+  char* dqkv;               // T (N, (H + 2 KV) d)
+
+ private:
+  size_t CarveForward(char* base, int rows, bool keep) {
+    Carver carve(base);
+    const int64_t n = rows, t = backend_.ElementBytes(), c = config_.hidden_size;
+    const int64_t d = config_.head_dim, h = config_.num_heads, kv = config_.num_kv_heads;
+    residual = carve.Floats(n * c);
+    final_hidden = carve.Bytes(n * c * t);
+    final_rstd = carve.Floats(n);
+    layers_.resize(static_cast<size_t>(keep ? config_.num_layers : 1));
+    for (LayerActivations& a : layers_) {
+      a.attention_in = carve.Bytes(n * c * t);
+      a.attention_rstd = carve.Floats(n);
+      a.qkv = carve.Bytes(n * (h + 2 * kv) * d * t);
+      a.qk = carve.Bytes(n * (h + kv) * d * t);
+      a.attention_out = carve.Bytes(n * h * d * t);
+      a.lse = carve.Floats(n * h);
+      a.mlp_in = carve.Bytes(n * c * t);
+      a.mlp_rstd = carve.Floats(n);
+      a.gate_up = carve.Bytes(n * 2 * config_.intermediate_size * t);
+      a.activation = carve.Bytes(n * config_.intermediate_size * t);
+    }
+    return carve.used();
+  }
+
+  size_t CarveBackward(char* base, int rows) {
+    Carver carve(base);
+    const int64_t n = rows, t = backend_.ElementBytes(), c = config_.hidden_size;
+    const int64_t d = config_.head_dim, h = config_.num_heads, kv = config_.num_kv_heads;
+    dresidual = carve.Floats(n * c);
+    dresidual_rounded = carve.Bytes(n * c * t);
+    dnormed = carve.Floats(n * c);
+    dgate_up = carve.Bytes(n * 2 * config_.intermediate_size * t);
+    dattention_out = carve.Bytes(n * h * d * t);
+    dqk = carve.Floats(n * (h + kv) * d);
+    dv = carve.Floats(n * kv * d);
+    dqkv = carve.Bytes(n * (h + 2 * kv) * d * t);
+    return carve.used();
+  }
+
+  size_t CarveScored(char* base, int count) {
+    Carver carve(base);
+    const int64_t n = count, c = config_.hidden_size;
+    scored_hidden = carve.Bytes(n * c * backend_.ElementBytes());
+    dscored_hidden = carve.Floats(n * c);
+    return carve.used();
+  }
+
+  Backend& backend_;
+  const ModelConfig& config_;
+  std::unique_ptr<DeviceMemory> activations_, decode_activations_, gradients_, scored_;
+  std::vector<LayerActivations> layers_;
+};
+
+Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
+                         const float* weights, float* gradients)
+    : config_(config),
+      layout_(layout),
+      backend_(backend),
+      weights_(weights),
+      gradients_(gradients),
+      buffers_(std::make_unique<Buffers>(backend, config)) {
+  const int c = config.hidden_size, d = config.head_dim;
+  for (int i = 0; i < config.num_layers; ++i) {
+    Layer layer;
+    layer.qkv = backend.NewLinear((config.num_heads + 2 * config.num_kv_heads) * d, c, false);
+    layer.o = backend.NewLinear(c, config.num_heads * d, false);
+    layer.gate_up = backend.NewLinear(2 * config.intermediate_size, c, true);
+    layer.down = backend.NewLinear(c, config.intermediate_size, false);
+    layers_.push_back(std::move(layer));
+  }
+  head_ = backend.NewLinear(config.vocab_size, c, false);
+  head_gradient_.resize(static_cast<size_t>(config.vocab_size) * c);
+  PackWeights();
+}
+
+Transformer::~Transformer() = default;
+
+void Transformer::PackWeights() {
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const LayerOffsets& at = layout_.layers()[i];
+    backend_.SetLinear(*layers_[i].qkv, weights_ + at.qkv, weights_ + at.input_norm);
+    backend_.SetLinear(*layers_[i].o, weights_ + at.o, nullptr);
+    backend_.SetLinear(*layers_[i].gate_up, weights_ + at.gate_up, weights_ + at.post_norm);
+    backend_.SetLinear(*layers_[i].down, weights_ + at.down, nullptr);
+  }
+  backend_.SetLinear(*head_, weights_ + layout_.embedding(), weights_ + layout_.final_norm());
+}
+
+void Transformer::RunLayers(const int32_t* tokens, const int32_t* positions, int rows, bool keep,
+                            const Attend& attend) {
+  const int c = config_.hidden_size;
+  const float epsilon = config_.rms_norm_eps;
+  buffers_->ReserveForward(rows, keep);
+  kept_ = keep;
+  float* x = buffers_->residual;
+  backend_.Embedding(weights_ + layout_.embedding(), tokens, rows, c, x);
+  for (int i = 0; i < config_.num_layers; ++i) {
+    const LayerOffsets& at = layout_.layers()[static_cast<size_t>(i)];
+    const Layer& layer = layers_[static_cast<size_t>(i)];
+    const LayerActivations& a = buffers_->layer(i);
+    backend_.RmsNorm(x, rows, c, epsilon, a.attention_in, a.attention_rstd);
+    backend_.Linear(*layer.qkv, a.attention_in, rows, a.qkv);
+    backend_.QkNormRope(a.qkv, positions, rows, weights_ + at.q_norm, weights_ + at.k_norm, a.qk);
+    attend(i, a);
+    backend_.LinearAdd(*layer.o, a.attention_out, rows, x);
+    backend_.RmsNorm(x, rows, c, epsilon, a.mlp_in, a.mlp_rstd);
+    backend_.LinearSwiGlu(*layer.gate_up, a.mlp_in, rows, a.gate_up, a.activation);
+    backend_.LinearAdd(*layer.down, a.activation, rows, x);
+  }
+  backend_.RmsNorm(x, rows, c, epsilon, buffers_->final_hidden, buffers_->final_rstd);
+}
+
+TokenScores Transformer::Score(const PackedBatch& batch) { return ScoreAndBackward(batch, {}); }
+
+TokenScores Transformer::ScoreAndBackward(const PackedBatch& batch,
+                                          std::span<const float> dlogprobs) {
+  CheckBatch(batch);
+  batch_ = batch;
+  positions_.resize(batch.tokens.size());
+  for (const auto& segment : batch.segments) {
+    for (int i = 0; i < segment.length; ++i) {
+      positions_[static_cast<size_t>(segment.begin + i)] = segment.prefix_length + i;
+    }
+  }
+  RunLayers(batch_.tokens.data(), positions_.data(), static_cast<int>(batch_.tokens.size()), true,
+            [&](int, const LayerActivations& a) {
+              backend_.Attention(batch_.segments, a.qk, a.qkv, a.attention_out, a.lse);
+            });
+  TokenScores scores = ScoreRows(dlogprobs);
+  if (!dlogprobs.empty()) BackwardFromHidden();
+  return scores;
+}
+
+void Transformer::Backward(std::span<const float> dlogprobs) {
+  AGON_CHECK(dlogprobs.size() == batch_.targets.size(), "one derivative per scored token");
+  AGON_CHECK(kept_, "Backward follows Score directly: nothing may be generated in between");
+  ScoreRows(dlogprobs);
+  BackwardFromHidden();
+}
+
+TokenScores Transformer::ScoreRows(std::span<const float> dlogprobs) {
+  const int count = static_cast<int>(batch_.rows.size()), c = config_.hidden_size;
+  TokenScores scores;
+  scores.logprobs.resize(static_cast<size_t>(count));
+  scores.entropies.resize(static_cast<size_t>(count));
+  buffers_->ReserveScored(count);
+  backend_.GatherRows(buffers_->final_hidden, batch_.rows.data(), count, c,
+                      buffers_->scored_hidden);
+  backend_.ScoreTokens(*head_, buffers_->scored_hidden, count, batch_.targets.data(),
+                       batch_.temperature, scores.logprobs.data(), scores.entropies.data(),
+                       dlogprobs.empty() ? nullptr : dlogprobs.data(), buffers_->dscored_hidden,
+                       head_gradient_.data());
+  return scores;
+}
+
+void Transformer::BackwardFromHidden() {
+  AGON_CHECK(!finished_, "gradients were finished: step the optimizer first");
+  const int rows = static_cast<int>(batch_.tokens.size()), c = config_.hidden_size;
+  buffers_->ReserveBackward(rows);
+  const size_t bytes = static_cast<size_t>(rows) * c * sizeof(float);
+  std::memset(buffers_->dnormed, 0, bytes);
+  std::memset(buffers_->dresidual, 0, bytes);
+  backend_.ScatterAddRows(buffers_->dscored_hidden, batch_.rows.data(),
+                          static_cast<int>(batch_.rows.size()), c, buffers_->dnormed);
+  backend_.RmsNormGradient(buffers_->dnormed, buffers_->final_hidden, buffers_->final_rstd, rows, c,
+                           buffers_->dresidual, buffers_->dresidual_rounded);
+  for (int i = config_.num_layers - 1; i >= 0; --i) LayerBackward(i, buffers_->layer(i));
+  backend_.EmbeddingGradient(buffers_->dresidual, batch_.tokens.data(), rows, c,
+                             gradients_ + layout_.embedding());
+}
+
+void Transformer::LayerBackward(int i, const LayerActivations& a) {
+  const LayerOffsets& at = layout_.layers()[static_cast<size_t>(i)];
+  const Layer& layer = layers_[static_cast<size_t>(i)];
+  const int rows = static_cast<int>(batch_.tokens.size()), c = config_.hidden_size;
+  Buffers& b = *buffers_;
+
+  backend_.LinearWeightGradient(*layer.down, b.dresidual_rounded, a.activation, rows,
+                                gradients_ + at.down);
+  backend_.LinearSwiGluGradient(*layer.down, b.dresidual_rounded, rows, a.gate_up, b.dgate_up);
+  backend_.LinearWeightGradient(*layer.gate_up, b.dgate_up, a.mlp_in, rows,
+                                gradients_ + at.gate_up);
+  backend_.LinearInputGradient(*layer.gate_up, b.dgate_up, rows, b.dnormed);
+  backend_.RmsNormGradient(b.dnormed, a.mlp_in, a.mlp_rstd, rows, c, b.dresidual,
+                           b.dresidual_rounded);
+
+  backend_.LinearWeightGradient(*layer.o, b.dresidual_rounded, a.attention_out, rows,
+                                gradients_ + at.o);
+  backend_.LinearInputGradientRounded(*layer.o, b.dresidual_rounded, rows, b.dattention_out);
+  backend_.AttentionGradient(batch_.segments, a.qk, a.qkv, a.attention_out, a.lse, b.dattention_out,
+                             rows, b.dqk, b.dv);
+  backend_.QkNormRopeGradient(a.qkv, positions_.data(), rows, weights_ + at.q_norm,
+                              weights_ + at.k_norm, b.dqk, b.dv, b.dqkv, gradients_ + at.q_norm,
+                              gradients_ + at.k_norm);
+  backend_.LinearWeightGradient(*layer.qkv, b.dqkv, a.attention_in, rows, gradients_ + at.qkv);
+  backend_.LinearInputGradient(*layer.qkv, b.dqkv, rows, b.dnormed);
+  backend_.RmsNormGradient(b.dnormed, a.attention_in, a.attention_rstd, rows, c, b.dresidual,
+                           b.dresidual_rounded);
+}
+
+void Transformer::FinishGradients() {
+  if (finished_) return;
+  finished_ = true;
+  const int64_t c = config_.hidden_size;
+  // For W' = W diag(gain): dW = dW' diag(gain), dgain = column sums of dW' W.
+  const auto unfold = [&](int64_t matrix, int64_t rows, int64_t gain, const float* folded,
+                          bool add) {
+    for (int64_t n = 0; n < rows; ++n) {
+      for (int64_t k = 0; k < c; ++k) {
+        const float d = folded[n * c + k];
+        gradients_[gain + k] += d * weights_[matrix + n * c + k];
+        const float unfolded = d * weights_[gain + k];
+        float& g = gradients_[matrix + n * c + k];
+        g = add ? g + unfolded : unfolded;
+      }
+    }
+  };
+  const int64_t qkv_rows =
+      static_cast<int64_t>(config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim;
+  for (const LayerOffsets& at : layout_.layers()) {
+    unfold(at.qkv, qkv_rows, at.input_norm, gradients_ + at.qkv, false);
+    unfold(at.gate_up, 2 * config_.intermediate_size, at.post_norm, gradients_ + at.gate_up, false);
+  }
+  unfold(layout_.embedding(), config_.vocab_size, layout_.final_norm(), head_gradient_.data(),
+         true);
+  std::fill(head_gradient_.begin(), head_gradient_.end(), 0.0f);
+}
+
+void Transformer::Prefill(std::span<const std::span<const int32_t>> prompts,
+                          std::span<const int32_t> slots, KvCache& cache, char* hidden) {
+  std::vector<int32_t> tokens, positions, token_slots, last_rows;
+  std::vector<PackedBatch::Segment> segments;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const int begin = static_cast<int>(tokens.size()), length = static_cast<int>(prompts[i].size());
+    tokens.insert(tokens.end(), prompts[i].begin(), prompts[i].end());
+    for (int t = 0; t < length; ++t) positions.push_back(t);
+    token_slots.insert(token_slots.end(), static_cast<size_t>(length), slots[i]);
+    segments.push_back({begin, length, 0, 0});
+    last_rows.push_back(begin + length - 1);
+  }
+  const int rows = static_cast<int>(tokens.size());
+  RunLayers(
+      tokens.data(), positions.data(), rows, false, [&](int layer, const LayerActivations& a) {
+        backend_.Attention(segments, a.qk, a.qkv, a.attention_out, a.lse);
+        backend_.AppendKv(cache, layer, a.qk, a.qkv, token_slots.data(), positions.data(), rows);
+      });
+  backend_.GatherRows(buffers_->final_hidden, last_rows.data(), static_cast<int>(last_rows.size()),
+                      config_.hidden_size, hidden);
+}
+
+void Transformer::Decode(std::span<const int32_t> tokens, std::span<const int32_t> slots,
+                         std::span<const int32_t> positions, KvCache& cache, char* hidden) {
+  const int rows = static_cast<int>(tokens.size());
+  RunLayers(tokens.data(), positions.data(), rows, false,
+            [&](int layer, const LayerActivations& a) {
+              backend_.AppendKv(cache, layer, a.qk, a.qkv, slots.data(), positions.data(), rows);
+              backend_.AttentionDecode(cache, layer, a.qk, slots.data(), positions.data(), rows,
+                                       a.attention_out);
+            });
+  std::memcpy(hidden, buffers_->final_hidden,
+              static_cast<size_t>(rows) * config_.hidden_size * backend_.ElementBytes());
+}
+
+void Transformer::CheckBatch(const PackedBatch& batch) const {
+  const int rows = static_cast<int>(batch.tokens.size());
+  int next = 0;
+  for (const auto& s : batch.segments) {
+    AGON_CHECK(s.begin == next && s.length > 0, "segments cover the tokens in order");
+    if (s.prefix_length > 0) {
+      const auto owner = std::find_if(batch.segments.begin(), batch.segments.end(), [&](auto& o) {
+        return o.begin == s.prefix_begin && o.prefix_length == 0;
+      });
+      AGON_CHECK(owner != batch.segments.end() && s.prefix_length <= owner->length &&
+                     owner->begin < s.begin,
+                 "a prefix is the start of an earlier segment");
+    }
+    if (s.prefix_length + s.length > config_.max_positions) {
+      throw Error(ErrorKind::kUsage,
+                  "a sequence of " + std::to_string(s.prefix_length + s.length) +
+                      " tokens doesn't fit the model's context of " +
+                      std::to_string(config_.max_positions),
+                  "", "shorten the sequences or raise model.max_positions");
+    }
+    next += s.length;
+  }
+  AGON_CHECK(next == rows, "segments cover the tokens");
+  AGON_CHECK(batch.rows.size() == batch.targets.size());
+  for (int32_t token : batch.tokens) AGON_CHECK(token >= 0 && token < config_.vocab_size);
+  for (int32_t target : batch.targets) AGON_CHECK(target >= 0 && target < config_.vocab_size);
+  for (int32_t row : batch.rows) AGON_CHECK(row >= 0 && row < rows);
+}
+
+std::vector<MemoryUse> Transformer::Memory() const { return buffers_->Memory(); }
+
+}  // namespace agon::policy

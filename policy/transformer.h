@@ -1,0 +1,95 @@
+// The transformer's forward and backward, written once against the backend.
+// Private to policy.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "policy/backend.h"
+#include "policy/weights.h"
+
+namespace agon::policy {
+
+// Activations of a packed batch that the backward needs. T is the compute type.
+struct LayerActivations {
+  char* attention_in;     // T (N, C): normalised
+  float* attention_rstd;  // (N)
+  char* qkv;              // T (N, (H + 2 KV) d)
+  char* qk;               // T (N, (H + KV) d): normalised and rotated
+  char* attention_out;    // T (N, H d)
+  float* lse;             // (N, H)
+  char* mlp_in;           // T (N, C): normalised
+  float* mlp_rstd;        // (N)
+  char* gate_up;          // T (N, 2 F)
+  char* activation;       // T (N, F)
+};
+
+class Transformer {
+ public:
+  // Keeps references. `weights` and `gradients` are arenas of layout.size() elements.
+  Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
+              const float* weights, float* gradients);
+  ~Transformer();
+
+  // To be called when weights changed: packs them for the backend.
+  void PackWeights();
+
+  TokenScores Score(const PackedBatch& batch);
+  void Backward(std::span<const float> dlogprobs);
+  TokenScores ScoreAndBackward(const PackedBatch& batch, std::span<const float> dlogprobs);
+
+  // Turns the accumulated gradients into the gradients of the named tensors: until then
+  // those of layers with a folded norm gain are by the product. To be called once, after
+  // the last Backward of an optimizer step.
+  void FinishGradients();
+  // The gradients were consumed and zeroed.
+  void GradientsZeroed() { finished_ = false; }
+
+  // Keys and values of the prompts go to slots[i] (all layers); hidden T (P, C) receives
+  // the final normalised hidden state of each prompt's last token.
+  void Prefill(std::span<const std::span<const int32_t>> prompts, std::span<const int32_t> slots,
+               KvCache& cache, char* hidden);
+  // One more token per row; hidden T (rows, C) as above.
+  void Decode(std::span<const int32_t> tokens, std::span<const int32_t> slots,
+              std::span<const int32_t> positions, KvCache& cache, char* hidden);
+
+  const PackedLinear& head() const { return *head_; }
+  std::vector<MemoryUse> Memory() const;
+
+ private:
+  struct Layer {
+    std::unique_ptr<PackedLinear> qkv, o, gate_up, down;
+  };
+  // Fills attention_out of a layer from its qk and qkv.
+  using Attend = std::function<void(int layer, const LayerActivations&)>;
+  struct Buffers;
+
+  // All layers and the final norm. Keeps each layer's activations if `keep`.
+  void RunLayers(const int32_t* tokens, const int32_t* positions, int rows, bool keep,
+                 const Attend& attend);
+  TokenScores ScoreRows(std::span<const float> dlogprobs);
+  void BackwardFromHidden();
+  void LayerBackward(int layer, const LayerActivations& a);
+  void CheckBatch(const PackedBatch& batch) const;
+
+  const ModelConfig& config_;
+  const WeightLayout& layout_;
+  Backend& backend_;
+  const float* weights_;
+  float* gradients_;
+  std::vector<Layer> layers_;
+  std::unique_ptr<PackedLinear> head_;
+  // (V, C) of the folded head; apart from `gradients_` because the same matrix is also
+  // the lookup table, whose gradient isn't folded.
+  std::vector<float> head_gradient_;
+  bool finished_ = false;  // gradients are those of the named tensors
+  bool kept_ = false;      // the buffers hold activations of `batch_`
+
+  std::unique_ptr<Buffers> buffers_;
+  PackedBatch batch_;               // of the last Score
+  std::vector<int32_t> positions_;  // (N)
+};
+
+}  // namespace agon::policy
