@@ -76,6 +76,11 @@ class Backend {
   // dw (out, in) += dy^T x.
   virtual void LinearWeightGradient(const PackedLinear& w, const void* dy, const void* x, int rows,
                                     float* dw) = 0;
+  // For W' = W diag(gain) whose gradient is `folded` (rows, c): dweight = folded diag(gain)
+  // (added to it if `add`), dgain (c) += column sums of folded * weight. `folded` may be
+  // `dweight`.
+  virtual void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows,
+                          int c, bool add, float* dweight, float* dgain) = 0;
 
   // --- rows --------------------------------------------------------------------------
   virtual void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) = 0;

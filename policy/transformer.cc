@@ -280,22 +280,12 @@ void Transformer::LayerBackward(int i, const LayerActivations& a) {
 void Transformer::FinishGradients() {
   if (finished_) return;
   finished_ = true;
-  const int64_t c = config_.hidden_size;
-  // For W' = W diag(gain): dW = dW' diag(gain), dgain = column sums of dW' W.
-  const auto unfold = [&](int64_t matrix, int64_t rows, int64_t gain, const float* folded,
-                          bool add) {
-    for (int64_t n = 0; n < rows; ++n) {
-      for (int64_t k = 0; k < c; ++k) {
-        const float d = folded[n * c + k];
-        gradients_[gain + k] += d * weights_[matrix + n * c + k];
-        const float unfolded = d * weights_[gain + k];
-        float& g = gradients_[matrix + n * c + k];
-        g = add ? g + unfolded : unfolded;
-      }
-    }
+  const int c = config_.hidden_size;
+  const auto unfold = [&](int64_t matrix, int rows, int64_t gain, const float* folded, bool add) {
+    backend_.UnfoldGain(folded, weights_ + matrix, weights_ + gain, rows, c, add,
+                        gradients_ + matrix, gradients_ + gain);
   };
-  const int64_t qkv_rows =
-      static_cast<int64_t>(config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim;
+  const int qkv_rows = (config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim;
   for (const LayerOffsets& at : layout_.layers()) {
     unfold(at.qkv, qkv_rows, at.input_norm, gradients_ + at.qkv, false);
     unfold(at.gate_up, 2 * config_.intermediate_size, at.post_norm, gradients_ + at.gate_up, false);

@@ -161,6 +161,7 @@ std::vector<MemoryUse> CpuBackend::Memory() const {
   return {{"packed weights", packed_weight_bytes_},
           {"KV cache", kv_cache_bytes_},
           panels,
+          rounded_.Use(),
           dlogits_.Use(),
           threads};
 }

@@ -57,6 +57,8 @@ class CpuBackend final : public Backend {
                             void* dgate_up) override;
   void LinearWeightGradient(const PackedLinear& w, const void* dy, const void* x, int rows,
                             float* dw) override;
+  void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
+                  bool add, float* dweight, float* dgain) override;
 
   void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) override;
   void EmbeddingGradient(const float* dx, const int32_t* tokens, int rows, int c,
@@ -110,6 +112,7 @@ class CpuBackend final : public Backend {
   std::vector<float> cosine_, sine_;  // (max_positions, head_dim / 2)
   std::vector<Scratch> thread_scratch_;
   Scratch dy_panels_{"gradient panels"}, x_panels_{"gradient panels"};
+  Scratch rounded_{"rounded weights"};
   Scratch dlogits_{"logit gradients"};
   Scratch partials_{"partial sums"};
   mutable int64_t packed_weight_bytes_ = 0, kv_cache_bytes_ = 0;

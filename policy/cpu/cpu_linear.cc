@@ -33,7 +33,17 @@ std::unique_ptr<PackedLinear> CpuBackend::NewLinear(int out, int in, bool gated)
 
 void CpuBackend::SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) {
   const auto& w = Cast(linear);
-  kernels_.pack_linear(weight, input_gain, w.out, w.in, w.glu_half, w.forward, w.backward);
+  // Every layer's rounded rows pass through one scratch: it is only read by PackRows below.
+  char* rounded =
+      rounded_.Get(static_cast<size_t>(w.out_padded) * w.in_padded * kernels_.element_bytes);
+  ParallelRanges(w.out_padded / 32, 1, [&](int64_t begin, int64_t end) {
+    kernels_.pack_linear(weight, input_gain, w.out, w.in, w.glu_half, static_cast<int>(begin),
+                         static_cast<int>(end), rounded, w.forward);
+  });
+  ParallelRanges(w.in_padded / 32, 1, [&](int64_t begin, int64_t end) {
+    kernels_.pack_rows(rounded, w.in_padded, w.out_padded, w.in_padded, static_cast<int>(begin),
+                       static_cast<int>(end), w.backward);
+  });
 }
 
 // Deals a product to threads: by rows where there are many, else by panels.
@@ -95,6 +105,14 @@ void CpuBackend::LinearSwiGluGradient(const PackedLinear& down, const void* dy, 
            .out = dgate_up,
            .stride = w.in_padded,
            .input = gate_up});
+}
+
+void CpuBackend::UnfoldGain(const float* folded, const float* weight, const float* gain, int rows,
+                            int c, bool add, float* dweight, float* dgain) {
+  ParallelRanges(c, 32, [&](int64_t begin, int64_t end) {
+    kernels_.unfold_gain(folded, weight, gain, rows, c, static_cast<int>(begin),
+                         static_cast<int>(end), add, dweight, dgain);
+  });
 }
 
 void CpuBackend::LinearWeightGradient(const PackedLinear& linear, const void* dy, const void* x,

@@ -28,28 +28,26 @@ inline int WeightRow(int n, int glu_half) {
   return n / 32 * 16 + n % 16 + (n % 32 >= 16 ? glu_half : 0);
 }
 
-// w (n, k) fp32, column-scaled by gain (k) if given, to panels for x -> y (over n) and
-// for dy -> dx (over k). n and k are rounded up to 32 with zeros.
+// Panels [panel_begin, panel_end) of w (n, k) fp32 for x -> y, its columns scaled by gain (k)
+// if given; rows beyond n are zero. `rounded` T (n rounded up to 32, k) receives the same
+// rows row-major: packed by PackRows they serve dy -> dx.
 template <typename T>
-void PackLinear(const float* w, const float* gain, int n, int k, int glu_half, void* forward,
-                void* backward) {
-  const int n_padded = (n + 31) / 32 * 32, k_padded = (k + 31) / 32 * 32;
-  constexpr int pair = kPair<T>;
-  T* f = static_cast<T*>(forward);
-  T* b = static_cast<T*>(backward);
-  for (int col = 0; col < n_padded; ++col) {
-    const float* row = col < n ? w + static_cast<ptrdiff_t>(WeightRow(col, glu_half)) * k : nullptr;
-    for (int i = 0; i < k_padded; ++i) {
-      float x = row && i < k ? row[i] : 0.0f;
-      if (gain && i < k) x *= gain[i];
-      const ptrdiff_t in_forward =
-          (static_cast<ptrdiff_t>(col / 32) * (k_padded / pair) + i / pair) * 32 * pair +
-          col % 32 * pair + i % pair;
-      StoreElement(f + in_forward, x);
-      const ptrdiff_t in_backward =
-          (static_cast<ptrdiff_t>(i / 32) * (n_padded / pair) + col / pair) * 32 * pair +
-          i % 32 * pair + col % pair;
-      StoreElement(b + in_backward, x);
+void PackLinear(const float* w, const float* gain, int n, int k, int glu_half, int panel_begin,
+                int panel_end, void* rounded, void* forward) {
+  const int steps = k / kPair<T>;
+  for (int col = panel_begin * 32; col < panel_end * 32; ++col) {
+    T* row = static_cast<T*>(rounded) + static_cast<ptrdiff_t>(col) * k;
+    const float* in = w + static_cast<ptrdiff_t>(WeightRow(col, glu_half)) * k;
+    for (int i = 0; i < k; i += 16) {
+      F32x16 x = col < n ? Load(in + i) : Zero();
+      if (gain) x = x * Load(gain + i);
+      Store(row + i, x);
+    }
+    char* out = static_cast<char*>(forward) +
+                static_cast<ptrdiff_t>(col / 32) * steps * kPanelStepBytes + col % 32 * 4;
+    const char* source = reinterpret_cast<const char*>(row);
+    for (int step = 0; step < steps; ++step) {
+      std::memcpy(out + static_cast<ptrdiff_t>(step) * kPanelStepBytes, source + step * 4, 4);
     }
   }
 }

@@ -31,6 +31,7 @@ constexpr KernelTable MakeKernelTable(const char* isa) {
       .sample_row = SampleRow,
       .to_compute = ToCompute<T>,
       .sum_of_squares = SumOfSquares,
+      .unfold_gain = UnfoldGain,
       .adamw = AdamW,
   };
 }

@@ -65,8 +65,8 @@ struct KernelTable {
   const char* isa;
   int element_bytes;  // sizeof(T)
 
-  void (*pack_linear)(const float* w, const float* gain, int n, int k, int glu_half, void* forward,
-                      void* backward);
+  void (*pack_linear)(const float* w, const float* gain, int n, int k, int glu_half,
+                      int panel_begin, int panel_end, void* rounded, void* forward);
   void (*pack_rows)(const void* source, int64_t stride, int rows, int cols, int panel_begin,
                     int panel_end, void* panels);
   void (*gemm)(const void* a, int64_t a_stride, int row_begin, int row_end, int k,
@@ -116,6 +116,10 @@ struct KernelTable {
 
   void (*to_compute)(const float* source, void* destination, int64_t count);
   double (*sum_of_squares)(const float* x, int64_t count);
+  // Columns [begin, end) of dw (rows, c) (+)= folded diag(gain) and dgain += column sums of
+  // folded * w.
+  void (*unfold_gain)(const float* folded, const float* w, const float* gain, int rows, int c,
+                      int begin, int end, bool add, float* dw, float* dgain);
   void (*adamw)(float* w, float* g, float* m, float* v, int64_t count, const AdamWArgs& args);
 };
 

@@ -136,18 +136,46 @@ inline double SumOfSquares(const float* x, int64_t count) {
          ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
+inline void UnfoldGain(const float* folded, const float* w, const float* gain, int rows, int c,
+                       int begin, int end, bool add, float* dw, float* dgain) {
+  for (int col = begin; col < end; col += 16) {
+    const F32x16 g = Load(gain + col);
+    F32x16 sum = Zero();
+    for (int row = 0; row < rows; ++row) {
+      const int64_t at = static_cast<int64_t>(row) * c + col;
+      const F32x16 d = Load(folded + at);
+      sum = Fma(d, Load(w + at), sum);
+      Store(dw + at, add ? Fma(d, g, Load(dw + at)) : d * g);
+    }
+    Store(dgain + col, Load(dgain + col) + sum);
+  }
+}
+
 // Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); zeroes the gradient.
 inline void AdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamWArgs& a) {
-  const float step = a.learning_rate / a.bias_correction1;
-  const float inv_correction2 = 1.0f / std::sqrt(a.bias_correction2);
-  const float keep = 1.0f - a.learning_rate * a.weight_decay;
-  for (int64_t i = 0; i < count; ++i) {
-    const float grad = g[i] * a.grad_scale;
-    m[i] = a.beta1 * m[i] + (1.0f - a.beta1) * grad;
-    v[i] = a.beta2 * v[i] + (1.0f - a.beta2) * grad * grad;
-    w[i] = keep * w[i] - step * m[i] / (std::sqrt(v[i]) * inv_correction2 + a.epsilon);
-    g[i] = 0.0f;
-  }
+  const F32x16 scale = Set1(a.grad_scale), beta1 = Set1(a.beta1), beta2 = Set1(a.beta2);
+  const F32x16 rest1 = Set1(1.0f - a.beta1), rest2 = Set1(1.0f - a.beta2);
+  const F32x16 step = Set1(a.learning_rate / a.bias_correction1);
+  const F32x16 inv_correction2 = Set1(1.0f / std::sqrt(a.bias_correction2));
+  const F32x16 keep = Set1(1.0f - a.learning_rate * a.weight_decay), epsilon = Set1(a.epsilon);
+  const auto update = [&](float* wi, float* gi, float* mi, float* vi) {
+    const F32x16 grad = Load(gi) * scale;
+    const F32x16 first = Fma(beta1, Load(mi), rest1 * grad);
+    const F32x16 second = Fma(beta2, Load(vi), rest2 * grad * grad);
+    Store(mi, first);
+    Store(vi, second);
+    Store(wi, keep * Load(wi) - step * first / Fma(Sqrt(second), inv_correction2, epsilon));
+    Store(gi, Zero());
+  };
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16) update(w + i, g + i, m + i, v + i);
+  if (i == count) return;
+  float tail[4][16] = {};
+  const size_t bytes = static_cast<size_t>(count - i) * sizeof(float);
+  float* const arrays[4] = {w + i, g + i, m + i, v + i};
+  for (int j = 0; j < 4; ++j) std::memcpy(tail[j], arrays[j], bytes);
+  update(tail[0], tail[1], tail[2], tail[3]);
+  for (int j = 0; j < 4; ++j) std::memcpy(arrays[j], tail[j], bytes);
 }
 
 }  // namespace agon::policy::cpu::AGON_ISA

@@ -60,6 +60,17 @@ inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
 inline F32x16 Max(F32x16 a, F32x16 b) { return a > b ? a : b; }
 inline F32x16 Min(F32x16 a, F32x16 b) { return a < b ? a : b; }
 
+inline F32x16 Sqrt(F32x16 x) {
+#if defined(__AVX512F__)
+  return _mm512_sqrt_ps(x);
+#else
+  float lanes[16];
+  std::memcpy(lanes, &x, sizeof x);
+  for (float& lane : lanes) lane = __builtin_sqrtf(lane);
+  return LoadRaw(lanes);
+#endif
+}
+
 inline F32x16 Load(const float* p) { return LoadRaw(p); }
 inline void Store(float* p, F32x16 v) { StoreRaw(p, v); }
 
