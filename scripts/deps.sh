@@ -2,7 +2,7 @@
 # Installs the Debian packages that agon needs. Quick when everything is there.
 #
 # Usage: scripts/deps.sh [--dev]
-#   --dev  also what the checks of .ci/run need: clang-format, clang-tidy, libFuzzer
+#   --dev  also what the checks of .ci/run and the preset tsan need: clang and its tools
 #
 # As root it installs; otherwise through sudo; without sudo it prints what to install.
 set -euo pipefail
@@ -12,18 +12,22 @@ packages=(
   g++ cmake ninja-build pkg-config
   # faster rebuilds and links; CMake uses them where they are
   ccache mold
-  # matrix products on the CPU
-  libdnnl-dev
   # JSON, TOML, flags, logs
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev
+  # benchmarks: the machine's ceiling for matrix products
+  libdnnl-dev
   # tests: GoogleTest; Python runs the tests of scripts/
   libgtest-dev python3
   # text that the quickstart learns from: Python's library and manual, WordNet's glosses
   python3-doc wordnet-base
 )
-dev_packages=(clang clang-format clang-tidy libclang-rt-14-dev)
+dev_packages=(
+  clang-format clang-tidy
+  # ThreadSanitizer with an OpenMP runtime that it understands; libFuzzer
+  clang libomp-dev libclang-rt-14-dev
+)
 
 case "${1:-}" in
   "") ;;

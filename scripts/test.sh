@@ -20,20 +20,18 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-scripts/deps.sh
+dev=()
+[ "$preset" != tsan ] || dev=(--dev)  # it is built with clang
+scripts/deps.sh "${dev[@]}"
 cmake --preset "$preset" > "/tmp/agon-configure-$$.log" ||
   { cat "/tmp/agon-configure-$$.log"; exit 1; }
 rm -f "/tmp/agon-configure-$$.log"
 cmake --build --preset "$preset"
 
-# Tests run side by side, each with its own OpenMP threads: waiting threads must give way.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}"
 results="$PWD/build/$preset/ctest.xml"
 rm -f "$results"
 status=0
-ctest --test-dir "build/$preset" "${labels[@]}" -j "$(nproc)" --output-on-failure \
-  --output-junit "$results" "$@" || status=$?
+ctest --preset "$preset" "${labels[@]}" -j "$(nproc)" --output-junit "$results" "$@" || status=$?
 [ -f "$results" ] || { echo "ctest wrote no results"; exit 1; }
 
 count() { grep -m1 -A6 '<testsuite ' "$results" | grep -oP "\b$1=\"\K[0-9]+"; }
