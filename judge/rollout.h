@@ -22,23 +22,23 @@ namespace agon::judge {
 struct Trajectory {
   envs::Task task;
   uint32_t sample = 0;
-  std::vector<int32_t> tokens;           // (T) prompt, completions, tool or user turns
-  std::vector<uint8_t> action_mask;      // (T) 1 on sampled tokens, the stop token too
-  std::vector<float> rollout_logprobs;   // (T) 0 where action_mask is 0
-  int prompt_tokens = 0;                 // length of the first prompt
+  std::vector<int32_t> tokens;          // (T) prompt, completions, tool or user turns
+  std::vector<uint8_t> action_mask;     // (T) 1 on sampled tokens, the stop token too
+  std::vector<float> rollout_logprobs;  // (T) 0 where action_mask is 0
+  int prompt_tokens = 0;                // length of the first prompt
   int num_turns = 0;
-  bool length_limited = false;           // a token limit cut the last completion
+  bool length_limited = false;  // a token limit cut the last completion
   uint64_t policy_version = 0;
-  std::string completion;                // text of all assistant turns, for reports
+  std::string completion;  // text of all assistant turns, for reports
   envs::Outcome outcome;
 
-  int CompletionTokens() const;          // number of sampled tokens
+  int CompletionTokens() const;  // number of sampled tokens
 };
 
 struct RolloutOptions {
-  policy::Sampling sampling;             // stop_token_ids are set by RunEpisodes
-  int max_new_tokens = 128;              // per completion
-  int num_samples = 1;                   // G, episodes per task
+  policy::Sampling sampling;  // stop_token_ids are set by RunEpisodes
+  int max_new_tokens = 128;   // per completion
+  int num_samples = 1;        // G, episodes per task
   // Called after each round with finished and wanted episodes. May be empty.
   std::function<void(int64_t done, int64_t total)> on_progress;
 };

@@ -1,0 +1,24 @@
+// Graded episodes to metrics: the arithmetic of Evaluate and Compare, without a model.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "judge/eval.h"
+
+namespace agon::judge {
+
+// Metrics of one suite as Evaluate lists them (judge/eval.h). A task with fewer than K
+// scored samples takes no part in pass@K. Samples of one task stand together.
+std::vector<Metric> ComputeMetrics(const std::string& suite, std::span<const SampleRecord> samples,
+                                   std::span<const int> pass_at);
+
+// The metric of that name, or nullptr.
+const Metric* FindMetric(const EvalResult& result, const std::string& suite,
+                         const std::string& metric);
+
+// Names of the suites in `samples`, in order of appearance.
+std::vector<std::string> SuitesOf(const EvalResult& result);
+
+}  // namespace agon::judge

@@ -1,0 +1,26 @@
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "judge/report_parts.h"
+
+namespace agon::judge {
+
+void WriteReport(const std::filesystem::path& dir, const ReportInput& input) {
+  RunLogs logs;
+  if (input.run_log) {
+    logs.log = ReadRunLog(*input.run_log);
+    logs.timing = ReadRunLog(input.run_log->parent_path() / "timing.jsonl");
+  }
+  std::error_code failure;
+  std::filesystem::create_directories(dir, failure);
+  if (failure) throw Error(ErrorKind::kIo, failure.message(), dir.string());
+  WriteFileAtomic(dir / "samples.jsonl", SamplesJsonl(input.models));
+  WriteFileAtomic(dir / "results.json", ResultsJson(input));
+  WriteFileAtomic(dir / "report.md", ReportMarkdown(input, logs));
+  WriteFileAtomic(dir / "report.html", ReportHtml(input, logs));
+}
+
+}  // namespace agon::judge

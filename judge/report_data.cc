@@ -1,0 +1,89 @@
+// What reports say in numbers, independent of how they say it.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "judge/report_parts.h"
+
+namespace agon::judge {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+double Median(const std::vector<std::pair<double, double>>& points) {
+  if (points.empty()) return kNan;
+  std::vector<double> values;
+  for (const auto& [step, value] : points) values.push_back(value);
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+// Ends of a noisy curve: means over a tenth of it, at most ten steps.
+void SetEnds(const std::vector<std::pair<double, double>>& points, StageSummary& summary) {
+  const size_t num_ends = std::clamp<size_t>(points.size() / 10, 1, 10);
+  double first = 0, last = 0;
+  for (size_t i = 0; i < num_ends; ++i) {
+    first += points[i].second;
+    last += points[points.size() - 1 - i].second;
+  }
+  summary.first = first / static_cast<double>(num_ends);
+  summary.last = last / static_cast<double>(num_ends);
+}
+
+Change ChangeOf(const SampleRecord& before, const SampleRecord& after) {
+  if (before.correct) return after.correct ? Change::kBothRight : Change::kWorse;
+  return after.correct ? Change::kBetter : Change::kBothWrong;
+}
+
+}  // namespace
+
+std::vector<StageSummary> SummarizeStages(const RunLogs& logs) {
+  std::vector<StageSummary> summaries;
+  for (const StageLog& log : logs.log) {
+    StageSummary summary{log.stage, log.last_step, kNan, kNan, kNan, "", kNan, kNan};
+    for (const char* field : {"correct", "reward", "loss"}) {
+      if (log.Get(field).empty()) continue;
+      summary.measure = field;
+      SetEnds(log.Get(field), summary);
+      break;
+    }
+    if (const StageLog* timing = FindStage(logs.timing, log.stage)) {
+      const auto& seconds = timing->Get("seconds");
+      if (!seconds.empty()) summary.seconds = 0;
+      for (const auto& [step, value] : seconds) summary.seconds += value;
+      summary.tokens_per_s = Median(timing->Get("tokens_per_s"));
+      summary.percent_of_ceiling = Median(timing->Get("percent_of_ceiling"));
+    }
+    summaries.push_back(summary);
+  }
+  return summaries;
+}
+
+PairedSamples PairSamples(const EvalResult& before, const EvalResult& after) {
+  using Key = std::tuple<std::string_view, uint64_t, uint32_t>;
+  std::map<Key, const SampleRecord*> others;
+  for (const SampleRecord& sample : after.samples) {
+    if (!sample.masked) others[{sample.suite, sample.task_index, sample.sample}] = &sample;
+  }
+  PairedSamples paired;
+  for (const SampleRecord& sample : before.samples) {
+    const auto other = others.find({sample.suite, sample.task_index, sample.sample});
+    if (sample.masked || other == others.end()) continue;
+    paired.pairs[static_cast<size_t>(ChangeOf(sample, *other->second))].push_back(
+        {&sample, other->second});
+  }
+  return paired;
+}
+
+const Comparison* FindComparison(const ReportInput& input, const std::string& suite,
+                                 const std::string& metric) {
+  const auto found =
+      std::find_if(input.comparisons.begin(), input.comparisons.end(),
+                   [&](const auto& c) { return c.suite == suite && c.metric == metric; });
+  return found == input.comparisons.end() ? nullptr : &*found;
+}
+
+}  // namespace agon::judge

@@ -1,0 +1,31 @@
+// The numbers of a run, as its log holds them (docs/formats/run.md).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace agon::judge {
+
+struct StageLog {
+  std::string stage;  // "pretrain", "sft", "rl"
+  int64_t last_step = 0;
+  // Field -> (step, value), by rising step. Only finite numbers.
+  std::map<std::string, std::vector<std::pair<double, double>>> series;
+
+  // Points of one field; empty if the stage doesn't log it.
+  const std::vector<std::pair<double, double>>& Get(const std::string& field) const;
+};
+
+// Stages in order of appearance. Reads log.jsonl or timing.jsonl; a line that is not a
+// JSON object with "stage" and "step" (cut by a kill, or foreign) is left out, and of two
+// lines for one step the later one counts. A missing file gives no stage.
+std::vector<StageLog> ReadRunLog(const std::filesystem::path& file);
+
+// The stage of that name, or nullptr.
+const StageLog* FindStage(const std::vector<StageLog>& stages, const std::string& name);
+
+}  // namespace agon::judge

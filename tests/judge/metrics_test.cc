@@ -1,0 +1,123 @@
+#include "judge/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace agon::judge {
+namespace {
+
+SampleRecord Sample(uint64_t task, uint32_t sample, bool correct, int tokens = 10) {
+  SampleRecord record;
+  record.suite = "test/suite-v1";
+  record.family = task < 2 ? "easy" : "hard";
+  record.difficulty = task < 2 ? 0 : 3;
+  record.task_index = task;
+  record.sample = sample;
+  record.correct = correct;
+  record.reward = correct ? 1 : 0;
+  record.num_tokens = tokens;
+  return record;
+}
+
+EvalResult Result(const std::string& model, std::vector<SampleRecord> samples) {
+  EvalResult result;
+  result.model = model;
+  result.samples = std::move(samples);
+  const std::vector<int> pass_at = {1, 2};
+  result.metrics = ComputeMetrics("test/suite-v1", result.samples, pass_at);
+  return result;
+}
+
+const Metric& Find(const EvalResult& result, const std::string& name) {
+  const Metric* found = FindMetric(result, "test/suite-v1", name);
+  EXPECT_NE(found, nullptr) << name;
+  static const Metric kNone;
+  return found ? *found : kNone;
+}
+
+// Tasks 0..3 with two samples: right 2, 1, 0, 1 times.
+EvalResult FourTasks() {
+  return Result(
+      "a", {Sample(0, 0, true, 4), Sample(0, 1, true, 6), Sample(1, 0, true), Sample(1, 1, false),
+            Sample(2, 0, false), Sample(2, 1, false), Sample(3, 0, false), Sample(3, 1, true)});
+}
+
+TEST(MetricsTest, PassAtKByHand) {
+  const EvalResult result = FourTasks();
+  // Per task 1, 1/2, 0, 1/2: mean 1/2, sd^2 = (1/4 + 1/4)/3 = 1/6, se = sqrt(1/6)/2.
+  EXPECT_DOUBLE_EQ(Find(result, "pass@1").value, 0.5);
+  EXPECT_NEAR(Find(result, "pass@1").stderr_, std::sqrt(1.0 / 6) / 2, 1e-12);
+  EXPECT_EQ(Find(result, "pass@1").n, 4);
+  // Of two samples at least one right: tasks 0, 1 and 3.
+  EXPECT_DOUBLE_EQ(Find(result, "pass@2").value, 0.75);
+  EXPECT_DOUBLE_EQ(Find(result, "reward").value, 0.5);
+  EXPECT_DOUBLE_EQ(Find(result, "length").value, 70.0 / 8);
+  EXPECT_DOUBLE_EQ(Find(result, "pass@1/family=easy").value, 0.75);
+  EXPECT_EQ(Find(result, "pass@1/family=easy").n, 2);
+  EXPECT_DOUBLE_EQ(Find(result, "pass@1/difficulty=3").value, 0.25);
+}
+
+TEST(MetricsTest, SharesStayWithinTheirRange) {
+  const EvalResult result = FourTasks();
+  EXPECT_LE(Find(result, "pass@2").ci_high, 1);
+  EXPECT_GE(Find(result, "truncated").ci_low, 0);
+}
+
+TEST(MetricsTest, MaskedEpisodesAreCountedButNotScored) {
+  std::vector<SampleRecord> samples = FourTasks().samples;
+  samples[4].masked = samples[5].masked = samples[7].masked = true;
+  samples[7].correct = false;
+  const EvalResult result = Result("a", samples);
+  EXPECT_EQ(Find(result, "masked").value, 3);
+  EXPECT_EQ(Find(result, "masked").n, 4);
+  // Task 2 is gone, task 3 has one scored sample, wrong: (1 + 1/2 + 0) / 3.
+  EXPECT_DOUBLE_EQ(Find(result, "pass@1").value, 0.5);
+  EXPECT_EQ(Find(result, "pass@1").n, 3);
+  // Only tasks 0 and 1 have two samples.
+  EXPECT_EQ(Find(result, "pass@2").n, 2);
+  EXPECT_DOUBLE_EQ(Find(result, "pass@2").value, 1);
+}
+
+TEST(CompareTest, IsPairedByTask) {
+  const EvalResult a = FourTasks();
+  // Each task one half better, but task 0, which is right already.
+  const EvalResult b =
+      Result("b", {Sample(0, 0, true, 20), Sample(0, 1, true, 20), Sample(1, 0, true, 20),
+                   Sample(1, 1, true, 20), Sample(2, 0, true, 20), Sample(2, 1, false, 20),
+                   Sample(3, 0, true, 20), Sample(3, 1, true, 20)});
+  const auto comparisons = Compare(a, b);
+  ASSERT_FALSE(comparisons.empty());
+  const Comparison& pass = comparisons[0];
+  EXPECT_EQ(pass.metric, "pass@1");
+  EXPECT_EQ(pass.a, "a");
+  EXPECT_EQ(pass.b, "b");
+  // Differences 0, 1/2, 1/2, 1/2: mean 3/8, sd = 1/4, se = 1/8, t(0.975, 3) = 3.18244631.
+  EXPECT_DOUBLE_EQ(pass.diff, 0.375);
+  EXPECT_NEAR(pass.ci_low, 0.375 - 3.18244631 / 8, 1e-7);
+  EXPECT_NEAR(pass.ci_high, 0.375 + 3.18244631 / 8, 1e-7);
+  bool has_length = false;
+  for (const Comparison& comparison : comparisons) {
+    EXPECT_NE(comparison.metric, "masked");
+    if (comparison.metric != "length") continue;
+    has_length = true;
+    EXPECT_DOUBLE_EQ(comparison.diff, (15 + 10 + 10 + 10) / 4.0);
+  }
+  EXPECT_TRUE(has_length);
+}
+
+TEST(CompareTest, TasksOfOneSideOnlyTakeNoPart) {
+  const EvalResult a = Result("a", {Sample(0, 0, false), Sample(1, 0, false), Sample(2, 0, true)});
+  const EvalResult b = Result("b", {Sample(0, 0, true), Sample(1, 0, true), Sample(9, 0, false)});
+  EXPECT_DOUBLE_EQ(Compare(a, b)[0].diff, 1);
+}
+
+TEST(CompareTest, NothingInCommonIsAnError) {
+  const EvalResult a = Result("a", {Sample(0, 0, true)}), b = Result("b", {Sample(1, 0, true)});
+  EXPECT_THROW(Compare(a, b), Error);
+}
+
+}  // namespace
+}  // namespace agon::judge

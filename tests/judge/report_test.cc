@@ -1,0 +1,251 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "judge/eval.h"
+#include "judge/metrics.h"
+#include "judge/report_parts.h"
+#include "judge/text.h"
+
+namespace agon::judge {
+namespace {
+
+constexpr const char* kHostile =
+    "</script></pre><img src=x onerror=alert(1)>'\"&\x01\x1b[31m\xff\xe2\x80\xae|`";
+
+bool Contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+EvalResult Result(const std::string& model, int num_right) {
+  EvalResult result;
+  result.model = model;
+  for (uint64_t task = 0; task < 8; ++task) {
+    SampleRecord sample;
+    sample.suite = "test/suite-v1";
+    sample.family = "family_" + std::to_string(task % 2);
+    sample.prompt = "What is 2 < 3?";
+    sample.answer = "yes";
+    sample.completion = task == 3 ? kHostile : "thinking of " + std::to_string(task);
+    sample.task_index = task;
+    sample.correct = static_cast<int>(task) < num_right;
+    sample.reward = sample.correct;
+    sample.num_tokens = 5;
+    result.samples.push_back(sample);
+  }
+  const std::vector<int> pass_at = {1};
+  result.metrics = ComputeMetrics("test/suite-v1", result.samples, pass_at);
+  return result;
+}
+
+class ReportTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = std::filesystem::path(testing::TempDir()) /
+           testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(dir_);
+    input_.title = "A run";
+    input_.models = {Result("before", 2), Result("after", 7)};
+    input_.comparisons = Compare(input_.models[0], input_.models[1]);
+    input_.facts = {{"machine", "two <cores>"}};
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+
+  std::string Write(const std::string& file) {
+    WriteReport(dir_, input_);
+    return ReadFile(dir_ / file);
+  }
+  void WriteLogs() {
+    std::filesystem::create_directories(dir_);
+    std::string log, timing;
+    for (int step = 1; step <= 20; ++step) {
+      const std::string place = ",\"step\":" + std::to_string(step);
+      log += "{\"stage\":\"sft\"" + place + ",\"loss\":2.5}\n";
+      timing += "{\"stage\":\"sft\"" + place + ",\"seconds\":0.5,\"tokens_per_s\":1000}\n";
+    }
+    for (int step = 1; step <= 20; ++step) {
+      log += "{\"stage\":\"rl\",\"step\":" + std::to_string(step) +
+             ",\"correct\":0.5,\"length\":12}\n";
+    }
+    WriteFileAtomic(dir_ / "log.jsonl", log + "{\"stage\":\"rl\",\"st");
+    WriteFileAtomic(dir_ / "timing.jsonl", timing);
+    input_.run_log = dir_ / "log.jsonl";
+  }
+
+  std::filesystem::path dir_;
+  ReportInput input_;
+};
+
+TEST(TextTest, HtmlIsHarmless) {
+  EXPECT_EQ(EscapeHtml("<a href='x'>&\"</a>"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;");
+  const std::string html = EscapeHtml(kHostile);
+  EXPECT_FALSE(Contains(html, "<"));
+  EXPECT_FALSE(Contains(html, ">"));
+}
+
+TEST(TextTest, BytesBecomeValidAndVisible) {
+  EXPECT_EQ(CleanText("a\x01z\x7f\n\t"), "a\xE2\x90\x81z\xE2\x90\xA1\n\t");
+  EXPECT_EQ(CleanText("\xff\xc0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(CleanText("\xE2\x80\xAE"), "\xEF\xBF\xBD");                  // right-to-left override
+  EXPECT_EQ(CleanText("\xED\xA0\x80").find('\xED'), std::string::npos);  // a surrogate
+  EXPECT_EQ(CleanText("grüße €😀"), "grüße €😀");
+  EXPECT_EQ(CleanText("cut \xE2\x82"), "cut \xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(CleanText(std::string("\0", 1)), "\xE2\x90\x80");
+}
+
+TEST(TextTest, CutsAtACharacter) {
+  EXPECT_EQ(CleanText("aü€b", 2), "aü…");
+  EXPECT_EQ(CleanText("abc", 3), "abc");
+}
+
+TEST(TextTest, MarkdownStaysInItsCell) {
+  EXPECT_EQ(EscapeMarkdown("a|b\nc <i> [x](y)"), "a\\|b c &lt;i&gt; \\[x\\]\\(y\\)");
+}
+
+TEST(TextTest, Numbers) {
+  EXPECT_EQ(FormatPercent(0.4567), "45.7 %");
+  EXPECT_EQ(FormatPoints(0.5), "+50.0");
+  EXPECT_EQ(FormatPoints(-0.012), "−1.2");
+  EXPECT_EQ(FormatShort(0.01234), "0.0123");
+  EXPECT_EQ(FormatShort(81234), "81.2 k");
+  EXPECT_EQ(FormatShort(-2.345), "−2.35");
+  EXPECT_EQ(FormatShort(std::nan("")), "–");
+}
+
+TEST_F(ReportTest, PageHasNoScriptAndFetchesNothing) {
+  WriteLogs();
+  const std::string html = Write("report.html");
+  for (const char* bad : {"<script", "<img", "onerror=alert(1)>", "<link", "http://", "https://",
+                          "url(", "@import", "javascript:"}) {
+    EXPECT_FALSE(Contains(html, bad)) << bad;
+  }
+  EXPECT_TRUE(Contains(html, "default-src 'none'; style-src 'unsafe-inline'"));
+  EXPECT_TRUE(Contains(html, "prefers-color-scheme:dark"));
+  for (const char c : {'\x01', '\x1b', '\xff'}) EXPECT_EQ(html.find(c), std::string::npos);
+}
+
+TEST_F(ReportTest, ModelOutputIsShownAsText) {
+  const std::string html = Write("report.html");
+  EXPECT_TRUE(Contains(html, "&lt;/script&gt;&lt;/pre&gt;&lt;img src=x onerror=alert(1)&gt;"));
+  EXPECT_TRUE(Contains(html, "What is 2 &lt; 3?"));
+  EXPECT_TRUE(Contains(html, "two &lt;cores&gt;"));
+}
+
+TEST_F(ReportTest, NamesAreEscapedToo) {
+  input_.title = "<u>t</u>";
+  for (EvalResult& model : input_.models) {
+    model.model = "<u>m</u>";
+    for (SampleRecord& sample : model.samples) {
+      sample.family = sample.suite = sample.reason = sample.answer = sample.extracted = "<u>s</u>";
+    }
+    const std::vector<int> pass_at = {1};
+    model.metrics = ComputeMetrics("<u>s</u>", model.samples, pass_at);
+  }
+  EXPECT_FALSE(Contains(Write("report.html"), "<u>"));
+  EXPECT_FALSE(Contains(Write("report.md"), "<u>"));
+}
+
+TEST_F(ReportTest, HeadlineShowsBeforeAfterAndInterval) {
+  const std::string html = Write("report.html");
+  EXPECT_TRUE(Contains(html, "<span class=\"before\">25.0 %</span>"));
+  EXPECT_TRUE(Contains(html, "<span class=\"after\">87.5 %</span>"));
+  // Differences 0,0,1,1,1,1,1,0: mean 0.625, sd = sqrt(8*0.625*0.375/7) = 0.517549,
+  // se = 0.182981, t(0.975, 7) = 2.364624: 0.625 -+ 0.432681.
+  EXPECT_TRUE(Contains(html, "<b>+62.5 points</b> [+19.2, +105.8]")) << html.substr(0, 2000);
+}
+
+TEST_F(ReportTest, ConfusionCountsPairs) {
+  const PairedSamples paired = PairSamples(input_.models[0], input_.models[1]);
+  EXPECT_EQ(paired.Of(Change::kBetter).size(), 5u);
+  EXPECT_EQ(paired.Of(Change::kWorse).size(), 0u);
+  EXPECT_EQ(paired.Of(Change::kBothRight).size(), 2u);
+  EXPECT_EQ(paired.Of(Change::kBothWrong).size(), 1u);
+  input_.models[1].samples[0].masked = true;
+  EXPECT_EQ(PairSamples(input_.models[0], input_.models[1]).Of(Change::kBothRight).size(), 1u);
+}
+
+TEST_F(ReportTest, CurvesComeFromTheLog) {
+  WriteLogs();
+  const std::string html = Write("report.html");
+  EXPECT_TRUE(Contains(html, "Right answers"));
+  EXPECT_TRUE(Contains(html, "Response length"));
+  EXPECT_TRUE(Contains(html, "Fine-tuning loss"));
+  EXPECT_FALSE(Contains(html, "Pretraining loss"));
+  EXPECT_FALSE(Contains(html, "Entropy"));  // not in this log
+  const auto stages =
+      SummarizeStages({ReadRunLog(dir_ / "log.jsonl"), ReadRunLog(dir_ / "timing.jsonl")});
+  ASSERT_EQ(stages.size(), 2u);
+  EXPECT_EQ(stages[0].stage, "sft");
+  EXPECT_EQ(stages[0].num_steps, 20);
+  EXPECT_DOUBLE_EQ(stages[0].seconds, 10);
+  EXPECT_DOUBLE_EQ(stages[0].tokens_per_s, 1000);
+  EXPECT_DOUBLE_EQ(stages[0].last, 2.5);
+  EXPECT_EQ(stages[1].measure, "correct");
+  EXPECT_TRUE(std::isnan(stages[1].seconds));
+}
+
+TEST_F(ReportTest, ResultsJsonHasTheDocumentedShape) {
+  const Json results = ParseJson(Write("results.json"), "results");
+  const Json& metric = results.at("metrics").at(0);
+  EXPECT_EQ(metric.at("suite"), "test/suite-v1");
+  EXPECT_EQ(metric.at("metric"), "pass@1");
+  EXPECT_DOUBLE_EQ(metric.at("value").get<double>(), 0.25);
+  EXPECT_EQ(metric.at("ci95").size(), 2u);
+  EXPECT_EQ(metric.at("n"), 8);
+  const Json& comparison = results.at("comparisons").at(0);
+  EXPECT_EQ(comparison.at("a"), "before");
+  EXPECT_EQ(comparison.at("b"), "after");
+  EXPECT_DOUBLE_EQ(comparison.at("diff").get<double>(), 0.625);
+  EXPECT_EQ(results.at("facts").at("machine"), "two <cores>");
+}
+
+TEST_F(ReportTest, UnknownNumbersAreNullInJson) {
+  input_.models[0].metrics[0].stderr_ = std::numeric_limits<double>::quiet_NaN();
+  const Json results = ParseJson(Write("results.json"), "results");
+  EXPECT_TRUE(results.at("metrics").at(0).at("stderr").is_null());
+}
+
+TEST_F(ReportTest, AnEvaluationComesBackFromItsFiles) {
+  const EvalResult& written = input_.models[1];
+  WriteEval(dir_, written);
+  const EvalResult read = ReadEval(dir_);
+  EXPECT_EQ(read.model, "after");
+  ASSERT_EQ(read.metrics.size(), written.metrics.size());
+  EXPECT_EQ(read.metrics[0].value, written.metrics[0].value);
+  EXPECT_EQ(read.metrics[0].ci_low, written.metrics[0].ci_low);
+  ASSERT_EQ(read.samples.size(), written.samples.size());
+  EXPECT_EQ(read.samples[2].completion, written.samples[2].completion);
+  EXPECT_EQ(read.samples[7].correct, written.samples[7].correct);
+  EXPECT_EQ(Compare(read, written)[0].diff, 0);
+  WriteFileAtomic(dir_ / "samples.jsonl", "{\"suite\":3}\n");
+  EXPECT_THROW(ReadEval(dir_), Error);
+}
+
+TEST_F(ReportTest, MarkdownHasTheNumbers) {
+  WriteLogs();
+  const std::string text = Write("report.md");
+  EXPECT_TRUE(Contains(text, "25.0 %"));
+  EXPECT_TRUE(Contains(text, "+62.5 [+19.2, +105.8]"));
+  EXPECT_TRUE(Contains(text, "| sft | 20 | 10.0 s | 1000 |"));
+}
+
+TEST_F(ReportTest, OneModelOrNoneStillGivesAReport) {
+  input_.models.resize(1);
+  input_.comparisons.clear();
+  EXPECT_TRUE(Contains(Write("report.html"), "Sample answers"));
+  input_.models.clear();
+  EXPECT_TRUE(Contains(Write("report.html"), "<h1>A run</h1>"));
+  EXPECT_TRUE(Contains(Write("report.md"), "# A run"));
+}
+
+TEST_F(ReportTest, AFolderThatCannotBeWrittenIsAnError) {
+  dir_ = "/proc/nothing/here";
+  EXPECT_THROW(Write("report.html"), Error);
+}
+
+}  // namespace
+}  // namespace agon::judge
