@@ -5,6 +5,9 @@
 // SFT, RL, evaluation, judge and serving all render here, so ids and loss mask can't
 // disagree. Message text is encoded as plain text: it can't forge a special token,
 // except that <think>, </think> and the tool tokens in assistant text become their ids.
+// A tool's message is a user's turn between <tool_response> and </tool_response>, each on
+// its own line, as in Qwen. Role, line breaks and content are encoded one by one, so a
+// prompt's ids are a prefix of the whole conversation's.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +41,7 @@ class ChatTemplate {
   // Text of sampled ids, without a final stop token.
   std::string DecodeCompletion(std::span<const int32_t> ids) const;
 
-  int32_t stop_token_id() const { return im_end_; }       // <|im_end|>
+  int32_t stop_token_id() const { return im_end_; }         // <|im_end|>
   int32_t document_token_id() const { return endoftext_; }  // <|endoftext|>
 
   // The Jinja template for tokenizer_config.json that renders the same text.
@@ -47,8 +50,15 @@ class ChatTemplate {
   void Save(const fs::path& model_dir) const;
 
  private:
+  class Writer;
+  struct AssistantToken {
+    std::string text;
+    int32_t id;
+  };
+
   const Tokenizer& tokenizer_;
   int32_t im_start_, im_end_, endoftext_;
+  std::vector<AssistantToken> assistant_tokens_;  // those the tokenizer has
 };
 
 }  // namespace agon::datasets

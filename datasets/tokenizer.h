@@ -23,13 +23,15 @@ namespace fs = std::filesystem;
 class Tokenizer {
  public:
   // Reads tokenizer.json (byte-level BPE: merges as pairs or as "a b" strings,
-  // ignore_merges, added tokens). Throws kNotFound, kCorrupt or kUnsupported, naming
-  // the field.
+  // ignore_merges, added tokens). Ids must be dense and cover all 256 bytes; merges need
+  // not be in id order. Throws kNotFound, kCorrupt or kUnsupported (another split rule, a
+  // normalizer), naming the field.
   static Tokenizer Load(const fs::path& file);
   void Save(const fs::path& file) const;
 
   // `merges[i]` joins two earlier ids into id 256 + i; ids 0..255 are the bytes in
-  // order; specials follow the merges.
+  // order; specials follow the merges. Throws kCorrupt if a merge joins an id that
+  // doesn't exist yet or spells a token that does.
   static Tokenizer FromMerges(std::vector<std::pair<int32_t, int32_t>> merges,
                               std::vector<std::string> special_tokens);
 
@@ -62,14 +64,15 @@ class Tokenizer {
 const std::vector<std::string>& ChatSpecialTokens();
 
 struct BpeTrainingOptions {
-  int vocab_size = 2048;  // bytes + merges + special tokens
+  int vocab_size = 2048;  // bytes + merges + special tokens; fewer if no pair occurs twice
   int num_threads = 0;    // 0: all; the result doesn't depend on it
   // Called with merges done and wanted. May be empty.
   std::function<void(int done, int total)> on_progress;
 };
 
 // Learns merges from documents. Pair counts are exact 64-bit; a tie goes to the pair
-// with the smaller (left, right) ids.
+// with the smaller (left, right) ids. A pair that spells an existing token is passed over.
+// Throws kUsage if vocab_size can't hold the bytes and the special tokens.
 Tokenizer TrainBpe(std::span<const std::string_view> documents, const BpeTrainingOptions& options);
 
 }  // namespace agon::datasets
