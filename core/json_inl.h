@@ -1,12 +1,19 @@
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 
 namespace agon {
 namespace internal {
+
+template <typename T>
+inline constexpr bool kIsVector = false;
+template <typename T>
+inline constexpr bool kIsVector<std::vector<T>> = true;
 
 // nlohmann's get() wraps an integer that doesn't fit and takes true for 1.
 template <typename T>
@@ -18,6 +25,9 @@ bool JsonHolds(const Json& value) {
     return value.is_number_integer() && std::in_range<T>(value.get<int64_t>());
   } else if constexpr (std::is_floating_point_v<T>) {
     return value.is_number();
+  } else if constexpr (kIsVector<T>) {
+    return value.is_array() &&
+           std::all_of(value.begin(), value.end(), JsonHolds<typename T::value_type>);
   } else {
     return true;
   }

@@ -135,6 +135,9 @@ TEST(JsonFieldTest, RefusesAnIntegerThatDoesNotFit) {
   EXPECT_NE(FieldFailure<size_t>(R"({"a": -1})", "a"), "");
   EXPECT_NE(FieldFailure<int64_t>(R"({"a": 9223372036854775808})", "a"), "");
   EXPECT_NE(FieldFailure<int64_t>(R"({"a": 1e30})", "a"), "");
+  EXPECT_NE(FieldFailure<std::vector<uint64_t>>(R"({"a": [1, 18446744073709551616]})", "a"), "");
+  EXPECT_NE(FieldFailure<std::vector<uint64_t>>(R"({"a": [1, -1]})", "a"), "");
+  EXPECT_EQ(FieldFailure<std::vector<uint64_t>>(R"({"a": [1, 2]})", "a"), "");
 }
 
 TEST(JsonFieldTest, ShortensALongValue) {
