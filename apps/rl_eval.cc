@@ -1,0 +1,51 @@
+// rl-eval: how good a model is, with error bars, and whether it beats another.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "core/error.h"
+#include "judge/eval_command.h"
+
+namespace agon {
+namespace {
+
+void AddOptions(CLI::App& app, judge::EvalCommand& command) {
+  app.footer(
+      "Examples:\n"
+      "  rl-eval --model runs/quickstart/checkpoints/rl-120 --suite math/shop --out eval\n"
+      "  rl-eval --model runs/b --compare runs/a --suite suites.json --tasks 1000 --out b-vs-a\n"
+      "  rl-eval --model runs/b --suite \"math/shop(difficulty=3)\" --temperature 0 --out e "
+      "--json\n"
+      "\n--out gets report.html, report.md, results.json and samples.jsonl.");
+  app.add_option("--model", command.model, "Model directory")->required();
+  app.add_option("--suite", command.suite, "Environment (math/shop) or JSON file of suites")
+      ->required();
+  app.add_option("--compare", command.baseline, "Model directory to compare with, the baseline");
+  app.add_option("--tasks", command.num_tasks, "Tasks per suite (500)")
+      ->check(CLI::Range(1, 10000000));
+  app.add_option("--samples", command.samples_per_task, "Samples per task (4)")
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--temperature", command.temperature, "0 is greedy, one sample per task (1)");
+  app.add_option("--max-tokens", command.max_new_tokens, "Longest response in tokens (128)")
+      ->check(CLI::Range(1, 1000000));
+  app.add_option("--seed", command.seed, "Of tasks and sampling (42)");
+  app.add_option("--out", command.out, "Folder for the report")->required();
+  app.add_flag("--json", command.json, "Write results.json to stdout, too");
+}
+
+int Run(int argc, char** argv) {
+  CLI::App app("Evaluate a model on held-out tasks.");
+  judge::EvalCommand command;
+  AddOptions(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  judge::RunEvalCommand(command, std::cout);
+  return 0;
+}
+
+}  // namespace
+}  // namespace agon
+
+int main(int argc, char** argv) { return agon::RunMain(agon::Run, argc, argv); }

@@ -1,0 +1,255 @@
+#include "judge/rollout.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <stdexcept>
+
+#include "core/error.h"
+#include "tests/judge/scripted_policy.h"
+
+namespace agon::judge {
+namespace {
+
+// Asks for a word up to three times: "yes" ends with reward 1, "no" asks again, "throw"
+// breaks the grader. Tasks are all alike but for their index.
+class WordEnv : public envs::Env {
+ public:
+  WordEnv() {
+    info_.id = "test/word-v1";
+    info_.max_turns = 3;
+  }
+  const envs::EnvInfo& info() const override { return info_; }
+  envs::Task Get(envs::Split split, uint64_t seed, uint64_t index) const override {
+    envs::Task task;
+    task.id = {"test/word-v1", split, seed, index};
+    task.messages = {{Role::kUser, "word " + std::to_string(index)}};
+    return task;
+  }
+  std::unique_ptr<envs::Episode> Start(const envs::Task&) const override {
+    return std::make_unique<WordEpisode>();
+  }
+  std::optional<std::string> Demonstrate(const envs::Task&, envs::Labeler,
+                                         uint64_t) const override {
+    return "yes";
+  }
+
+ private:
+  struct WordEpisode : envs::Episode {
+    envs::StepResult Step(std::string_view completion, bool truncated) override {
+      if (completion == "throw") throw std::runtime_error("the sandbox is gone");
+      if (completion == "no") return envs::Turn{{{Role::kTool, "again"}}};
+      envs::Outcome outcome;
+      outcome.parts = {{"word", completion == "yes" ? 1.0 : 0.0, 1.0}};
+      outcome.terminated = true;
+      outcome.truncated = truncated;
+      return outcome;
+    }
+  };
+  envs::EnvInfo info_;
+};
+
+class RolloutTest : public testing::Test {
+ protected:
+  std::vector<Trajectory> Run(ScriptedPolicy& policy, const std::vector<uint64_t>& indices,
+                              int num_samples = 1, int max_new_tokens = 16) {
+    std::vector<envs::Task> tasks;
+    for (const uint64_t index : indices) tasks.push_back(env_.Get(envs::Split::kTrain, 5, index));
+    RolloutOptions options;
+    options.num_samples = num_samples;
+    options.max_new_tokens = max_new_tokens;
+    return RunEpisodes(policy, chat_, env_, tasks, options, RngKey{3, RngStream::kSample, 11});
+  }
+  std::vector<int32_t> Sampled(const Trajectory& trajectory) {
+    std::vector<int32_t> sampled;
+    for (size_t t = 0; t < trajectory.tokens.size(); ++t) {
+      if (trajectory.action_mask[t]) sampled.push_back(trajectory.tokens[t]);
+    }
+    return sampled;
+  }
+  std::vector<int32_t> WithStop(const std::string& text) {
+    std::vector<int32_t> ids = tokenizer_.Encode(text);
+    ids.push_back(chat_.stop_token_id());
+    return ids;
+  }
+
+  datasets::Tokenizer tokenizer_ = ByteTokenizer();
+  datasets::ChatTemplate chat_{tokenizer_};
+  WordEnv env_;
+};
+
+TEST_F(RolloutTest, TheStopTokenIsSampledAndTrained) {
+  ScriptedPolicy policy(tokenizer_, [](const auto&, uint32_t) { return "yes"; });
+  const auto trajectories = Run(policy, {4});
+  ASSERT_EQ(trajectories.size(), 1u);
+  const Trajectory& trajectory = trajectories[0];
+  const auto prompt = chat_.EncodePrompt({{Role::kUser, "word 4"}});
+  EXPECT_EQ(trajectory.prompt_tokens, static_cast<int>(prompt.size()));
+  std::vector<int32_t> expected = prompt;
+  const auto reply = WithStop("yes");
+  expected.insert(expected.end(), reply.begin(), reply.end());
+  EXPECT_EQ(trajectory.tokens, expected);
+  EXPECT_EQ(Sampled(trajectory), reply);
+  EXPECT_EQ(trajectory.CompletionTokens(), 4);
+  EXPECT_EQ(trajectory.completion, "yes");
+  EXPECT_FALSE(trajectory.length_limited);
+  EXPECT_EQ(trajectory.outcome.Reward(), 1);
+  EXPECT_EQ(trajectory.policy_version, 7u);
+  EXPECT_EQ(policy.last_sampling.stop_token_ids, std::vector<int32_t>{chat_.stop_token_id()});
+  ASSERT_EQ(trajectory.rollout_logprobs.size(), trajectory.tokens.size());
+  for (size_t t = 0; t < trajectory.tokens.size(); ++t) {
+    EXPECT_EQ(trajectory.rollout_logprobs[t] == 0, trajectory.action_mask[t] == 0) << t;
+  }
+}
+
+TEST_F(RolloutTest, SamplesOfATaskShareOnePrompt) {
+  ScriptedPolicy policy(tokenizer_,
+                        [](const auto&, uint32_t sample) { return sample == 2 ? "yes" : "nope"; });
+  const auto trajectories = Run(policy, {0, 1}, 4);
+  ASSERT_EQ(policy.calls.size(), 1u);
+  ASSERT_EQ(policy.calls[0].size(), 2u);
+  EXPECT_EQ(policy.calls[0][0].num_samples, 4);
+  EXPECT_NE(policy.calls[0][0].task, policy.calls[0][1].task);
+  ASSERT_EQ(trajectories.size(), 8u);
+  for (size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(trajectories[i].task.id.index, i / 4);
+    EXPECT_EQ(trajectories[i].sample, i % 4);
+    EXPECT_EQ(trajectories[i].outcome.Reward(), i % 4 == 2 ? 1 : 0);
+  }
+}
+
+TEST_F(RolloutTest, TurnsOfTheEnvironmentAreNotTrained) {
+  ScriptedPolicy policy(tokenizer_, [](const std::string& prompt, uint32_t sample) {
+    return sample == 0 || prompt.find("again") != std::string::npos ? "yes" : "no";
+  });
+  const auto trajectories = Run(policy, {0}, 2);
+  EXPECT_EQ(trajectories[0].num_turns, 1);
+  const Trajectory& two = trajectories[1];
+  EXPECT_EQ(two.num_turns, 2);
+  EXPECT_EQ(two.completion, "no\nyes");
+  std::vector<int32_t> expected = chat_.EncodePrompt({{Role::kUser, "word 0"}});
+  std::vector<uint8_t> mask(expected.size(), 0);
+  const auto append = [&](const std::vector<int32_t>& ids, uint8_t trained) {
+    expected.insert(expected.end(), ids.begin(), ids.end());
+    mask.resize(expected.size(), trained);
+  };
+  append(WithStop("no"), 1);
+  append(chat_.EncodeContinuation({{Role::kTool, "again"}}), 0);
+  append(WithStop("yes"), 1);
+  EXPECT_EQ(two.tokens, expected);
+  EXPECT_EQ(two.action_mask, mask);
+  // The second turn goes on as the same sample, with random numbers of its own.
+  ASSERT_EQ(policy.calls.size(), 2u);
+  ASSERT_EQ(policy.calls[1].size(), 1u);
+  EXPECT_EQ(policy.calls[1][0].first_sample, 1u);
+  EXPECT_EQ(policy.calls[1][0].num_samples, 1);
+  EXPECT_NE(policy.calls[1][0].task, policy.calls[0][0].task);
+}
+
+TEST_F(RolloutTest, ACutAnswerIsMarkedAndHasNoStopToken) {
+  ScriptedPolicy policy(tokenizer_, [](const auto&, uint32_t) { return "yes, without end"; });
+  const Trajectory trajectory = Run(policy, {0}, 1, 3)[0];
+  EXPECT_TRUE(trajectory.length_limited);
+  EXPECT_TRUE(trajectory.outcome.truncated);
+  EXPECT_EQ(Sampled(trajectory), tokenizer_.Encode("yes"));
+}
+
+TEST_F(RolloutTest, ACutTurnIsClosedForTheModelButNotTrained) {
+  ScriptedPolicy policy(tokenizer_, [](const std::string& prompt, uint32_t) {
+    return prompt.find("again") != std::string::npos ? "y" : "nonono";
+  });
+  const Trajectory trajectory = Run(policy, {0}, 1, 2)[0];
+  EXPECT_EQ(trajectory.num_turns, 2);
+  const size_t after = static_cast<size_t>(trajectory.prompt_tokens) + 2;
+  EXPECT_EQ(trajectory.tokens[after], chat_.stop_token_id());
+  EXPECT_EQ(trajectory.action_mask[after], 0);
+  EXPECT_FALSE(trajectory.length_limited);
+}
+
+TEST_F(RolloutTest, AFailingGraderMasksItsEpisodeOnly) {
+  ScriptedPolicy policy(tokenizer_,
+                        [](const auto&, uint32_t sample) { return sample == 1 ? "throw" : "yes"; });
+  const auto trajectories = Run(policy, {0}, 3);
+  EXPECT_FALSE(trajectories[0].outcome.masked);
+  ASSERT_TRUE(trajectories[1].outcome.masked);
+  EXPECT_EQ(trajectories[1].outcome.masked->kind, "grader");
+  EXPECT_EQ(trajectories[1].outcome.masked->reason, "the sandbox is gone");
+  EXPECT_FALSE(trajectories[2].outcome.masked);
+}
+
+TEST_F(RolloutTest, AFullContextEndsTheEpisode) {
+  const int prompt = static_cast<int>(chat_.EncodePrompt({{Role::kUser, "word 0"}}).size());
+  ScriptedPolicy policy(
+      tokenizer_, [](const auto&, uint32_t) { return "no"; }, prompt + 8);
+  const Trajectory trajectory = Run(policy, {0})[0];
+  EXPECT_TRUE(trajectory.outcome.truncated);
+  EXPECT_FALSE(trajectory.outcome.masked);
+  EXPECT_EQ(trajectory.outcome.reason, "the context is full");
+  EXPECT_EQ(trajectory.num_turns, 1);
+  EXPECT_EQ(static_cast<int>(trajectory.tokens.size()), prompt + 3);
+}
+
+TEST_F(RolloutTest, TurnsAreBounded) {
+  ScriptedPolicy policy(tokenizer_, [](const auto&, uint32_t) { return "no"; });
+  const Trajectory trajectory = Run(policy, {0})[0];
+  EXPECT_EQ(trajectory.num_turns, 3);
+  EXPECT_TRUE(trajectory.outcome.truncated);
+  EXPECT_EQ(trajectory.outcome.reason, "no turn left");
+}
+
+TEST_F(RolloutTest, APromptWithoutRoomIsRefusedWithBothLengths) {
+  const size_t prompt = chat_.EncodePrompt({{Role::kUser, "word 8"}}).size();
+  ScriptedPolicy policy(
+      tokenizer_, [](const auto&, uint32_t) { return "yes"; }, static_cast<int>(prompt));
+  try {
+    Run(policy, {8});
+    FAIL() << "not refused";
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_NE(what.find("task 8"), std::string::npos) << what;
+    EXPECT_NE(what.find("has " + std::to_string(prompt) + " tokens"), std::string::npos) << what;
+    EXPECT_NE(what.find("context of " + std::to_string(prompt)), std::string::npos) << what;
+  }
+  EXPECT_TRUE(policy.calls.empty());
+}
+
+TEST_F(RolloutTest, OrderAndThreadsDoNotChangeATrajectory) {
+  const auto script = [](const std::string& prompt, uint32_t sample) {
+    if (prompt.find("again") != std::string::npos) return std::string("yes");
+    return std::string(sample % 2 == 0 ? "no" : "yes");
+  };
+  ScriptedPolicy forward_policy(tokenizer_, script), backward_policy(tokenizer_, script);
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  const auto forward = Run(forward_policy, {0, 1, 2}, 2);
+  omp_set_num_threads(4);
+  const auto backward = Run(backward_policy, {2, 1, 0}, 2);
+  omp_set_num_threads(threads);
+  for (size_t task = 0; task < 3; ++task) {
+    for (size_t sample = 0; sample < 2; ++sample) {
+      const Trajectory& a = forward[2 * task + sample];
+      const Trajectory& b = backward[2 * (2 - task) + sample];
+      EXPECT_EQ(a.tokens, b.tokens);
+      EXPECT_EQ(a.rollout_logprobs, b.rollout_logprobs);
+      EXPECT_EQ(a.action_mask, b.action_mask);
+    }
+  }
+  EXPECT_NE(forward[0].rollout_logprobs, forward[2].rollout_logprobs);
+}
+
+TEST_F(RolloutTest, ReportsProgressAfterEachRound) {
+  ScriptedPolicy policy(tokenizer_, [](const std::string& prompt, uint32_t sample) {
+    return sample == 0 || prompt.find("again") != std::string::npos ? "yes" : "no";
+  });
+  std::vector<std::pair<int64_t, int64_t>> seen;
+  RolloutOptions options;
+  options.num_samples = 2;
+  options.on_progress = [&](int64_t done, int64_t total) { seen.emplace_back(done, total); };
+  const std::vector<envs::Task> tasks = {env_.Get(envs::Split::kTrain, 0, 0)};
+  RunEpisodes(policy, chat_, env_, tasks, options, RngKey{});
+  EXPECT_EQ(seen, (std::vector<std::pair<int64_t, int64_t>>{{1, 2}, {2, 2}}));
+}
+
+}  // namespace
+}  // namespace agon::judge
