@@ -59,7 +59,8 @@ struct EvalResult {
 // Metrics of each suite: "pass@K" for each K, "reward", "length" (sampled tokens),
 // "truncated" (share), "masked" (count), "pass@1/family=F" and "pass@1/difficulty=D".
 // Masked episodes are left out of all but "masked". Shares keep their intervals within
-// [0, 1]. Draws a progress bar. Throws Error(kUsage) on a suite that makes no sense.
+// [0, 1]; where all tasks agree on 0 or 1 the interval is the exact binomial one. Draws a progress
+// bar. Throws Error(kUsage) on a suite that makes no sense.
 EvalResult Evaluate(policy::Policy& policy, const datasets::ChatTemplate& chat,
                     std::span<const SuiteSpec> suites, const std::string& model_name);
 

@@ -84,16 +84,16 @@ std::string SummaryTable(const ReportInput& input) {
   if (input.models.empty()) return "";
   std::string text;
   for (const std::string& suite : SuitesOf(input.models.back())) {
-    text += CleanText(suite) + "\n" + Pad("", 28, true);
+    text += CleanText(suite) + "\n" + Pad("", 36, true);
     for (const EvalResult& model : input.models) text += Pad(CleanText(model.model), 28, false);
     text += "\n";
     for (const Metric& metric : input.models.back().metrics) {
       if (metric.suite != suite) continue;
-      text += "  " + Pad(CleanText(metric.metric), 26, true);
+      text += "  " + Pad(CleanText(metric.metric), 34, true);
       for (const EvalResult& model : input.models) {
         const Metric* found = FindMetric(model, suite, metric.metric);
         std::string cell = found ? Value(metric, found->value) : "–";
-        if (found && found->stderr_ > 0) {
+        if (found && found->ci_high > found->ci_low) {
           cell += " [" + Value(metric, found->ci_low) + ", " + Value(metric, found->ci_high) + "]";
         }
         text += Pad(cell, 28, false);

@@ -32,6 +32,11 @@ Metric ToMetric(const std::string& suite, const std::string& name, const Estimat
   if (IsShare(name)) {
     metric.ci_low = std::clamp(metric.ci_low, 0.0, 1.0);
     metric.ci_high = std::clamp(metric.ci_high, 0.0, 1.0);
+    // Where all tasks agree their spread says nothing; the exact binomial bound does
+    // (Clopper and Pearson 1934).
+    const double bound = std::pow(0.025, 1 / static_cast<double>(metric.n));
+    if (metric.value == 1) metric.ci_low = bound;
+    if (metric.value == 0) metric.ci_high = 1 - bound;
   }
   return metric;
 }

@@ -86,7 +86,7 @@ std::string MetricRow(const ReportInput& input, const Metric& metric) {
     html += "<td>";
     if (found != nullptr) {
       html += Value(metric.metric, found->value);
-      if (found->stderr_ > 0) {
+      if (found->ci_high > found->ci_low) {
         html += "<small>[" + Value(metric.metric, found->ci_low) + ", " +
                 Value(metric.metric, found->ci_high) + "]</small>";
       }

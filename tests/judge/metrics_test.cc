@@ -66,6 +66,15 @@ TEST(MetricsTest, SharesStayWithinTheirRange) {
   EXPECT_GE(Find(result, "truncated").ci_low, 0);
 }
 
+TEST(MetricsTest, AllRightIsNotCertain) {
+  const EvalResult result = Result("a", {Sample(0, 0, true), Sample(1, 0, true)});
+  // Two of two: the true share may be as low as sqrt(0.025) = 0.1581.
+  EXPECT_EQ(Find(result, "pass@1").value, 1);
+  EXPECT_NEAR(Find(result, "pass@1").ci_low, 0.15811388, 1e-8);
+  EXPECT_EQ(Find(result, "pass@1").ci_high, 1);
+  EXPECT_NEAR(Find(result, "truncated").ci_high, 1 - 0.15811388, 1e-8);
+}
+
 TEST(MetricsTest, MaskedEpisodesAreCountedButNotScored) {
   std::vector<SampleRecord> samples = FourTasks().samples;
   samples[4].masked = samples[5].masked = samples[7].masked = true;

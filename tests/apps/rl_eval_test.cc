@@ -1,0 +1,108 @@
+// rl-eval and rl-chat on a tiny model: files, exit status, clear errors.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "core/file.h"
+#include "core/json.h"
+#include "datasets/chat.h"
+#include "policy/policy.h"
+
+namespace agon {
+namespace {
+
+struct CommandResult {
+  int exit_status = -1;
+  std::string output;  // stdout and stderr
+};
+
+CommandResult Command(const std::string& line) {
+  CommandResult result;
+  FILE* pipe = popen(line.c_str(), "r");
+  if (pipe == nullptr) return result;
+  char buffer[4096];
+  for (size_t n = 0; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
+    result.output.append(buffer, n);
+  }
+  const int status = pclose(pipe);
+  result.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return result;
+}
+
+class ModelCommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ =
+        fs::path(testing::TempDir()) /
+        (std::string("rl_eval_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(dir_ / "model");
+    const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
+    auto config = policy::PresetConfig("nano", tokenizer.vocab_size(), 512);
+    config.num_layers = 1;
+    policy::Policy::Create(config, policy::ComputeType::kFloat32, 1)->Save(dir_ / "model");
+    datasets::ChatTemplate(tokenizer).Save(dir_ / "model");
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  CommandResult RlEval(const std::string& arguments) {
+    return Command("cd '" + dir_.string() + "' && '" AGON_BINARY_DIR "/bin/rl-eval' " + arguments);
+  }
+  CommandResult RlChat(const std::string& input, const std::string& arguments) {
+    return Command("cd '" + dir_.string() + "' && printf '" + input +
+                   "' | '" AGON_BINARY_DIR "/bin/rl-chat' " + arguments + " 2>&1");
+  }
+
+  fs::path dir_;
+};
+
+TEST_F(ModelCommandTest, EvalWritesTheReportAndJson) {
+  const CommandResult result = RlEval(
+      "--model model --compare model/ --suite math/shop --tasks 3 --samples 2 --max-tokens 4 "
+      "--out report --json 2>/dev/null");
+  ASSERT_EQ(result.exit_status, 0) << result.output;
+  const Json results = ParseJson(result.output, "stdout");
+  EXPECT_EQ(results.at("metrics").at(0).at("metric"), "pass@1");
+  EXPECT_EQ(results.at("metrics").at(0).at("n"), 3);
+  // The same weights and keys: not a single token differs.
+  for (const Json& comparison : results.at("comparisons")) EXPECT_EQ(comparison.at("diff"), 0);
+  EXPECT_EQ(ReadFile(dir_ / "report/results.json"), result.output);
+  EXPECT_TRUE(fs::exists(dir_ / "report/report.html"));
+  EXPECT_TRUE(fs::exists(dir_ / "report/report.md"));
+  const std::string samples = ReadFile(dir_ / "report/samples.jsonl");
+  EXPECT_EQ(std::count(samples.begin(), samples.end(), '\n'), 12);
+}
+
+TEST_F(ModelCommandTest, EvalPrintsATable) {
+  const CommandResult result =
+      RlEval("--model model --suite math/shop --tasks 2 --max-tokens 2 --out report 2>&1");
+  ASSERT_EQ(result.exit_status, 0) << result.output;
+  EXPECT_NE(result.output.find("pass@1"), std::string::npos);
+  EXPECT_NE(result.output.find("report: report/report.html"), std::string::npos);
+}
+
+TEST_F(ModelCommandTest, BadUsageSaysWhatToDo) {
+  EXPECT_EQ(RlEval("--model model 2>&1").exit_status, 2);
+  const CommandResult suite = RlEval("--model model --suite math/shp --out o 2>&1");
+  EXPECT_EQ(suite.exit_status, 2);
+  EXPECT_NE(suite.output.find("math/shop"), std::string::npos) << suite.output;
+  const CommandResult model = RlEval("--model nowhere --suite math/shop --out o 2>&1");
+  EXPECT_EQ(model.exit_status, 1);
+  EXPECT_NE(model.output.find("nowhere"), std::string::npos);
+  EXPECT_FALSE(fs::exists(dir_ / "o"));
+}
+
+TEST_F(ModelCommandTest, ChatReadsAPipe) {
+  const CommandResult one = RlChat("hi\\n", "--model model --max-tokens 5 --seed 3");
+  EXPECT_EQ(one.exit_status, 0);
+  EXPECT_EQ(one.output, RlChat("hi\\n", "--model model --max-tokens 5 --seed 3").output);
+  const CommandResult twice = RlChat("hi\\n/reset\\n", "--model model --max-tokens 5 --seed 3");
+  EXPECT_EQ(twice.output, one.output);
+  EXPECT_EQ(RlChat("", "--model nowhere").exit_status, 1);
+  EXPECT_EQ(RlChat("", "").exit_status, 2);
+}
+
+}  // namespace
+}  // namespace agon
