@@ -28,15 +28,17 @@ std::vector<double> NiceTicks(double low, double high, int max_ticks) {
 
 std::vector<ChartPoint> Smooth(const std::vector<ChartPoint>& points) {
   const auto size = static_cast<ptrdiff_t>(points.size());
-  const ptrdiff_t reach = std::max<ptrdiff_t>(2, size / 40);
+  const ptrdiff_t reach = std::max<ptrdiff_t>(2, size / 20);
   std::vector<ChartPoint> smooth;
   smooth.reserve(points.size());
   for (ptrdiff_t i = 0; i < size; ++i) {
-    // Equally far on both sides, so that a slope isn't pulled where the data end.
-    const ptrdiff_t near = std::min({reach, i, size - 1 - i});
+    // At the start, where curves are steep, the window narrows on both sides; at the end,
+    // where they are level, it keeps its past, so that the last value isn't one noisy step.
+    const ptrdiff_t left = std::min(reach, i);
+    const ptrdiff_t right = std::min(left, size - 1 - i);
     double sum = 0, weight = 0;
-    for (ptrdiff_t j = -near; j <= near; ++j) {
-      const auto w = static_cast<double>(near + 1 - std::abs(j));
+    for (ptrdiff_t j = -left; j <= right; ++j) {
+      const auto w = static_cast<double>(left + 1 - std::abs(j));
       sum += w * points[static_cast<size_t>(i + j)].y;
       weight += w;
     }

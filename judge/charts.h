@@ -59,8 +59,8 @@ std::string RenderDotPlot(const DotPlot& plot);
 namespace internal {
 // Ticks at 1, 2 or 5 times a power of ten that cover [low, high]; at most `max_ticks`.
 std::vector<double> NiceTicks(double low, double high, int max_ticks);
-// Centred mean with triangular weights over a twentieth of the points; it doesn't lag.
-// Near an end the window narrows, so the first and last points stay as they are.
+// Centred mean with triangular weights over a tenth of the points. It narrows at the start,
+// so the first point stays as it is, and looks back at the end.
 std::vector<ChartPoint> Smooth(const std::vector<ChartPoint>& points);
 // At most `max_points` by taking means of neighbours.
 std::vector<ChartPoint> Thin(const std::vector<ChartPoint>& points, size_t max_points);

@@ -106,7 +106,7 @@ margin:64px 0 0;padding-top:18px;border-top:1px solid var(--rule);font-size:15px
 dt{color:var(--soft);font-size:12px}dd{margin:0;overflow-wrap:anywhere}
 @media (max-width:820px){main{padding:32px 18px}.headlines,.two{grid-template-columns:1fr}
 .headline+.headline{padding-left:0;border-left:0;border-top:1px solid var(--rule)}
-.wide,.small{grid-column:span 6}h1{font-size:32px}.charts{gap:24px}
+.wide{grid-column:span 6}.small{grid-column:span 3}h1{font-size:32px}.charts{gap:24px}
 table{display:block;overflow-x:auto}}
 @media print{main{padding:0}.filter>label{display:none}figure,.sample{break-inside:avoid}}
 )css";
