@@ -46,7 +46,9 @@ struct RolloutOptions {
 // Ordered by (task, sample). A task whose prompt doesn't fit the context is an
 // Error(kUsage) that names the task and both lengths. Grading runs on OpenMP threads;
 // the result doesn't depend on their number. A grader that throws masks its episode
-// (kind "grader"). In a multi-turn episode a context that is full ends it as truncated.
+// (kind "grader"). In a multi-turn episode a context that is full
+// ends it as truncated, and so does the environment's max_turns. Random numbers belong to
+// (key, task id, turn, sample): a task named twice under one key gets the same samples.
 std::vector<Trajectory> RunEpisodes(policy::Policy& policy, const datasets::ChatTemplate& chat,
                                     const envs::Env& env, std::span<const envs::Task> tasks,
                                     const RolloutOptions& options, const RngKey& key);
