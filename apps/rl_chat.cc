@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "judge/chat_session.h"
+#include "judge/model_directory.h"
 
 namespace agon {
 namespace {
@@ -32,10 +33,9 @@ int Run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const auto policy = policy::Policy::Load(model);
-  const auto tokenizer = datasets::Tokenizer::Load(policy::fs::path(model) / "tokenizer.json");
-  const datasets::ChatTemplate chat(tokenizer);
-  judge::ChatSession session(*policy, tokenizer, chat, options);
+  const judge::ModelDirectory loaded = judge::LoadModelDirectory(model);
+  const datasets::ChatTemplate chat(loaded.tokenizer);
+  judge::ChatSession session(*loaded.policy, loaded.tokenizer, chat, options);
   judge::RunChat(session, std::cin, std::cout, isatty(STDIN_FILENO) == 1);
   return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "judge/metrics.h"
+#include "judge/model_directory.h"
 #include "judge/report_parts.h"
 #include "judge/text.h"
 
@@ -37,10 +38,9 @@ std::string ModelName(const std::filesystem::path& model, const std::filesystem:
 
 EvalResult EvaluateDir(const std::filesystem::path& dir, const std::vector<SuiteSpec>& suites,
                        const std::string& name) {
-  const auto policy = policy::Policy::Load(dir);
-  const auto tokenizer = datasets::Tokenizer::Load(dir / "tokenizer.json");
-  const datasets::ChatTemplate chat(tokenizer);
-  return Evaluate(*policy, chat, suites, name);
+  const ModelDirectory model = LoadModelDirectory(dir);
+  const datasets::ChatTemplate chat(model.tokenizer);
+  return Evaluate(*model.policy, chat, suites, name);
 }
 
 std::string Facts(const std::vector<SuiteSpec>& suites) {
