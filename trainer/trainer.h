@@ -34,11 +34,11 @@ struct Schedule {
 struct PretrainConfig {
   int num_steps = 400;
   int tokens_per_step = 8192;
-  int max_tokens = 256;         // longest training sequence
+  int max_tokens = 256;  // longest training sequence
   int micro_batch_tokens = 4096;
   Schedule schedule{3e-3f, 20, 0.1f};
   policy::OptimizerConfig optimizer{.weight_decay = 0.1f};
-  int val_every = 100;          // steps between validations; 0: only at the end
+  int val_every = 100;  // steps between validations; 0: only at the end
   int val_tokens = 65536;
   uint64_t seed = 1;
 };
@@ -46,8 +46,8 @@ struct PretrainConfig {
 struct SftConfig {
   std::string env = "math/shop";
   int num_steps = 400;
-  int tasks_per_step = 128;     // demonstrations per step
-  int num_tasks = 20000;        // distinct training tasks, [0, num_tasks) of the train split
+  int tasks_per_step = 128;         // demonstrations per step
+  int num_tasks = 20000;            // distinct training tasks, [0, num_tasks) of the train split
   float share_step_by_step = 0.5f;  // of labelers who think step by step; the rest answer at once
   int micro_batch_tokens = 4096;
   Schedule schedule{2e-3f, 20, 0.1f};
@@ -76,16 +76,16 @@ struct RlConfig {
   std::string env = "math/shop";
   int num_steps = 100;
   int tasks_per_step = 32;
-  int group_size = 16;          // G >= 2
+  int group_size = 16;            // G >= 2
   uint64_t first_task = 1000000;  // RL's tasks are [first_task, ...) of the train split
   int max_new_tokens = 96;
   float temperature = 1.0f;
   int max_rows = 512;
   AdvantageKind advantage = AdvantageKind::kMean;
   LossConfig loss;
-  int num_minibatches = 1;      // optimizer steps per epoch over a batch; divides tasks_per_step
-  int num_epochs = 1;           // passes over a batch
-  int refill_rounds = 0;        // extra rollout rounds that replace zero-variance groups
+  int num_minibatches = 1;  // optimizer steps per epoch over a batch; divides tasks_per_step
+  int num_epochs = 1;       // passes over a batch
+  int refill_rounds = 0;    // extra rollout rounds that replace zero-variance groups
   OverlongReward overlong = OverlongReward::kAsGraded;
   int overlong_buffer = 16;     // tokens over which kSoftPenalty grows to 1
   bool mask_truncated = false;  // leave completions that hit the limit out of the loss
@@ -102,12 +102,13 @@ struct StageContext {
   policy::Policy& policy;
   const datasets::ChatTemplate& chat;
   RunLog& log;
-  int first_step = 1;           // 1, or the step after the checkpoint that was resumed
+  policy::Policy* reference = nullptr;  // frozen, for KL; needed if a loss asks for it
+  int first_step = 1;                   // 1, or the step after the checkpoint that was resumed
   int save_every = 50;
   std::function<void(int step)> save;
   std::function<bool()> stop_requested;
-  bool verbose = false;         // a line per step on stdout besides the bar
-  double ceiling_gflops = 0;    // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
+  bool verbose = false;       // a line per step on stdout besides the bar
+  double ceiling_gflops = 0;  // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
 };
 
 void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,

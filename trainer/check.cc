@@ -1,0 +1,42 @@
+// What can't work is refused before any work starts.
+#include <string>
+
+#include "core/error.h"
+#include "trainer/trainer.h"
+
+namespace agon::trainer {
+
+void CheckRl(const RlConfig& config, const policy::ModelConfig& model) {
+  const auto refuse = [](const std::string& what, const char* key, const char* hint) {
+    throw Error(ErrorKind::kUsage, what, key, hint);
+  };
+  if (config.group_size < 2) {
+    refuse("a group of " + std::to_string(config.group_size) + " has no baseline to compare with",
+           "rl.group_size", "use at least 2, better 8 to 16");
+  }
+  if (config.num_minibatches < 1 || config.tasks_per_step % config.num_minibatches != 0) {
+    refuse(std::to_string(config.tasks_per_step) + " tasks don't divide into " +
+               std::to_string(config.num_minibatches) + " mini-batches",
+           "rl.num_minibatches", "use a divisor of rl.tasks_per_step");
+  }
+  if (config.temperature <= 0) {
+    refuse("a temperature of " + std::to_string(config.temperature) + " explores nothing",
+           "rl.temperature", "use 1.0: the loss is computed at the sampler's temperature");
+  }
+  if (config.max_new_tokens >= model.max_positions) {
+    refuse(std::to_string(config.max_new_tokens) + " new tokens leave no room for a prompt in " +
+               std::to_string(model.max_positions) + " positions",
+           "rl.max_new_tokens", "lower it or raise model.max_positions");
+  }
+  if (config.loss.kl != KlEstimator::kNone && config.loss.kl_coef <= 0) {
+    refuse("KL is on with a coefficient of " + std::to_string(config.loss.kl_coef), "rl.kl_coef",
+           "use a positive coefficient, or rl.kl = \"none\"");
+  }
+  if (config.overlong == OverlongReward::kSoftPenalty &&
+      (config.overlong_buffer < 1 || config.overlong_buffer > config.max_new_tokens)) {
+    refuse("a buffer of " + std::to_string(config.overlong_buffer) + " tokens", "rl.overlong_buffer",
+           "use 1 to rl.max_new_tokens");
+  }
+}
+
+}  // namespace agon::trainer

@@ -1,0 +1,51 @@
+// From trajectories and conversations to packed batches: the only packing code.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "datasets/chat.h"
+#include "judge/rollout.h"
+#include "policy/policy.h"
+
+namespace agon::trainer {
+
+// One episode and what training makes of it.
+struct Rollout {
+  judge::Trajectory trajectory;
+  std::optional<double> reward;  // absent: masked or not scored
+  float advantage = 0;
+};
+
+// Episodes of one task: they share the first prompt.
+using Group = std::vector<Rollout>;
+
+// One forward and backward. The sampled tokens of the rollouts are scored, in order; a
+// group's prompt is stored once.
+struct TrainBatch {
+  policy::PackedBatch packed;
+  std::vector<const Rollout*> rollouts;
+  std::vector<int32_t> offsets;         // (rollouts + 1) into the scored tokens
+  std::vector<float> rollout_logprobs;  // (S)
+};
+
+// Cuts groups into micro-batches of at most `max_tokens` tokens. A group stays whole if it
+// fits; a trajectory is never cut (one longer than max_tokens makes its own batch).
+// Keeps pointers into `groups`. REQUIRES: a group's trajectories have equal first prompts.
+std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens,
+                                   float temperature);
+
+// Token sequences with a loss mask on targets: mask[t] = 1 scores token t.
+struct MaskedSequence {
+  std::vector<int32_t> ids;
+  std::vector<uint8_t> loss_mask;
+};
+
+// Sequences to micro-batches of at most `max_tokens` tokens, whole and in order. A
+// sequence's last token is not fed (nothing after it is scored), its first never scored.
+std::vector<policy::PackedBatch> PackSequences(std::span<const MaskedSequence> sequences,
+                                               int max_tokens);
+
+}  // namespace agon::trainer

@@ -1,0 +1,160 @@
+// Reinforcement learning: roll out, score, compare within the group, update.
+#include <algorithm>
+#include <cstdio>
+
+#include "core/error.h"
+#include "trainer/losses.h"
+#include "trainer/rollouts.h"
+#include "trainer/step_meter.h"
+#include "trainer/trainer.h"
+
+namespace agon::trainer {
+namespace {
+
+struct UpdateStats {
+  LossStats loss;
+  double entropy_sum = 0;           // over tokens in the loss
+  double on_policy_difference = 0;  // before the first update of the step
+  double grad_norm = 0;             // of the last update
+  double num_trained_tokens = 0;
+  double flop = 0;
+};
+
+// Scored tokens of a micro-batch that count: all of a rollout's, or none.
+std::vector<uint8_t> LossMask(const TrainBatch& batch, const RlConfig& config) {
+  std::vector<uint8_t> mask(batch.rollout_logprobs.size());
+  for (size_t i = 0; i < batch.rollouts.size(); ++i) {
+    const Rollout& rollout = *batch.rollouts[i];
+    const bool counts =
+        rollout.reward.has_value() && !(config.mask_truncated && rollout.trajectory.length_limited);
+    std::fill(mask.begin() + batch.offsets[i], mask.begin() + batch.offsets[i + 1], counts);
+  }
+  return mask;
+}
+
+std::vector<float> TokenAdvantages(const TrainBatch& batch) {
+  std::vector<float> advantages(batch.rollout_logprobs.size());
+  for (size_t i = 0; i < batch.rollouts.size(); ++i) {
+    std::fill(advantages.begin() + batch.offsets[i], advantages.begin() + batch.offsets[i + 1],
+              batch.rollouts[i]->advantage);
+  }
+  return advantages;
+}
+
+// One forward and backward.
+void Accumulate(const TrainBatch& batch, const LossNormalizer& normalizer, const RlConfig& config,
+                const StageContext& context, UpdateStats& stats) {
+  const auto mask = LossMask(batch, config);
+  const auto advantages = TokenAdvantages(batch);
+  std::vector<float> ref_logprobs;
+  if (context.reference) ref_logprobs = context.reference->Score(batch.packed).logprobs;
+
+  const policy::TokenScores scores = context.policy.Score(batch.packed);
+  std::vector<float> dlogprobs(scores.logprobs.size());
+  stats.loss.Add(PolicyLoss(
+      {scores.logprobs, batch.rollout_logprobs, ref_logprobs, advantages, mask, batch.offsets},
+      config.loss, normalizer, dlogprobs));
+  context.policy.Backward(dlogprobs);
+
+  double context_tokens = 0;
+  for (const auto& s : batch.packed.segments) {
+    context_tokens += s.length * (s.prefix_length + 0.5 * s.length);
+  }
+  const auto tokens = static_cast<double>(batch.packed.tokens.size());
+  stats.flop += tokens * context.policy.config().TrainFlopPerToken(context_tokens / tokens);
+  stats.num_trained_tokens += tokens;
+  for (size_t t = 0; t < mask.size(); ++t) {
+    if (mask[t]) stats.entropy_sum += static_cast<double>(scores.entropies[t]);
+  }
+}
+
+// One optimizer step on some groups.
+void UpdateOnce(std::span<const Group> groups, float lr, const RlConfig& config,
+                const StageContext& context, UpdateStats& stats) {
+  const auto batches = PackGroups(groups, config.micro_batch_tokens, config.temperature);
+  LossNormalizer normalizer;
+  for (const TrainBatch& batch : batches) {
+    const LossNormalizer part = CountActive(LossMask(batch, config), batch.offsets);
+    normalizer.num_tokens += part.num_tokens;
+    normalizer.num_trajectories += part.num_trajectories;
+  }
+  if (normalizer.num_tokens == 0) return;
+  for (const TrainBatch& batch : batches) Accumulate(batch, normalizer, config, context, stats);
+  stats.grad_norm = static_cast<double>(context.policy.OptimizerStep(lr));
+}
+
+// All updates of a step. The first sees the weights that sampled, so its log-probabilities
+// must be the sampler's, bit for bit.
+UpdateStats UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig& config,
+                         const StageContext& context) {
+  UpdateStats stats;
+  const std::span<const Group> groups(rollouts.groups);
+  const auto parts = static_cast<size_t>(config.num_minibatches);
+  bool first = true;
+  for (int epoch = 0; epoch < config.num_epochs; ++epoch) {
+    for (size_t part = 0; part < parts; ++part) {
+      const size_t begin = groups.size() * part / parts;
+      const size_t end = groups.size() * (part + 1) / parts;
+      if (begin == end) continue;
+      UpdateOnce(groups.subspan(begin, end - begin), lr, config, context, stats);
+      if (first) stats.on_policy_difference = stats.loss.logprob_diff_max;
+      first = false;
+    }
+  }
+  if (stats.on_policy_difference != 0.0) {
+    throw Error(ErrorKind::kFailed,
+                "log-probabilities of sampler and trainer differ by " +
+                    std::to_string(stats.on_policy_difference),
+                "rl", "this is a bug of the engine: please report the model's config.json");
+  }
+  return stats;
+}
+
+}  // namespace
+
+void RunRl(const RlConfig& config, const StageContext& context) {
+  CheckRl(config, context.policy.config());
+  const auto env = envs::MakeEnv(config.env);
+  StepMeter meter("rl", config.num_steps, context);
+  for (int step = context.first_step; step <= config.num_steps; ++step) {
+    meter.Start();
+
+    // Tasks, prompts, completions, environment steps, rewards, advantages.
+    const RolloutBatch rollouts = CollectRollouts(config, *env, step, context);
+    const double rollout_seconds = meter.Seconds();
+
+    // Packing, loss, backward, optimizer.
+    const float lr = config.schedule.At(step, config.num_steps);
+    const UpdateStats update = UpdatePolicy(rollouts, lr, config, context);
+
+    const double tokens = std::max(1.0, update.loss.num_tokens);
+    Numbers numbers = rollouts.statistics;
+    const Numbers of_update = {{"loss", update.loss.loss},
+                               {"kl", update.loss.kl_sum / tokens},
+                               {"entropy", update.entropy_sum / tokens},
+                               {"ratio_max", update.loss.ratio_max},
+                               {"clip_fraction", update.loss.num_clipped / tokens},
+                               {"logprob_diff_max", update.on_policy_difference},
+                               {"grad_norm", update.grad_norm},
+                               {"lr", lr},
+                               {"zero_variance_groups", rollouts.num_zero_variance},
+                               {"refilled_groups", rollouts.num_refilled}};
+    numbers.insert(numbers.end(), of_update.begin(), of_update.end());
+    context.log.Append("rl", step, numbers);
+
+    char detail[160];
+    std::snprintf(detail, sizeof detail,
+                  "reward %.3f  length %.1f  kl %.4f  clip %.3f  zero-var %d  cut %.0f%%",
+                  numbers[0].second, numbers[3].second, update.loss.kl_sum / tokens,
+                  update.loss.num_clipped / tokens, rollouts.num_zero_variance,
+                  100.0 * numbers[4].second);
+    const auto sampled = static_cast<double>(rollouts.num_sampled_tokens);
+    const double decode_flop =
+        sampled * 2.0 * static_cast<double>(context.policy.config().NumParameters());
+    meter.Finish(step, sampled + update.num_trained_tokens, update.flop + decode_flop, detail,
+                 {{"rollout_s", rollout_seconds}, {"train_s", meter.Seconds() - rollout_seconds}});
+    SaveOrStop(step, config.num_steps, context);
+  }
+}
+
+}  // namespace agon::trainer

@@ -1,0 +1,153 @@
+#include "trainer/rollouts.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "trainer/advantages.h"
+#include "trainer/losses.h"
+
+namespace agon::trainer {
+namespace {
+
+std::vector<Group> RollOut(const RlConfig& config, const envs::Env& env, int step,
+                           uint64_t first_task, int num_tasks, const StageContext& context) {
+  std::vector<envs::Task> tasks;
+  for (int i = 0; i < num_tasks; ++i) {
+    tasks.push_back(
+        env.Get(envs::Split::kTrain, config.seed, first_task + static_cast<uint64_t>(i)));
+  }
+  judge::RolloutOptions options;
+  options.sampling.temperature = config.temperature;
+  options.sampling.max_rows = config.max_rows;
+  options.max_new_tokens = config.max_new_tokens;
+  options.num_samples = config.group_size;
+  const RngKey key{
+      .run_seed = config.seed, .stream = RngStream::kSample, .step = static_cast<uint64_t>(step)};
+  auto trajectories = judge::RunEpisodes(context.policy, context.chat, env, tasks, options, key);
+  std::vector<Group> groups(static_cast<size_t>(num_tasks));
+  for (size_t i = 0; i < trajectories.size(); ++i) {
+    Rollout rollout{std::move(trajectories[i]), std::nullopt, 0.0f};
+    rollout.reward = TrainingReward(rollout.trajectory, config);
+    groups[i / static_cast<size_t>(config.group_size)].push_back(std::move(rollout));
+  }
+  return groups;
+}
+
+// KL in the reward: each episode pays kl_coef times its summed estimate.
+void SubtractKl(const RlConfig& config, policy::Policy& reference, std::vector<Group>& groups) {
+  std::vector<double> kl;
+  for (const TrainBatch& batch :
+       PackGroups(groups, config.micro_batch_tokens, config.temperature)) {
+    const auto ref = reference.Score(batch.packed).logprobs;
+    for (size_t i = 0; i < batch.rollouts.size(); ++i) {
+      double sum = 0.0;
+      for (auto t = static_cast<size_t>(batch.offsets[i]);
+           t < static_cast<size_t>(batch.offsets[i + 1]); ++t) {
+        sum += KlEstimate(config.loss.kl, static_cast<double>(batch.rollout_logprobs[t]),
+                          static_cast<double>(ref[t]));
+      }
+      kl.push_back(sum);
+    }
+  }
+  size_t next = 0;
+  for (Group& group : groups) {
+    for (Rollout& rollout : group) {
+      const double penalty = static_cast<double>(config.loss.kl_coef) * kl[next++];
+      if (rollout.reward) *rollout.reward -= penalty;
+    }
+  }
+}
+
+Numbers Statistics(const std::vector<Group>& groups, double max_reward) {
+  double sum = 0, squares = 0, length = 0;
+  int scored = 0, correct = 0, truncated = 0, masked = 0, episodes = 0;
+  for (const Group& group : groups) {
+    for (const Rollout& rollout : group) {
+      ++episodes;
+      length += rollout.trajectory.CompletionTokens();
+      truncated += rollout.trajectory.length_limited;
+      if (!rollout.reward) {
+        ++masked;
+        continue;
+      }
+      ++scored;
+      sum += *rollout.reward;
+      squares += *rollout.reward * *rollout.reward;
+      correct += rollout.trajectory.outcome.Reward() >= max_reward;
+    }
+  }
+  const double mean = scored ? sum / scored : NAN;
+  const double variance = scored ? std::max(0.0, squares / scored - mean * mean) : NAN;
+  return {{"reward", mean},
+          {"reward_std", std::sqrt(variance)},
+          {"correct", scored ? static_cast<double>(correct) / scored : NAN},
+          {"length", length / episodes},
+          {"truncated", static_cast<double>(truncated) / episodes},
+          {"masked", static_cast<double>(masked)},
+          {"episodes", static_cast<double>(episodes)}};
+}
+
+bool AssignAdvantages(Group& group, AdvantageKind kind) {
+  std::vector<std::optional<double>> rewards;
+  for (const Rollout& rollout : group) rewards.push_back(rollout.reward);
+  const GroupAdvantages advantages = ComputeAdvantages(rewards, kind);
+  for (size_t i = 0; i < group.size(); ++i) group[i].advantage = advantages.values[i];
+  return !advantages.zero_variance;
+}
+
+}  // namespace
+
+std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config) {
+  const envs::Outcome& outcome = trajectory.outcome;
+  if (outcome.masked) return std::nullopt;
+  for (const envs::RewardPart& part : outcome.parts) {
+    if (!part.value || std::isnan(*part.value)) return std::nullopt;
+  }
+  const double reward = outcome.Reward();
+  switch (config.overlong) {
+    case OverlongReward::kAsGraded:
+      return reward;
+    case OverlongReward::kZero:
+      return trajectory.length_limited ? 0.0 : reward;
+    case OverlongReward::kSoftPenalty: {
+      // DAPO, eq. 13: nothing up to the buffer, then linearly down to -1 at the limit.
+      const int over =
+          trajectory.CompletionTokens() - (config.max_new_tokens - config.overlong_buffer);
+      return over <= 0 ? reward
+                       : reward - std::min(1.0, static_cast<double>(over) / config.overlong_buffer);
+    }
+  }
+  return reward;
+}
+
+RolloutBatch CollectRollouts(const RlConfig& config, const envs::Env& env, int step,
+                             const StageContext& context) {
+  RolloutBatch batch;
+  const auto tasks_of_a_step = static_cast<uint64_t>(config.tasks_per_step) *
+                               static_cast<uint64_t>(1 + config.refill_rounds);
+  uint64_t next_task = config.first_task + static_cast<uint64_t>(step - 1) * tasks_of_a_step;
+  int wanted = config.tasks_per_step;
+  for (int round = 0; round <= config.refill_rounds && wanted > 0; ++round) {
+    auto groups = RollOut(config, env, step, next_task, wanted, context);
+    next_task += static_cast<uint64_t>(wanted);
+    if (round > 0) batch.num_refilled += wanted;
+    if (config.loss.kl != KlEstimator::kNone && config.loss.kl_place == KlPlace::kReward) {
+      AGON_CHECK(context.reference, "KL in the reward needs a reference");
+      SubtractKl(config, *context.reference, groups);
+    }
+    if (round == 0) batch.statistics = Statistics(groups, env.info().max_reward);
+    for (Group& group : groups) {
+      for (const Rollout& r : group) batch.num_sampled_tokens += r.trajectory.CompletionTokens();
+      if (AssignAdvantages(group, config.advantage)) {
+        batch.groups.push_back(std::move(group));
+        --wanted;
+      } else {
+        ++batch.num_zero_variance;
+      }
+    }
+  }
+  return batch;
+}
+
+}  // namespace agon::trainer

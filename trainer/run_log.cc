@@ -1,0 +1,102 @@
+#include "trainer/run_log.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <ctime>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+
+namespace agon::trainer {
+namespace {
+
+std::string Line(std::string_view stage, int step, const Numbers& numbers) {
+  std::string line = "{\"stage\":\"" + std::string(stage) + "\",\"step\":" + std::to_string(step);
+  for (const auto& [name, value] : numbers) {
+    line += ",\"" + std::string(name) + "\":";
+    if (!std::isfinite(value)) {
+      line += "null";
+      continue;
+    }
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+    line.append(text, end);
+  }
+  return line + "}";
+}
+
+// The lines of a log that stay when `stage` continues after `step`.
+std::string KeptLines(const std::string& text, const std::vector<std::string>& finished,
+                      std::string_view stage, int step) {
+  std::string kept;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = text.find('\n', begin);
+    if (end == std::string::npos) break;  // torn by a kill
+    const std::string_view line(text.data() + begin, end - begin);
+    begin = end + 1;
+    try {
+      const Json record = ParseJson(line, "log line");
+      const auto of = JsonField<std::string>(record, "stage", "log line");
+      const bool done = std::find(finished.begin(), finished.end(), of) != finished.end();
+      if (done || (of == stage && JsonField<int>(record, "step", "log line") <= step)) {
+        kept.append(line);
+        kept.push_back('\n');
+      }
+    } catch (const Error&) {
+      // A damaged line can't be trusted to belong to a finished step: it is written again
+      // if its step is, and lost otherwise; the weights don't depend on it.
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
+struct RunLog::Files {
+  explicit Files(const std::filesystem::path& dir)
+      : log(dir / "log.jsonl"), timing(dir / "timing.jsonl"), events(dir / "events.log") {}
+  AppendFile log, timing, events;
+};
+
+RunLog::RunLog(const std::filesystem::path& run_dir) : run_dir_(run_dir) {
+  std::filesystem::create_directories(run_dir);
+  files_ = std::make_unique<Files>(run_dir);
+}
+
+RunLog::~RunLog() = default;
+
+void RunLog::TruncateAfter(const std::vector<std::string>& finished_stages, std::string_view stage,
+                           int step) {
+  files_.reset();
+  for (const char* name : {"log.jsonl", "timing.jsonl"}) {
+    const auto path = run_dir_ / name;
+    WriteFileAtomic(path, KeptLines(ReadFile(path), finished_stages, stage, step));
+  }
+  files_ = std::make_unique<Files>(run_dir_);
+}
+
+void RunLog::Append(std::string_view stage, int step, const Numbers& numbers) {
+  files_->log.Append(Line(stage, step, numbers));
+}
+
+void RunLog::AppendTiming(std::string_view stage, int step, const Numbers& numbers) {
+  files_->timing.Append(Line(stage, step, numbers));
+}
+
+void RunLog::Event(std::string_view text) {
+  char time[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ ", gmtime_r(&now, &parts));
+  files_->events.Append(std::string(time) + std::string(text));
+}
+
+void RunLog::Sync() {
+  files_->log.Sync();
+  files_->timing.Sync();
+}
+
+}  // namespace agon::trainer

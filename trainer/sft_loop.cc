@@ -1,0 +1,74 @@
+// SFT: imitate demonstrations written by labelers of mixed quality.
+#include <cstdio>
+
+#include "core/error.h"
+#include "trainer/step_meter.h"
+#include "trainer/supervised.h"
+#include "trainer/trainer.h"
+
+namespace agon::trainer {
+namespace {
+
+// What a labeler wrote for task `index`. Each task has one labeler, drawn once.
+MaskedSequence Demonstration(const envs::Env& env, envs::Split split, uint64_t index,
+                             const SftConfig& config, const datasets::ChatTemplate& chat) {
+  const envs::Task task = env.Get(split, config.seed, index);
+  const RngKey key{.run_seed = config.seed, .stream = RngStream::kLabeler, .task = index};
+  const bool thinks = key.Uniform(0) < config.share_step_by_step;
+  const auto labeler = thinks ? envs::Labeler::kStepByStep : envs::Labeler::kImmediate;
+  auto text = env.Demonstrate(task, labeler, key.Words(1)[0]);
+  if (!text) text = env.Demonstrate(task, envs::Labeler::kStepByStep, key.Words(1)[0]);
+  if (!text) {
+    throw Error(ErrorKind::kUnsupported, "has no demonstrations to imitate", task.id.env,
+                "choose another environment for sft.env");
+  }
+  Messages messages = task.messages;
+  messages.push_back({Role::kAssistant, *text});
+  datasets::Rendered rendered = chat.Render(messages);
+  return {std::move(rendered.ids), std::move(rendered.loss_mask)};
+}
+
+}  // namespace
+
+void RunSft(const SftConfig& config, const StageContext& context) {
+  policy::Policy& policy = context.policy;
+  const auto env = envs::MakeEnv(config.env);
+  std::vector<MaskedSequence> val_set;
+  for (int i = 0; i < config.val_tasks; ++i) {
+    val_set.push_back(
+        Demonstration(*env, envs::Split::kVal, static_cast<uint64_t>(i), config, context.chat));
+  }
+
+  StepMeter meter("sft", config.num_steps, context);
+  for (int step = context.first_step; step <= config.num_steps; ++step) {
+    meter.Start();
+    Rng draw(
+        {.run_seed = config.seed, .stream = RngStream::kData, .step = static_cast<uint64_t>(step)});
+    std::vector<MaskedSequence> batch;
+    for (int i = 0; i < config.tasks_per_step; ++i) {
+      const uint64_t index = draw.Below(static_cast<uint64_t>(config.num_tasks));
+      batch.push_back(Demonstration(*env, envs::Split::kTrain, index, config, context.chat));
+    }
+    const SupervisedLoss loss = AccumulateGradient(policy, batch, config.micro_batch_tokens);
+    const float lr = config.schedule.At(step, config.num_steps);
+    const float grad_norm = policy.OptimizerStep(lr);
+
+    Numbers numbers = {{"loss", loss.loss},
+                       {"lr", lr},
+                       {"grad_norm", grad_norm},
+                       {"tokens", static_cast<double>(loss.num_tokens)}};
+    char detail[64];
+    std::snprintf(detail, sizeof detail, "loss %.3f", loss.loss);
+    meter.Finish(step, static_cast<double>(loss.num_tokens), loss.flop, detail);
+    const bool validate =
+        step == config.num_steps || (config.val_every > 0 && step % config.val_every == 0);
+    if (validate && !val_set.empty()) {
+      numbers.emplace_back("val_loss",
+                           MeasureLoss(policy, val_set, config.micro_batch_tokens).loss);
+    }
+    context.log.Append("sft", step, numbers);
+    SaveOrStop(step, config.num_steps, context);
+  }
+}
+
+}  // namespace agon::trainer
