@@ -1,5 +1,6 @@
 #include "datasets/tokenizer.h"
 
+#include <array>
 #include <atomic>
 #include <cstring>
 
@@ -17,11 +18,11 @@ struct WordKey {
 };
 constexpr size_t kMaxCachedBytes = 23;
 constexpr size_t kMaxCachedIds = 8;
-constexpr int kCacheBits = 15;
+constexpr int kCacheBits = 16;
 
 // Words seen before and their ids. Text repeats itself: most pre-tokens of a document
 // are found here and never merged again. One cache per thread, direct-mapped, shared by
-// all tokenizers through their serial number, so nothing is locked or cleared.
+// all tokenizers through their serial number, so nothing is locked or cleared. 4 MiB.
 struct alignas(64) CachedWord {
   WordKey key;
   int32_t ids[kMaxCachedIds];
@@ -34,18 +35,52 @@ CachedWord* ThreadCache() {
   return cache.data();
 }
 
-uint64_t LowBytes(uint64_t word, size_t num_bytes) {
-  return num_bytes >= 8 ? word : word & ((uint64_t{1} << (8 * num_bytes)) - 1);
+// Ids on their way to a vector: appended in bulk, since growing a vector by one or two
+// ids at a time costs more than finding them.
+class StagedIds {
+ public:
+  explicit StagedIds(std::vector<int32_t>& out) : out_(out) {}
+
+  void Append(const CachedWord& word) {
+    if (size_ + kMaxCachedIds > kCapacity) Flush();
+    // All slots, used or not: a copy of fixed size is two instructions.
+    std::memcpy(ids_ + size_, word.ids, sizeof(word.ids));
+    size_ += word.num_ids;
+  }
+  void Append(const std::vector<int32_t>& ids) {
+    Flush();
+    out_.insert(out_.end(), ids.begin(), ids.end());
+  }
+  void Flush() {
+    out_.insert(out_.end(), ids_, ids_ + size_);
+    size_ = 0;
+  }
+
+ private:
+  static constexpr size_t kCapacity = 1024;
+  int32_t ids_[kCapacity];
+  size_t size_ = 0;
+  std::vector<int32_t>& out_;
+};
+
+// kLengthMasks[n] keeps the first n bytes of a key. A table, because shifts by a length
+// that varies from word to word would be three unpredictable branches.
+constexpr std::array<WordKey, kMaxCachedBytes + 1> MakeLengthMasks() {
+  std::array<WordKey, kMaxCachedBytes + 1> masks{};
+  for (size_t length = 0; length <= kMaxCachedBytes; ++length) {
+    for (size_t i = 0; i < length; ++i) masks[length].part[i / 8] |= uint64_t{255} << (i % 8 * 8);
+  }
+  return masks;
 }
+
+constexpr auto kLengthMasks = MakeLengthMasks();
 
 // REQUIRES: length <= kMaxCachedBytes.
 inline WordKey KeyOf(std::string_view text, size_t begin, size_t length) {
   WordKey key{};
   if (begin + sizeof(key) <= text.size()) [[likely]] {
     std::memcpy(&key, text.data() + begin, sizeof(key));
-    key.part[0] = LowBytes(key.part[0], length);
-    key.part[1] = length > 8 ? LowBytes(key.part[1], length - 8) : 0;
-    key.part[2] = length > 16 ? LowBytes(key.part[2], length - 16) : 0;
+    for (int i = 0; i < 3; ++i) key.part[i] &= kLengthMasks[length].part[i];
   } else {
     std::memcpy(&key, text.data() + begin, length);
   }
@@ -153,32 +188,48 @@ Tokenizer Tokenizer::FromMerges(std::vector<std::pair<int32_t, int32_t>> merges,
 }
 
 void Tokenizer::EncodeAppend(std::string_view text, std::vector<int32_t>& out) const {
+  // Words are split and their cache lines requested a few at a time, so that the waits
+  // for memory overlap.
+  struct Word {
+    std::string_view text;
+    WordKey key;
+    CachedWord* cached;  // null: too long for the cache
+  };
+  constexpr size_t kBatch = 16;
+  Word words[kBatch];
   CachedWord* const cache = ThreadCache();
-  std::vector<int32_t> word_ids;
+  StagedIds staged(out);
+  std::vector<int32_t> merged;
   for (size_t begin = 0; begin < text.size();) {
-    const size_t end = PretokenEnd(text, begin);
-    const size_t length = end - begin;
-    if (length > kMaxCachedBytes) {
-      impl_->EncodeWord(text.substr(begin, length), word_ids);
-      out.insert(out.end(), word_ids.begin(), word_ids.end());
-    } else {
-      const WordKey key = KeyOf(text, begin, length);
-      CachedWord& cached = cache[SlotOf(key)];
-      if (cached.serial == impl_->serial && cached.key == key) [[likely]] {
-        out.insert(out.end(), cached.ids, cached.ids + cached.num_ids);
-      } else {
-        impl_->EncodeWord(text.substr(begin, length), word_ids);
-        out.insert(out.end(), word_ids.begin(), word_ids.end());
-        if (word_ids.size() <= kMaxCachedIds) {
-          cached.key = key;
-          cached.serial = impl_->serial;
-          cached.num_ids = static_cast<uint32_t>(word_ids.size());
-          std::copy(word_ids.begin(), word_ids.end(), cached.ids);
-        }
+    size_t num_words = 0;
+    for (; num_words < kBatch && begin < text.size(); ++num_words) {
+      const size_t length = PretokenEnd(text, begin) - begin;
+      Word& word = words[num_words];
+      word.text = text.substr(begin, length);
+      word.cached = nullptr;
+      if (length <= kMaxCachedBytes) {
+        word.key = KeyOf(text, begin, length);
+        word.cached = cache + SlotOf(word.key);
+        __builtin_prefetch(word.cached);
       }
+      begin += length;
     }
-    begin = end;
+    for (const Word& word : std::span(words, num_words)) {
+      if (word.cached != nullptr && word.cached->key == word.key &&
+          word.cached->serial == impl_->serial) [[likely]] {
+        staged.Append(*word.cached);
+        continue;
+      }
+      impl_->EncodeWord(word.text, merged);
+      staged.Append(merged);
+      if (word.cached == nullptr || merged.size() > kMaxCachedIds) continue;
+      word.cached->key = word.key;
+      word.cached->serial = impl_->serial;
+      word.cached->num_ids = static_cast<uint32_t>(merged.size());
+      std::copy(merged.begin(), merged.end(), word.cached->ids);
+    }
   }
+  staged.Flush();
 }
 
 std::vector<int32_t> Tokenizer::Encode(std::string_view text) const {

@@ -210,7 +210,7 @@ TEST(Tokenizer, LinearOnOneRepeatedCharacter) {
     }
   }
   const Tokenizer tokenizer = Tokenizer::FromMerges(merges, {});
-  for (const char* unit : {"a", " ", "'", "\n", " \n", "'s", "\xc3\xa9", "\xff"}) {
+  for (const char* unit : {"a", " ", "'", "\n", "\xff"}) {
     std::string text;
     while (text.size() < 1000000) text += unit;
     const double one = EncodeSeconds(tokenizer, text);
