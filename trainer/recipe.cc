@@ -1,0 +1,139 @@
+#include "trainer/recipe.h"
+
+#include <cstdio>
+#include <map>
+#include <sstream>
+
+#include "core/config.h"
+#include "core/rng.h"
+#include "trainer/recipe_keys.h"
+
+namespace agon::trainer {
+namespace {
+
+// Clip ranges of the papers; rl.clip_low and rl.clip_high of 0 mean these.
+void FillClipRange(LossConfig& loss) {
+  struct Range {
+    float low, high;
+  };
+  static const std::map<LossKind, Range> kRanges = {{LossKind::kGrpo, {0.2f, 0.2f}},
+                                                    {LossKind::kDapo, {0.2f, 0.28f}},
+                                                    {LossKind::kGspo, {3e-4f, 4e-4f}},
+                                                    {LossKind::kCispo, {1.0f, 5.0f}},
+                                                    {LossKind::kReinforce, {0.2f, 0.28f}}};
+  const Range range = kRanges.at(loss.kind);
+  if (loss.clip_low == 0) loss.clip_low = range.low;
+  if (loss.clip_high == 0) loss.clip_high = range.high;
+}
+
+// What follows from other keys.
+void Resolve(Recipe& recipe) {
+  FillClipRange(recipe.rl.loss);
+  recipe.pretrain.seed = recipe.sft.seed = recipe.rl.seed = recipe.run.seed;
+  recipe.pretrain.micro_batch_tokens = recipe.sft.micro_batch_tokens =
+      recipe.rl.micro_batch_tokens = recipe.run.micro_batch_tokens;
+}
+
+// Only what decides a result.
+std::string DecidingToml(Recipe recipe) {
+  recipe.run.threads = 0;
+  recipe.run.save_every = RunSettings().save_every;
+  return RecipeToml(recipe);
+}
+
+// "group.key" to its value's text, of a text by RecipeToml: a key a line.
+std::map<std::string, std::string> ValuesByKey(const std::string& toml) {
+  std::map<std::string, std::string> values;
+  std::istringstream lines(toml);
+  std::string group;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("[")) group = line.substr(1, line.size() - 2);
+    const size_t equals = line.find(" = ");
+    if (equals != std::string::npos) {
+      values[group + "." + line.substr(0, equals)] = line.substr(equals + 3);
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+Recipe::Recipe() { rl.loss.clip_low = rl.loss.clip_high = 0; }
+
+policy::ModelConfig Recipe::Model() const {
+  return policy::PresetConfig(model.preset, data.vocab_size, model.max_positions);
+}
+
+judge::SuiteSpec Recipe::Suite() const {
+  judge::SuiteSpec suite;
+  suite.env = eval.env;
+  suite.num_tasks = eval.num_tasks;
+  suite.samples_per_task = eval.samples_per_task;
+  suite.max_new_tokens = eval.max_new_tokens;
+  suite.pass_at = {1};
+  if (eval.samples_per_task > 1) suite.pass_at.push_back(eval.samples_per_task);
+  return suite;
+}
+
+bool Recipe::NeedsCorpus() const {
+  return pretrain.num_steps > 0 || data.vocab_size > MinVocabSize();
+}
+
+int MinVocabSize() { return 256 + static_cast<int>(datasets::ChatSpecialTokens().size()); }
+
+Recipe ParseRecipe(std::string_view toml, std::string_view where,
+                   const std::vector<std::string>& overrides) {
+  Recipe recipe;
+  ConfigTable table;
+  BindRecipe(recipe, table);
+  table.ReadToml(toml, where);
+  for (const std::string& assignment : overrides) table.Set(assignment);
+  Resolve(recipe);
+  CheckRecipe(recipe);
+  return recipe;
+}
+
+Recipe LoadRecipe(const std::string& file_or_name, const std::vector<std::string>& overrides) {
+  if (file_or_name == "quickstart") return ParseRecipe(QuickstartToml(), "quickstart", overrides);
+  return ParseRecipe(ReadRecipeFile(file_or_name), file_or_name, overrides);
+}
+
+std::string RecipeToml(const Recipe& recipe) {
+  Recipe copy = recipe;
+  ConfigTable table;
+  BindRecipe(copy, table);
+  return table.ToToml();
+}
+
+std::string RecipeHash(const Recipe& recipe) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx",
+                static_cast<unsigned long long>(Hash64(DecidingToml(recipe))));
+  return text;
+}
+
+std::vector<std::string> ChangedKeys(const Recipe& recipe, std::string_view was) {
+  const auto before = ValuesByKey(DecidingToml(ParseRecipe(was, "recipe.toml")));
+  std::vector<std::string> changed;
+  for (const auto& [key, value] : ValuesByKey(DecidingToml(recipe))) {
+    const std::string& old = before.at(key);
+    if (value != old) changed.push_back(key + " (" + value + ", was " + old + ")");
+  }
+  return changed;
+}
+
+std::string RecipeMarkdown() {
+  Recipe recipe;
+  ConfigTable table;
+  BindRecipe(recipe, table);
+  return "# Keys of a recipe\n\n"
+         "A recipe is a TOML file with these groups; `rl-train RECIPE --set group.key=value` "
+         "overrides one key. What a recipe leaves out has its default. This page is generated "
+         "from the table in `trainer/recipe_keys.cc`.\n\n"
+         "Rollouts sample from the policy's whole distribution. There are no keys for top-k or "
+         "top-p: the log-probabilities of a truncated distribution are not the policy's, and "
+         "every importance ratio would be wrong.\n" +
+         table.ToMarkdown();
+}
+
+}  // namespace agon::trainer

@@ -1,0 +1,85 @@
+// What a recipe can't ask for.
+#include <string>
+
+#include "core/error.h"
+#include "envs/env.h"
+#include "trainer/recipe.h"
+
+namespace agon::trainer {
+namespace {
+
+[[noreturn]] void Refuse(const std::string& what, const std::string& key, const std::string& hint) {
+  throw Error(ErrorKind::kUsage, what, key, hint);
+}
+
+void CheckEnv(const std::string& env, const std::string& key) {
+  try {
+    envs::MakeEnv(env);
+  } catch (const Error& error) {
+    Refuse(error.what(), key, "");
+  }
+}
+
+// Looks at the first tasks of a split only: tasks have no end.
+constexpr uint64_t kTasksLookedAt = 256;
+
+void CheckFit(const std::string& env_spec, envs::Split split, uint64_t seed, uint64_t first_task,
+              int max_new_tokens, const std::string& group, const Recipe& recipe,
+              const datasets::ChatTemplate& chat) {
+  const auto env = envs::MakeEnv(env_spec);
+  for (uint64_t i = first_task; i < first_task + kTasksLookedAt; ++i) {
+    const auto length = chat.EncodePrompt(env->Get(split, seed, i).messages).size();
+    const auto needed = static_cast<int64_t>(length) + max_new_tokens;
+    if (needed <= recipe.model.max_positions) continue;
+    Refuse("task " + std::to_string(i) + " of " + env_spec + " has a prompt of " +
+               std::to_string(length) + " tokens: with " + std::to_string(max_new_tokens) +
+               " new ones that is more than the context of " +
+               std::to_string(recipe.model.max_positions),
+           group + ".max_new_tokens",
+           "lower it, or raise model.max_positions to at least " + std::to_string(needed));
+  }
+}
+
+}  // namespace
+
+void CheckRecipe(const Recipe& recipe) {
+  const policy::ModelConfig model = recipe.Model();
+  if (recipe.pretrain.num_steps + recipe.sft.num_steps + recipe.rl.num_steps == 0) {
+    Refuse("all stages have 0 steps", "rl.num_steps", "give at least one stage some steps");
+  }
+  if (recipe.pretrain.num_steps > 0) {
+    if (recipe.pretrain.max_tokens > model.max_positions) {
+      Refuse("sequences of " + std::to_string(recipe.pretrain.max_tokens) + " tokens in " +
+                 std::to_string(model.max_positions) + " positions",
+             "pretrain.max_tokens", "lower it or raise model.max_positions");
+    }
+    if (recipe.pretrain.tokens_per_step < recipe.pretrain.max_tokens) {
+      Refuse("a batch of " + std::to_string(recipe.pretrain.tokens_per_step) +
+                 " tokens holds no sequence of " + std::to_string(recipe.pretrain.max_tokens),
+             "pretrain.tokens_per_step", "use at least pretrain.max_tokens");
+    }
+  }
+  if (recipe.sft.num_steps > 0) CheckEnv(recipe.sft.env, "sft.env");
+  if (recipe.rl.num_steps > 0) {
+    CheckEnv(recipe.rl.env, "rl.env");
+    CheckRl(recipe.rl, model);
+  }
+  CheckEnv(recipe.eval.env, "eval.env");
+  if (recipe.eval.max_new_tokens >= model.max_positions) {
+    Refuse(std::to_string(recipe.eval.max_new_tokens) +
+               " new tokens leave no room for a prompt in " + std::to_string(model.max_positions) +
+               " positions",
+           "eval.max_new_tokens", "lower it or raise model.max_positions");
+  }
+}
+
+void CheckPromptsFit(const Recipe& recipe, const datasets::ChatTemplate& chat) {
+  if (recipe.rl.num_steps > 0) {
+    CheckFit(recipe.rl.env, envs::Split::kTrain, recipe.rl.seed, recipe.rl.first_task,
+             recipe.rl.max_new_tokens, "rl", recipe, chat);
+  }
+  const judge::SuiteSpec suite = recipe.Suite();
+  CheckFit(suite.env, suite.split, suite.seed, 0, suite.max_new_tokens, "eval", recipe, chat);
+}
+
+}  // namespace agon::trainer

@@ -1,0 +1,133 @@
+// The one table of a recipe's keys.
+#include "trainer/recipe_keys.h"
+
+#include "core/error.h"
+#include "core/file.h"
+
+namespace agon::trainer {
+namespace {
+
+constexpr int64_t kMaxSteps = 100'000'000;
+constexpr int64_t kMaxTokens = int64_t{1} << 24;
+
+void BindRun(RunSettings& run, ConfigTable& t) {
+  t.Add("run.seed", &run.seed, "", "seed of every stage: the same seed gives the same bits");
+  t.AddChoice("run.compute", &run.compute, {"auto", "bf16", "fp32"},
+              "operands of matrix products; auto is bf16 where the CPU has AVX512_BF16");
+  t.Add("run.threads", &run.threads, 0, 1024, "threads", "0: all; results don't depend on it");
+  t.Add("run.save_every", &run.save_every, 0, kMaxSteps, "steps",
+        "between checkpoints; 0: only at the end of a stage");
+  t.Add("run.micro_batch_tokens", &run.micro_batch_tokens, 64, kMaxTokens, "tokens",
+        "trained at once: memory against speed");
+}
+
+void BindModelAndData(Recipe& r, ConfigTable& t) {
+  t.Add("model.preset", &r.model.preset, "nano, micro, mini, small or base");
+  t.Add("model.max_positions", &r.model.max_positions, 16, 1 << 20, "tokens",
+        "context: longest prompt with its completion");
+  t.Add("data.sources", &r.data.sources,
+        "texts, each NAME=KIND:PATH with KIND text, jsonl or html; empty: what a stock Debian "
+        "holds");
+  t.Add("data.vocab_size", &r.data.vocab_size, MinVocabSize(), 1 << 20, "tokens",
+        "bytes, merges and special tokens");
+  t.Add("data.val_fraction", &r.data.val_fraction, 0, 0.5, "share",
+        "of documents held out for validation");
+}
+
+void BindPretrain(PretrainConfig& p, ConfigTable& t) {
+  t.Add("pretrain.num_steps", &p.num_steps, 0, kMaxSteps, "steps", "0: no pretraining");
+  t.Add("pretrain.tokens_per_step", &p.tokens_per_step, 64, kMaxTokens, "tokens",
+        "batch of one update");
+  t.Add("pretrain.max_tokens", &p.max_tokens, 8, kMaxTokens, "tokens", "longest training sequence");
+  t.Add("pretrain.learning_rate", &p.schedule.learning_rate, 0, 1, "",
+        "peak; falls linearly to a tenth");
+  t.Add("pretrain.warmup_steps", &p.schedule.warmup_steps, 0, kMaxSteps, "steps", "linear warm-up");
+  t.AddChoice("pretrain.optimizer", &p.optimizer.kind, {"adamw", "muon"},
+              "muon trains the hidden matrices with Muon, the rest with AdamW");
+  t.Add("pretrain.weight_decay", &p.optimizer.weight_decay, 0, 10, "", "on matrices only");
+  t.Add("pretrain.val_every", &p.val_every, 0, kMaxSteps, "steps",
+        "between validations; 0: only at the end");
+}
+
+void BindSft(SftConfig& s, ConfigTable& t) {
+  t.Add("sft.env", &s.env, "environment that is demonstrated");
+  t.Add("sft.num_steps", &s.num_steps, 0, kMaxSteps, "steps", "0: no SFT");
+  t.Add("sft.tasks_per_step", &s.tasks_per_step, 1, 1 << 20, "tasks",
+        "demonstrations of one update");
+  t.Add("sft.num_tasks", &s.num_tasks, 1, 1'000'000, "tasks", "distinct training tasks");
+  t.Add("sft.share_step_by_step", &s.share_step_by_step, 0, 1, "share",
+        "of labelers who think step by step; the rest answer at once");
+  t.Add("sft.learning_rate", &s.schedule.learning_rate, 0, 1, "", "peak; falls linearly to 0");
+  t.Add("sft.warmup_steps", &s.schedule.warmup_steps, 0, kMaxSteps, "steps", "linear warm-up");
+  t.Add("sft.val_every", &s.val_every, 0, kMaxSteps, "steps",
+        "between validations; 0: only at the end");
+}
+
+void BindRollouts(RlConfig& rl, ConfigTable& t) {
+  t.Add("rl.env", &rl.env, "environment that rewards");
+  t.Add("rl.num_steps", &rl.num_steps, 0, kMaxSteps, "steps", "0: no reinforcement learning");
+  t.Add("rl.tasks_per_step", &rl.tasks_per_step, 1, 1 << 20, "tasks", "rolled out per step");
+  t.Add("rl.group_size", &rl.group_size, 1, 4096, "completions",
+        "of one task, compared with each other; at least 2");
+  t.Add("rl.max_new_tokens", &rl.max_new_tokens, 1, kMaxTokens, "tokens", "longest completion");
+  t.Add("rl.temperature", &rl.temperature, 0, 100, "", "of sampling and of the loss");
+  t.Add("rl.refill_rounds", &rl.refill_rounds, 0, 16, "rounds",
+        "of further rollouts that replace groups whose rewards are all equal");
+  t.AddChoice("rl.overlong", &rl.overlong, {"as_graded", "zero", "soft_penalty"},
+              "what a completion that hit the token limit earns");
+  t.Add("rl.overlong_buffer", &rl.overlong_buffer, 1, kMaxTokens, "tokens",
+        "before the limit, over which soft_penalty grows to 1");
+  t.Add("rl.mask_truncated", &rl.mask_truncated,
+        "leave completions that hit the token limit out of the loss");
+}
+
+void BindLoss(RlConfig& rl, ConfigTable& t) {
+  t.AddChoice("rl.advantage", &rl.advantage, {"mean", "mean_std", "rloo"},
+              "what a reward is compared with: Dr. GRPO, GRPO, RLOO");
+  t.AddChoice("rl.loss", &rl.loss.kind, {"grpo", "dapo", "gspo", "cispo", "reinforce"},
+              "policy-gradient loss");
+  t.Add("rl.clip_low", &rl.loss.clip_low, 0, 100, "",
+        "how far a ratio may fall below 1; 0: as the loss's paper has it");
+  t.Add("rl.clip_high", &rl.loss.clip_high, 0, 100, "",
+        "how far a ratio may rise above 1; 0: as the loss's paper has it");
+  t.AddChoice("rl.kl", &rl.loss.kl, {"none", "k1", "k2", "k3"},
+              "estimator of the KL divergence from the model that RL starts from");
+  t.AddChoice("rl.kl_place", &rl.loss.kl_place, {"loss", "reward"}, "where KL is charged");
+  t.Add("rl.kl_coef", &rl.loss.kl_coef, 0, 100, "", "weight of KL");
+  t.Add("rl.num_minibatches", &rl.num_minibatches, 1, 1 << 20, "updates",
+        "per pass over a batch; divides rl.tasks_per_step");
+  t.Add("rl.num_epochs", &rl.num_epochs, 1, 64, "passes", "over a batch");
+  t.Add("rl.learning_rate", &rl.schedule.learning_rate, 0, 1, "", "after the warm-up");
+  t.Add("rl.warmup_steps", &rl.schedule.warmup_steps, 0, kMaxSteps, "steps", "linear warm-up");
+}
+
+void BindEval(EvalSettings& eval, ConfigTable& t) {
+  t.Add("eval.env", &eval.env, "environment whose test split is asked");
+  t.Add("eval.num_tasks", &eval.num_tasks, 1, 10'000'000, "tasks", "held-out tasks");
+  t.Add("eval.samples_per_task", &eval.samples_per_task, 1, 4096, "completions", "per task");
+  t.Add("eval.max_new_tokens", &eval.max_new_tokens, 1, kMaxTokens, "tokens", "longest completion");
+}
+
+}  // namespace
+
+void BindRecipe(Recipe& recipe, ConfigTable& table) {
+  BindRun(recipe.run, table);
+  BindModelAndData(recipe, table);
+  BindPretrain(recipe.pretrain, table);
+  BindSft(recipe.sft, table);
+  BindRollouts(recipe.rl, table);
+  BindLoss(recipe.rl, table);
+  BindEval(recipe.eval, table);
+}
+
+std::string ReadRecipeFile(const std::string& file) {
+  try {
+    return ReadFile(file, size_t{1} << 20);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;
+    throw Error(ErrorKind::kNotFound, "no such recipe", file,
+                "name a TOML file, or quickstart for the built-in recipe");
+  }
+}
+
+}  // namespace agon::trainer
