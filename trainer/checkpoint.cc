@@ -1,0 +1,142 @@
+#include "trainer/checkpoint.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+
+namespace agon::trainer {
+namespace {
+
+constexpr char kCheckpoints[] = "checkpoints";
+constexpr char kState[] = "trainer_state/state.json";
+constexpr char kOptimizer[] = "trainer_state/optimizer.safetensors";
+constexpr size_t kKeptOfRunningStage = 2;
+
+const char* ComputeName(policy::ComputeType compute) {
+  return compute == policy::ComputeType::kBfloat16 ? "bf16" : "fp32";
+}
+
+// Names that core/file.h gives to what isn't in place yet, or not any more.
+bool IsTorn(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.find(".tmp-") != std::string::npos || name.ends_with(".old");
+}
+
+Checkpoint ReadCheckpoint(const fs::path& dir) {
+  const std::string where = (dir / kState).string();
+  const Json json = ReadJson(where);
+  Checkpoint checkpoint;
+  checkpoint.dir = dir;
+  TrainerState& state = checkpoint.state;
+  state.stage = JsonField<std::string>(json, "stage", where);
+  state.step = JsonField<int>(json, "step", where);
+  state.done = JsonField<bool>(json, "done", where);
+  state.seed = JsonField<uint64_t>(json, "seed", where);
+  state.finished_stages = JsonField<std::vector<std::string>>(json, "finished_stages", where);
+  state.recipe_hash = JsonField<std::string>(json, "recipe_hash", where);
+  checkpoint.compute = JsonField<std::string>(json, "compute", where);
+  return checkpoint;
+}
+
+std::string StateJson(const TrainerState& state, const policy::Policy& policy) {
+  const Json json = {{"format", 1},
+                     {"stage", state.stage},
+                     {"step", state.step},
+                     {"done", state.done},
+                     {"seed", state.seed},
+                     {"finished_stages", state.finished_stages},
+                     {"recipe_hash", state.recipe_hash},
+                     {"compute", ComputeName(policy.compute())}};
+  return json.dump(2) + "\n";
+}
+
+// All of a run, the furthest last.
+std::vector<Checkpoint> ListCheckpoints(const fs::path& run_dir) {
+  std::vector<Checkpoint> found;
+  std::error_code absent;
+  for (const auto& entry : fs::directory_iterator(run_dir / kCheckpoints, absent)) {
+    if (IsTorn(entry.path()) || !fs::exists(entry.path() / kState)) continue;
+    found.push_back(ReadCheckpoint(entry.path()));
+  }
+  std::sort(found.begin(), found.end(), [](const Checkpoint& a, const Checkpoint& b) {
+    return std::pair(a.state.finished_stages.size(), a.state.step) <
+           std::pair(b.state.finished_stages.size(), b.state.step);
+  });
+  return found;
+}
+
+void DeleteOlder(const fs::path& run_dir, const std::string& running_stage) {
+  const std::vector<Checkpoint> all = ListCheckpoints(run_dir);
+  for (auto it = all.begin(); it != all.end(); ++it) {
+    const std::string& stage = it->state.stage;
+    const auto later = static_cast<size_t>(std::count_if(
+        it + 1, all.end(), [&](const Checkpoint& c) { return c.state.stage == stage; }));
+    std::error_code ignored;
+    if (later >= (stage == running_stage ? kKeptOfRunningStage : 1)) {
+      fs::remove_all(it->dir, ignored);
+    }
+  }
+}
+
+}  // namespace
+
+fs::path CheckpointDir(const fs::path& run_dir, std::string_view stage, int step) {
+  char digits[16];
+  std::snprintf(digits, sizeof digits, "-%06d", step);
+  return run_dir / kCheckpoints / (std::string(stage) + digits);
+}
+
+void SaveCheckpoint(const fs::path& run_dir, const TrainerState& state,
+                    const policy::Policy& policy, const datasets::ChatTemplate& chat) {
+  WriteDirAtomic(CheckpointDir(run_dir, state.stage, state.step), [&](const fs::path& dir) {
+    policy.Save(dir);
+    chat.Save(dir);
+    fs::create_directory(dir / fs::path(kState).parent_path());
+    policy.SaveOptimizer(dir / kOptimizer);
+    WriteFileAtomic(dir / kState, StateJson(state, policy));
+  });
+  DeleteOlder(run_dir, state.stage);
+}
+
+std::optional<Checkpoint> FindLastCheckpoint(const fs::path& run_dir, std::string_view stage) {
+  std::vector<Checkpoint> all = ListCheckpoints(run_dir);
+  if (!stage.empty()) {
+    std::erase_if(all, [&](const Checkpoint& c) { return c.state.stage != stage; });
+  }
+  return all.empty() ? std::nullopt : std::optional(std::move(all.back()));
+}
+
+std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
+                                               policy::ComputeType compute,
+                                               const policy::OptimizerConfig& optimizer) {
+  auto policy = policy::Policy::Load(checkpoint.dir, compute);
+  if (checkpoint.compute != ComputeName(policy->compute())) {
+    throw Error(ErrorKind::kUsage,
+                "trained in " + checkpoint.compute + ", but would go on in " +
+                    ComputeName(policy->compute()) + ": the result would be that of neither",
+                checkpoint.dir.string(),
+                "go on where it began, or start anew with run.compute = \"fp32\"");
+  }
+  policy->ConfigureOptimizer(optimizer);
+  policy->LoadOptimizer(checkpoint.dir / kOptimizer);
+  return policy;
+}
+
+void RemoveTornWrites(const fs::path& run_dir) {
+  std::vector<fs::path> torn;
+  for (const fs::path& dir : {run_dir, run_dir / kCheckpoints}) {
+    std::error_code absent;
+    for (const auto& entry : fs::directory_iterator(dir, absent)) {
+      if (IsTorn(entry.path())) torn.push_back(entry.path());
+    }
+  }
+  std::error_code ignored;
+  for (const fs::path& path : torn) fs::remove_all(path, ignored);
+}
+
+}  // namespace agon::trainer

@@ -1,0 +1,58 @@
+// Checkpoints of a run: RUN/checkpoints/<stage>-<step>/, each whole or absent.
+//
+// A checkpoint is a Hugging Face model directory with trainer_state/ beside the weights:
+// optimizer.safetensors (moments and step count) and state.json. Data and random numbers
+// are pure functions of (seed, stage, step), so the step is the whole cursor.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "datasets/chat.h"
+#include "policy/policy.h"
+
+namespace agon::trainer {
+
+struct TrainerState {
+  std::string stage;
+  int step = 0;       // finished steps of `stage`
+  bool done = false;  // `step` was the stage's last
+  uint64_t seed = 0;
+  std::vector<std::string> finished_stages;  // before `stage`, in order
+  std::string recipe_hash;                   // RecipeHash
+};
+
+struct Checkpoint {
+  std::filesystem::path dir;
+  TrainerState state;
+  std::string compute;  // "bf16" or "fp32": arithmetic that made it
+};
+
+// checkpoints/rl-000050 of a run directory.
+std::filesystem::path CheckpointDir(const std::filesystem::path& run_dir, std::string_view stage,
+                                    int step);
+
+// Writes one, then deletes those that needn't stay: the last two of the running stage and
+// the last of every earlier one do. Throws kIo (disk full): the older ones are intact then.
+void SaveCheckpoint(const std::filesystem::path& run_dir, const TrainerState& state,
+                    const policy::Policy& policy, const datasets::ChatTemplate& chat);
+
+// The one that is furthest in the run; of `stage` only, if one is named. Folders without
+// trainer_state/ are no checkpoints. Throws kCorrupt on an unreadable state.json.
+std::optional<Checkpoint> FindLastCheckpoint(const std::filesystem::path& run_dir,
+                                             std::string_view stage = "");
+
+// Weights, and moments as they were under the same OptimizerConfig. Throws kCorrupt, and
+// kUsage if this machine would go on in another arithmetic.
+std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
+                                               policy::ComputeType compute,
+                                               const policy::OptimizerConfig& optimizer);
+
+// Removes what a killed process left half-written in the run directory.
+void RemoveTornWrites(const std::filesystem::path& run_dir);
+
+}  // namespace agon::trainer
