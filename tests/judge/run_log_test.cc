@@ -1,6 +1,7 @@
 #include "judge/run_log.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "core/file.h"
 
@@ -8,7 +9,8 @@ namespace agon::judge {
 namespace {
 
 std::vector<StageLog> Read(const std::string& text) {
-  const std::filesystem::path file = std::filesystem::path(testing::TempDir()) / "log_test.jsonl";
+  const std::filesystem::path file = std::filesystem::path(testing::TempDir()) /
+                                     ("log_test_" + std::to_string(getpid()) + ".jsonl");
   WriteFileAtomic(file, text);
   return ReadRunLog(file);
 }
