@@ -1,0 +1,24 @@
+// The readable text of an HTML page.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace agon::datasets {
+
+struct HtmlText {
+  std::string text;
+  const char* dropped = "";  // reason why there is no text: "nested too deep", "too complex"
+};
+
+// Headings, paragraphs, lists ("- "), table rows (cells joined by " | ") and preformatted
+// text with its blanks, in reading order, blocks separated by an empty line. Scripts, styles,
+// forms, navigation, headers, footers, sidebars and permalinks are left out; so is everything
+// outside <main> or role="main" if a page has one.
+//
+// Time and memory are bounded for any input: pages nested deeper than 512 elements, or whose
+// tree takes much more memory than the page, are dropped. No recursion.
+// REQUIRES: html is valid UTF-8.
+HtmlText ExtractHtmlText(std::string_view html);
+
+}  // namespace agon::datasets

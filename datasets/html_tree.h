@@ -1,0 +1,32 @@
+// An HTML page as gumbo's tree, in memory that is bounded and freed at once.
+//
+// Private to datasets/html*.cc: gumbo's own destructor recurses as deep as the page nests,
+// and a page of misnested tags may take memory quadratic in its size.
+#pragma once
+
+#include <gumbo.h>
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace agon::datasets {
+
+class HtmlTree {
+ public:
+  HtmlTree() = default;
+  HtmlTree(const HtmlTree&) = delete;
+  HtmlTree& operator=(const HtmlTree&) = delete;
+
+  // "" or the reason why there is no tree. `html` must outlive the tree.
+  const char* Parse(std::string_view html);
+  const GumboNode* root() const { return root_; }
+
+ private:
+  class Arena;
+  std::shared_ptr<Arena> arena_;
+  const GumboNode* root_ = nullptr;
+};
+
+}  // namespace agon::datasets
