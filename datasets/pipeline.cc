@@ -26,7 +26,8 @@ void CheckRecipe(const CorpusRecipe& recipe) {
 
 // The documents in an order that has nothing to do with their sources: that of the hashes of
 // their texts. So a prefix is a fair sample, and neighbours that share a sequence are strangers.
-void Mix(std::vector<Document>& documents, std::vector<TextHash>& hashes) {
+std::vector<TextHash> Mix(std::vector<Document>& documents) {
+  std::vector<TextHash> hashes;
   std::vector<std::pair<TextHash, size_t>> order(documents.size());
 #pragma omp parallel for schedule(dynamic, 64)
   for (size_t i = 0; i < documents.size(); ++i) {
@@ -40,6 +41,7 @@ void Mix(std::vector<Document>& documents, std::vector<TextHash>& hashes) {
     hashes.push_back(hash);
   }
   documents = std::move(mixed);
+  return hashes;
 }
 
 // A prefix of at least `num_bytes`; 0: all.
@@ -52,16 +54,6 @@ std::vector<std::string_view> SampleTexts(std::span<const Document> documents, i
     bytes += static_cast<int64_t>(document.text.size());
   }
   return texts;
-}
-
-Tokenizer TrainTokenizer(const CorpusRecipe& recipe, std::span<const Document> documents,
-                         const IngestProgress& progress) {
-  BpeTrainingOptions options;
-  options.vocab_size = recipe.vocab_size;
-  if (progress) {
-    options.on_progress = [&](int done, int total) { progress("tokenizer", done, total); };
-  }
-  return TrainBpe(SampleTexts(documents, recipe.tokenizer_bytes), options);
 }
 
 // Moves the held-out documents from `documents` to the result.
@@ -96,13 +88,26 @@ void WriteSplit(const char* name, const fs::path& dir, std::span<const Document>
 }  // namespace
 
 std::vector<SourceSpec> DefaultSources() {
-  constexpr int64_t kPythonBytes = int64_t{8} << 20;
+  constexpr int64_t kPythonBytes = int64_t{6} << 20, kManualBytes = int64_t{30} << 20;
   return {
       {"math", "generated", "math", 0, "text", false},
       {"python", "text", "/usr/lib/python3.*/**/*.py", kPythonBytes, "text", true},
-      {"python-manual", "html", "/usr/share/doc/python3*/html/**/*.html", 0, "text", true},
+      {"python-manual", "html", "/usr/share/doc/python3*/html/**/*.html", kManualBytes, "text",
+       true},
       {"wordnet", "wordnet", "/usr/share/wordnet/data.*", 0, "text", true},
   };
+}
+
+Tokenizer TrainTokenizer(const CorpusRecipe& recipe, std::vector<Document>& documents,
+                         const IngestProgress& progress) {
+  CheckRecipe(recipe);
+  Mix(documents);
+  BpeTrainingOptions options;
+  options.vocab_size = recipe.vocab_size;
+  if (progress) {
+    options.on_progress = [&](int done, int total) { progress("tokenizer", done, total); };
+  }
+  return TrainBpe(SampleTexts(documents, recipe.tokenizer_bytes), options);
 }
 
 IngestReport BuildCorpus(const CorpusRecipe& recipe, const std::filesystem::path& dir,
@@ -117,9 +122,8 @@ IngestReport BuildCorpus(const CorpusRecipe& recipe, const std::filesystem::path
                 "look at the sources with rl-data ingest; Debian has text in the packages "
                 "wordnet-base and python3-doc");
   }
-  std::vector<TextHash> hashes;
-  Mix(documents, hashes);
   const Tokenizer tokenizer = TrainTokenizer(recipe, documents, progress);
+  const std::vector<TextHash> hashes = Mix(documents);
   const std::vector<Document> val = HoldOut(recipe.val_fraction, hashes, documents);
   std::error_code error;
   fs::create_directories(dir, error);

@@ -37,6 +37,11 @@ std::vector<SourceSpec> DefaultSources();
 IngestReport BuildCorpus(const CorpusRecipe& recipe, const std::filesystem::path& dir,
                          const IngestProgress& progress = {});
 
+// The tokenizer by itself. Reorders `documents` by a hash of their texts, which makes a
+// prefix of them a fair sample of all sources.
+Tokenizer TrainTokenizer(const CorpusRecipe& recipe, std::vector<Document>& documents,
+                         const IngestProgress& progress = {});
+
 // "NAME=KIND:PATH", with ",max=BYTES" (suffixes k, M) and ",field=NAME" after it. Throws
 // kUsage, naming the part that is wrong.
 SourceSpec ParseSourceSpec(const std::string& text);
