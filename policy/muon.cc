@@ -1,5 +1,6 @@
 #include "policy/muon.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace agon::policy {
@@ -15,36 +16,43 @@ std::vector<float> Transposed(const std::vector<float>& m, int rows, int cols) {
   return t;
 }
 
-// x (rows, inner) w^T for w (out, inner), in the backend's compute type.
-std::vector<float> Product(Backend& backend, const std::vector<float>& x, int rows,
-                           const std::vector<float>& w, int out, int inner) {
-  const auto packed = backend.NewLinear(out, inner, false);
-  backend.SetLinear(*packed, w.data(), nullptr);
-  std::vector<float> rounded(x.size());
-  backend.Round(x.data(), static_cast<int64_t>(x.size()), rounded.data());
-  std::vector<float> y(static_cast<size_t>(rows) * out);
-  backend.LinearAdd(*packed, rounded.data(), rows, y.data());
-  return y;
-}
-
 }  // namespace
 
-void Orthogonalise(Backend& backend, int rows, int cols, std::vector<float>& matrix) {
+PackedLinear& Orthogonaliser::Packed(ByShape& cache, int out, int in) {
+  auto& linear = cache[{out, in}];
+  if (!linear) linear = backend_.NewLinear(out, in, false);
+  return *linear;
+}
+
+const void* Orthogonaliser::Rounded(const std::vector<float>& x) {
+  rounded_.resize(x.size());
+  backend_.Round(x.data(), static_cast<int64_t>(x.size()), rounded_.data());
+  return rounded_.data();
+}
+
+void Orthogonaliser::Run(int rows, int cols, std::vector<float>& matrix) {
   constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
   const bool tall = rows > cols;  // iterate on the wide form: the Gram matrix is smaller
   std::vector<float> x = tall ? Transposed(matrix, rows, cols) : matrix;
-  const int m = tall ? cols : rows, n = tall ? rows : cols;
+  const int m = std::min(rows, cols), n = std::max(rows, cols);
+  PackedLinear& packed_x = Packed(matrices_, m, n);
+  PackedLinear& packed_gram = Packed(grams_, m, m);
 
   const double norm =
-      std::sqrt(backend.SumOfSquares(x.data(), static_cast<int64_t>(x.size()))) + 1e-7;
+      std::sqrt(backend_.SumOfSquares(x.data(), static_cast<int64_t>(x.size()))) + 1e-7;
   for (float& value : x) value = static_cast<float>(value / norm);
+  change_.resize(x.size());
   for (int step = 0; step < 5; ++step) {
-    const std::vector<float> gram = Product(backend, x, m, x, m, n);          // X X^T
-    const std::vector<float> square = Product(backend, gram, m, gram, m, m);  // symmetric
-    std::vector<float> poly(gram.size());
-    for (size_t i = 0; i < gram.size(); ++i) poly[i] = kB * gram[i] + kC * square[i];
-    const std::vector<float> change = Product(backend, poly, m, Transposed(x, m, n), n, m);
-    for (size_t i = 0; i < x.size(); ++i) x[i] = kA * x[i] + change[i];
+    // gram = X X^T, polynomial = b gram + c gram^2 (gram is symmetric), X = a X + polynomial X.
+    backend_.SetLinear(packed_x, x.data(), nullptr);
+    gram_.assign(static_cast<size_t>(m) * m, 0.0f);
+    backend_.LinearAdd(packed_x, Rounded(x), m, gram_.data());
+    backend_.SetLinear(packed_gram, gram_.data(), nullptr);
+    polynomial_.assign(gram_.size(), 0.0f);
+    backend_.LinearAdd(packed_gram, Rounded(gram_), m, polynomial_.data());
+    for (size_t i = 0; i < gram_.size(); ++i) polynomial_[i] = kB * gram_[i] + kC * polynomial_[i];
+    backend_.LinearInputGradient(packed_x, Rounded(polynomial_), m, change_.data());
+    for (size_t i = 0; i < x.size(); ++i) x[i] = kA * x[i] + change_[i];
   }
   matrix = tall ? Transposed(x, m, n) : x;
 }

@@ -1,16 +1,34 @@
 // Muon's step direction. Private to policy.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "policy/backend.h"
 
 namespace agon::policy {
 
-// Replaces `matrix` (rows, cols; multiples of 32) by an approximation of the nearest
-// semi-orthogonal matrix: five Newton-Schulz steps with the quintic of Jordan et al. 2024
-// (a, b, c) = (3.4445, -4.7750, 2.0315), which brings singular values into about
-// [0.7, 1.2]. Products run in the backend's compute type.
-void Orthogonalise(Backend& backend, int rows, int cols, std::vector<float>& matrix);
+class Orthogonaliser {
+ public:
+  explicit Orthogonaliser(Backend& backend) : backend_(backend) {}
+
+  // Replaces `matrix` (rows, cols; multiples of 32) by an approximation of the nearest
+  // semi-orthogonal matrix: five Newton-Schulz steps with the quintic of Jordan et al. 2024,
+  // (a, b, c) = (3.4445, -4.7750, 2.0315), which brings the singular values into about
+  // [0.7, 1.2]. Products run in the backend's compute type.
+  void Run(int rows, int cols, std::vector<float>& matrix);
+
+ private:
+  using ByShape = std::map<std::pair<int, int>, std::unique_ptr<PackedLinear>>;
+
+  PackedLinear& Packed(ByShape& cache, int out, int in);
+  const void* Rounded(const std::vector<float>& x);
+
+  Backend& backend_;
+  ByShape matrices_, grams_;  // reused; apart, for a square matrix has its gram's shape
+  std::vector<float> rounded_, gram_, polynomial_, change_;
+};
 
 }  // namespace agon::policy

@@ -4,13 +4,12 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "policy/muon.h"
 #include "policy/safetensors.h"
 
 namespace agon::policy {
 
 Optimizer::Optimizer(const OptimizerConfig& config, const WeightLayout& layout, Backend& backend)
-    : config_(config), layout_(layout), backend_(backend) {
+    : config_(config), layout_(layout), backend_(backend), orthogonaliser_(backend) {
   first_.resize(static_cast<size_t>(layout.size()));
   second_.resize(static_cast<size_t>(layout.size()));
 }
@@ -58,18 +57,18 @@ void Optimizer::StepMuon(const TensorSpec& tensor, float learning_rate, float gr
   float* w = weights.data() + tensor.offset;
   float* g = gradients.data() + tensor.offset;
   float* m = first_.data() + tensor.offset;
-  std::vector<float> update(static_cast<size_t>(tensor.size));
+  update_.resize(static_cast<size_t>(tensor.size));
   for (int64_t i = 0; i < tensor.size; ++i) {
     const float grad = g[i] * grad_scale;
     m[i] = kMomentum * m[i] + (1.0f - kMomentum) * grad;
-    update[static_cast<size_t>(i)] = kMomentum * m[i] + (1.0f - kMomentum) * grad;
+    update_[static_cast<size_t>(i)] = kMomentum * m[i] + (1.0f - kMomentum) * grad;
     g[i] = 0.0f;
   }
-  Orthogonalise(backend_, static_cast<int>(rows), static_cast<int>(cols), update);
+  orthogonaliser_.Run(static_cast<int>(rows), static_cast<int>(cols), update_);
   const float step = learning_rate * 0.2f * std::sqrt(static_cast<float>(std::max(rows, cols)));
   const float keep = 1.0f - learning_rate * config_.weight_decay;
   for (int64_t i = 0; i < tensor.size; ++i)
-    w[i] = keep * w[i] - step * update[static_cast<size_t>(i)];
+    w[i] = keep * w[i] - step * update_[static_cast<size_t>(i)];
 }
 
 void Optimizer::Save(const std::filesystem::path& file) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "policy/backend.h"
+#include "policy/muon.h"
 #include "policy/weights.h"
 
 namespace agon::policy {
@@ -33,6 +34,8 @@ class Optimizer {
   OptimizerConfig config_;
   const WeightLayout& layout_;
   Backend& backend_;
+  Orthogonaliser orthogonaliser_;
+  std::vector<float> update_;          // of one matrix
   std::vector<float> first_, second_;  // moments; Muon's momentum is in `first_`
   int64_t step_ = 0;
 };
