@@ -1,5 +1,7 @@
 #include "datasets/html_text.h"
 
+#include <gumbo.h>
+
 #include <algorithm>
 #include <array>
 #include <vector>

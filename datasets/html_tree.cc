@@ -1,10 +1,14 @@
 #include "datasets/html_tree.h"
 
+#include <gumbo.h>
+
 #include <algorithm>
 #include <array>
 #include <csetjmp>
+#include <cstddef>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace agon::datasets {
 namespace {

@@ -4,12 +4,10 @@
 // and a page of misnested tags may take memory quadratic in its size.
 #pragma once
 
-#include <gumbo.h>
-
-#include <cstddef>
 #include <memory>
 #include <string_view>
-#include <vector>
+
+struct GumboInternalNode;  // gumbo's GumboNode
 
 namespace agon::datasets {
 
@@ -21,12 +19,12 @@ class HtmlTree {
 
   // "" or the reason why there is no tree. `html` must outlive the tree.
   const char* Parse(std::string_view html);
-  const GumboNode* root() const { return root_; }
+  const GumboInternalNode* root() const { return root_; }
 
  private:
   class Arena;
   std::shared_ptr<Arena> arena_;
-  const GumboNode* root_ = nullptr;
+  const GumboInternalNode* root_ = nullptr;
 };
 
 }  // namespace agon::datasets

@@ -1,0 +1,92 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "datasets/html_text.h"
+
+namespace agon::datasets {
+namespace {
+
+std::string Text(std::string_view html) {
+  const HtmlText result = ExtractHtmlText(html);
+  return *result.dropped == '\0' ? result.text : std::string("dropped: ") + result.dropped;
+}
+
+std::string Repeat(std::string_view text, int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += text;
+  return all;
+}
+
+TEST(HtmlTest, ReadsBlocks) {
+  EXPECT_EQ(Text("<h1>Title</h1><p>One  <b>bold</b>\nword.</p><p>Two<br>lines &amp; more</p>"),
+            "Title\n\nOne bold word.\n\nTwo\nlines & more");
+  EXPECT_EQ(Text("<p>a<i>b</i>c <i>d</i></p>"), "abc d");
+}
+
+TEST(HtmlTest, ReadsListsAndTables) {
+  EXPECT_EQ(Text("<p>See:</p><ul><li>one</li><li><p>two</p></li></ul><p>End</p>"),
+            "See:\n\n- one\n- two\n\nEnd");
+  EXPECT_EQ(
+      Text("<table><tr><th>a</th><th>b</th></tr><tr><td><p>1</p></td><td>2</td></tr></table>"),
+      "a | b\n1 | 2");
+  EXPECT_EQ(Text("<dl><dt>term</dt><dd>meaning</dd></dl>"), "term\nmeaning");
+}
+
+TEST(HtmlTest, KeepsBlanksOfPreformattedText) {
+  EXPECT_EQ(Text("<p>Code:</p><pre>if x:\n    <b>y</b>()\n</pre><p>after</p>"),
+            "Code:\n\nif x:\n    y()\n\nafter");
+}
+
+TEST(HtmlTest, LeavesOutWhatIsNotText) {
+  EXPECT_EQ(Text("<head><title>t</title></head><header>h</header><nav>n</nav><p>text"
+                 "<a class=headerlink>#</a></p><script>s()</script><style>b{}</style>"
+                 "<div class='sphinxsidebar'>side</div><div role=navigation>r</div>"
+                 "<form>f</form><!-- c --><footer>f</footer>"),
+            "text");
+}
+
+TEST(HtmlTest, ReadsOnlyTheMainPart) {
+  EXPECT_EQ(Text("<p>before</p><div role='main'><p>inside</p></div><p>after</p>"), "inside");
+  EXPECT_EQ(Text("<p>before</p><main>inside</main>"), "inside");
+}
+
+TEST(HtmlTest, SurvivesBrokenPages) {
+  EXPECT_EQ(Text(""), "");
+  EXPECT_EQ(Text("no markup"), "no markup");
+  EXPECT_EQ(Text("<p>open <b>everywhere"), "open everywhere");
+  EXPECT_EQ(Text("</div></p>text</b>"), "text");
+  EXPECT_EQ(Text("a < b <"), "a < b <");
+  EXPECT_EQ(Text("<p"), "");
+}
+
+TEST(HtmlTest, DropsPagesThatNestTooDeep) {
+  const int kDepth = 100000;
+  EXPECT_EQ(Text(Repeat("<div>", kDepth) + "text" + Repeat("</div>", kDepth)),
+            "dropped: nested too deep");
+  EXPECT_EQ(Text(Repeat("<div><b></i>", kDepth)), "dropped: nested too deep");
+  // The end tag of <span> is ignored within <div>, which the scan of tags doesn't see.
+  const std::string sly = Text(Repeat("<span><div></span></div>", 3000) + "text");
+  EXPECT_TRUE(sly.empty() || sly.ends_with("text") || sly.starts_with("dropped")) << sly;
+}
+
+TEST(HtmlTest, LongFlatPagesAreNotDeep) {
+  const std::string text = Text(Repeat("<p>x<br><li>y<td>z", 20000));
+  EXPECT_TRUE(text.starts_with("x\n")) << text.substr(0, 50);
+  EXPECT_GT(text.size(), 100000u);
+}
+
+TEST(HtmlTest, BoundsMemoryOfPagesThatMultiply) {
+  // Every paragraph opens all the formatting elements above it again.
+  std::string html;
+  for (int i = 0; i < 400; ++i) html += "<font size=" + std::to_string(i) + ">";
+  EXPECT_EQ(Text(html + Repeat("<p>x", 20000)), "dropped: too complex");
+}
+
+TEST(HtmlTest, ReadsALongLine) {
+  const std::string line(10 << 20, 'x');
+  EXPECT_EQ(Text("<p>" + line + "</p>"), line);
+}
+
+}  // namespace
+}  // namespace agon::datasets
