@@ -31,7 +31,6 @@ bool IsLeftOut(const GumboNode& node) {
     case GUMBO_TAG_HEADER:
     case GUMBO_TAG_FOOTER:
     case GUMBO_TAG_ASIDE:
-    case GUMBO_TAG_FORM:
     case GUMBO_TAG_BUTTON:
     case GUMBO_TAG_SELECT:
     case GUMBO_TAG_TEXTAREA:
@@ -71,7 +70,10 @@ bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' ||
 // Text with pending breaks: only the largest break between two pieces of text is written.
 class Writer {
  public:
-  void Break(int newlines) { newlines_ = std::max(newlines_, newlines); }
+  // Between a prefix and its text there is none.
+  void Break(int newlines) {
+    if (prefix_.empty()) newlines_ = std::max(newlines_, newlines);
+  }
   void Space() { has_space_ = true; }
   // Put before the next text, on its line ("- ", " | ").
   void Prefix(std::string_view prefix) { prefix_ = prefix; }
@@ -163,15 +165,15 @@ class Extractor {
     }
     if (IsLeftOut(node)) return false;
     const GumboTag tag = node.v.element.tag;
-    if (tag == GUMBO_TAG_BR) writer_.Break(1);
-    if (IsBlock(tag)) writer_.Break(tag == GUMBO_TAG_DD ? 1 : 2);
+    if (tag == GUMBO_TAG_BR) Break(1);
+    if (IsBlock(tag)) Break(tag == GUMBO_TAG_DD ? 1 : 2);
     if (tag == GUMBO_TAG_PRE) ++preformatted_;
     if (tag == GUMBO_TAG_LI) {
-      writer_.Break(1);
-      writer_.Prefix("- ");
+      Break(1);
+      if (cells_ == 0) writer_.Prefix("- ");
     }
     if (tag == GUMBO_TAG_TR) {
-      writer_.Break(1);
+      Break(1);
       is_first_cell_ = true;
     }
     if (tag == GUMBO_TAG_TD || tag == GUMBO_TAG_TH) EnterCell();
@@ -182,17 +184,22 @@ class Extractor {
     const GumboTag tag = node.v.element.tag;
     if (tag == GUMBO_TAG_PRE) --preformatted_;
     if (tag == GUMBO_TAG_TD || tag == GUMBO_TAG_TH) --cells_;
-    if (cells_ > 0) {
-      writer_.Space();
-      return;
-    }
-    if (IsBlock(tag)) writer_.Break(2);
-    if (tag == GUMBO_TAG_LI || tag == GUMBO_TAG_TR) writer_.Break(1);
+    if (IsBlock(tag)) Break(tag == GUMBO_TAG_DT ? 1 : 2);
+    if (tag == GUMBO_TAG_LI || tag == GUMBO_TAG_TR) Break(1);
   }
 
   std::string Take() { return writer_.Take(); }
 
  private:
+  // A row of a table stays on one line.
+  void Break(int newlines) {
+    if (cells_ > 0) {
+      writer_.Space();
+    } else {
+      writer_.Break(newlines);
+    }
+  }
+
   void EnterText(const GumboNode& node) {
     if (node.type != GUMBO_NODE_TEXT && node.type != GUMBO_NODE_WHITESPACE &&
         node.type != GUMBO_NODE_CDATA) {

@@ -13,8 +13,8 @@ struct HtmlText {
 
 // Headings, paragraphs, lists ("- "), table rows (cells joined by " | ") and preformatted
 // text with its blanks, in reading order, blocks separated by an empty line. Scripts, styles,
-// forms, navigation, headers, footers, sidebars and permalinks are left out; so is everything
-// outside <main> or role="main" if a page has one.
+// form controls, navigation, headers, footers, sidebars and permalinks are left out; so is
+// everything outside <main> or role="main" if a page has one.
 //
 // Time and memory are bounded for any input: pages nested deeper than 512 elements, or whose
 // tree takes much more memory than the page, are dropped. No recursion.

@@ -233,7 +233,9 @@ TEST(PermutationTest, IsABijectionThatMixes) {
       seen.push_back(order(i));
       if (seen.back() == i) ++fixed;
     }
-    if (n >= 1000) EXPECT_LT(fixed, 10u) << n;
+    if (n >= 1000) {
+      EXPECT_LT(fixed, 10u) << n;
+    }
     std::sort(seen.begin(), seen.end());
     for (uint64_t i = 0; i < n; ++i) ASSERT_EQ(seen[i], i) << n;
   }

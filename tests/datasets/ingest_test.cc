@@ -49,7 +49,7 @@ TEST_F(IngestTest, ReadsAFileAFolderAndGlobs) {
   folder_.Write("sub/d.cfg", "d = 1\n");
   EXPECT_EQ(Read(Spec("text", file)), Strings{"a = 1"});
   EXPECT_EQ(Read(Spec("text", folder_.path().string())),
-            (Strings{"a = 1", "b = 1", "c = 1", "d = 1"}));
+            (Strings{"a = 1", "b = 1", "d = 1", "c = 1"}));
   EXPECT_EQ(report_.sources["s"].files, 4);
   EXPECT_EQ(report_.sources["s"].documents, 4);
   EXPECT_EQ(report_.sources["s"].bytes, 20);
