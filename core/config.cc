@@ -231,7 +231,13 @@ void ConfigTable::Set(std::string_view assignment) {
   if (value.find('\n') != std::string::npos) {
     throw Error(ErrorKind::kUsage, "a value has one line", "--set " + std::string(name));
   }
-  ReadToml(text, "--set " + std::string(assignment));
+  try {
+    ReadToml(text, "--set " + std::string(assignment));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kCorrupt) throw;
+    throw Error(ErrorKind::kUsage, std::string(name) + " can't be " + value, "--set",
+                "it takes " + key.range + " (" + key.meaning + ")");
+  }
 }
 
 std::string ConfigTable::ToToml() const {

@@ -12,8 +12,8 @@ packages=(
   g++ cmake ninja-build pkg-config
   # faster rebuilds and links; CMake uses them where they are
   ccache mold
-  # JSON, TOML, flags, logs
-  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
+  # JSON, TOML, flags
+  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev
   # benchmarks: the machine's ceiling for matrix products

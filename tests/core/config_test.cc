@@ -158,6 +158,15 @@ TEST(Config, SetCannotSmuggleASecondKey) {
   ConfigTable table = Bind(s);
   EXPECT_TRUE(Contains(ErrorOf([&] { table.Set("rl.steps=5\nlr=1"); }), "one line"));
   EXPECT_EQ(s.lr, 2e-4f);
+  for (const char* value : {"", "abc", "\r7", "1 2", "[", "2024-99-99"}) {
+    try {
+      table.Set(std::string("rl.steps=") + value);
+      ADD_FAILURE() << "rl.steps took " << value;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage) << error.what();
+      EXPECT_TRUE(Contains(error.what(), "rl.steps can't be ")) << error.what();
+    }
+  }
   EXPECT_TRUE(Contains(ErrorOf([&] { table.Set("rl.steps"); }), "key=value"));
   EXPECT_TRUE(Contains(ErrorOf([&] { table.Set("steps=5"); }), "key=value"));
 }
