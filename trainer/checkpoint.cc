@@ -129,11 +129,9 @@ std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
 
 void RemoveTornWrites(const fs::path& run_dir) {
   std::vector<fs::path> torn;
-  for (const fs::path& dir : {run_dir, run_dir / kCheckpoints}) {
-    std::error_code absent;
-    for (const auto& entry : fs::directory_iterator(dir, absent)) {
-      if (IsTorn(entry.path())) torn.push_back(entry.path());
-    }
+  std::error_code absent;
+  for (const auto& entry : fs::recursive_directory_iterator(run_dir, absent)) {
+    if (IsTorn(entry.path())) torn.push_back(entry.path());
   }
   std::error_code ignored;
   for (const fs::path& path : torn) fs::remove_all(path, ignored);

@@ -1,0 +1,326 @@
+#include "trainer/run.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <ostream>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/progress.h"
+#include "datasets/pipeline.h"
+#include "trainer/checkpoint.h"
+#include "trainer/run_directory.h"
+#include "trainer/run_log.h"
+#include "trainer/summary.h"
+
+namespace agon::trainer {
+namespace {
+
+volatile std::sig_atomic_t g_stop_requested = 0;
+
+void ThrowIfStopped() {
+  if (g_stop_requested) throw Error(ErrorKind::kInterrupted, "stopped between two steps");
+}
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+struct Stage {
+  std::string name;
+  int num_steps;
+  const policy::OptimizerConfig& optimizer;
+  const char* metric;  // of the log, shown in the summary
+  bool evaluated;
+};
+
+class Run {
+ public:
+  Run(const Recipe& recipe, const RunOptions& options, std::ostream& out)
+      : recipe_(recipe),
+        options_(options),
+        out_(out),
+        directory_(options.out, recipe, options.resume),
+        log_(options.out) {
+    summary_.run_dir = options.out;
+  }
+
+  void Execute() {
+    log_.Event(options_.resume ? "resumed" : "started");
+    PrepareText();
+    CheckPromptsFit(recipe_, *chat_);
+    FindStart();
+    for (const Stage& stage : Stages()) {
+      if (stage.num_steps == 0) continue;
+      ThrowIfStopped();
+      RunStage(stage);
+      ThrowIfStopped();
+      if (stage.evaluated) EvaluateStage(stage);
+    }
+    Report();
+  }
+
+  RunLog& log() { return log_; }
+
+ private:
+  std::vector<Stage> Stages() const {
+    return {{"pretrain", recipe_.pretrain.num_steps, recipe_.pretrain.optimizer, "val_bpb", false},
+            {"sft", recipe_.sft.num_steps, recipe_.sft.optimizer, "val_loss", true},
+            {"rl", recipe_.rl.num_steps, recipe_.rl.optimizer, "reward", true}};
+  }
+
+  fs::path CorpusDir() const { return options_.out / "corpus"; }
+
+  void BuildCorpusOnce();
+  void PrepareText();
+  void FindStart();
+  void RunStage(const Stage& stage);
+  void TrainStage(const Stage& stage);
+  void RunLoop(const Stage& stage, const StageContext& context);
+  void EvaluateStage(const Stage& stage);
+  void Report();
+
+  std::unique_ptr<policy::Policy> StartingPolicy() const;
+  void UsePolicyOf(const std::string& stage);
+  bool IsFinished(const std::string& stage) const {
+    return std::find(finished_.begin(), finished_.end(), stage) != finished_.end();
+  }
+
+  const Recipe& recipe_;
+  const RunOptions& options_;
+  std::ostream& out_;
+  RunDirectory directory_;
+  RunLog log_;
+  RunSummary summary_;
+  std::optional<datasets::Tokenizer> tokenizer_;
+  std::optional<datasets::ChatTemplate> chat_;
+  std::optional<Checkpoint> start_;    // where an earlier process stopped
+  std::vector<std::string> finished_;  // stages, in order
+  std::unique_ptr<policy::Policy> policy_;
+  std::string policy_stage_;  // whose result `policy_` is, "" if none
+};
+
+void Run::BuildCorpusOnce() {
+  if (fs::exists(CorpusDir())) return;
+  datasets::CorpusRecipe corpus;
+  for (const std::string& source : recipe_.data.sources) {
+    corpus.sources.push_back(datasets::ParseSourceSpec(source));
+  }
+  corpus.vocab_size = recipe_.data.vocab_size;
+  corpus.val_fraction = static_cast<double>(recipe_.data.val_fraction);
+  std::unique_ptr<Progress> bar;
+  std::string current;
+  WriteDirAtomic(CorpusDir(), [&](const fs::path& dir) {
+    const auto report = datasets::BuildCorpus(
+        corpus, dir, [&](const std::string& part, int64_t done, int64_t total) {
+          if (part != current) bar = std::make_unique<Progress>("corpus " + part, total, "B");
+          current = part;
+          bar->Update(done);
+        });
+    bar.reset();
+    if (options_.verbose) out_ << datasets::RenderReport(report);
+  });
+}
+
+void Run::PrepareText() {
+  if (!recipe_.NeedsCorpus()) {
+    tokenizer_ = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
+  } else {
+    const auto start = std::chrono::steady_clock::now();
+    const bool reused = fs::exists(CorpusDir());
+    BuildCorpusOnce();
+    tokenizer_ = datasets::Tokenizer::Load(CorpusDir() / "tokenizer.json");
+    const datasets::Corpus corpus(CorpusDir() / "train");
+    const std::string result = FormatCount(static_cast<double>(corpus.num_tokens())) +
+                               " tokens, vocabulary " + std::to_string(tokenizer_->vocab_size());
+    summary_.stages.push_back({"corpus", SecondsSince(start), reused, result});
+    log_.Event("corpus: " + result);
+  }
+  chat_.emplace(*tokenizer_);
+}
+
+void Run::FindStart() {
+  start_ = FindLastCheckpoint(options_.out);
+  if (!start_) {
+    log_.TruncateAfter({}, "", 0);
+    return;
+  }
+  const TrainerState& state = start_->state;
+  if (state.recipe_hash != RecipeHash(recipe_)) {
+    throw Error(ErrorKind::kUsage, "was written under another recipe", start_->dir.string(),
+                "delete this checkpoint, or start anew with another --out");
+  }
+  log_.TruncateAfter(state.finished_stages, state.stage, state.step);
+  finished_ = state.finished_stages;
+  if (state.done) finished_.push_back(state.stage);
+  log_.Event("going on after " + start_->dir.filename().string());
+}
+
+// Random weights: what the first stage begins with.
+std::unique_ptr<policy::Policy> Run::StartingPolicy() const {
+  policy::ModelConfig model = recipe_.Model();
+  model.vocab_size = tokenizer_->vocab_size();
+  model.eos_token_id = chat_->stop_token_id();
+  return policy::Policy::Create(model, recipe_.run.compute, recipe_.run.seed);
+}
+
+void Run::UsePolicyOf(const std::string& stage) {
+  if (policy_ && policy_stage_ == stage) return;
+  policy_.reset();  // two policies needn't fit into memory
+  if (stage.empty()) {
+    policy_ = StartingPolicy();
+  } else {
+    const auto checkpoint = FindLastCheckpoint(options_.out, stage);
+    if (!checkpoint) {
+      throw Error(ErrorKind::kNotFound, "no checkpoint of the finished stage " + stage,
+                  (options_.out / "checkpoints").string(), "start anew with another --out");
+    }
+    policy_ = policy::Policy::Load(checkpoint->dir, recipe_.run.compute);
+  }
+  policy_stage_ = stage;
+}
+
+void Run::RunStage(const Stage& stage) {
+  const auto start = std::chrono::steady_clock::now();
+  const bool reused = IsFinished(stage.name);
+  if (!reused) TrainStage(stage);
+  std::string result;
+  if (const auto value = LastLogged(options_.out, stage.name, stage.metric)) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%s %.4g", stage.metric, *value);
+    result = text;
+  }
+  summary_.stages.push_back({stage.name, SecondsSince(start), reused, result});
+  summary_.model = CheckpointDir(options_.out, stage.name, stage.num_steps);
+}
+
+void Run::TrainStage(const Stage& stage) {
+  int first_step = 1;
+  const std::string before = finished_.empty() ? "" : finished_.back();
+  std::unique_ptr<policy::Policy> reference;
+  if (stage.name == "rl" && recipe_.rl.loss.kl != KlEstimator::kNone) {
+    UsePolicyOf(before);
+    reference = std::move(policy_);
+  }
+  if (start_ && start_->state.stage == stage.name) {
+    policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer);
+    first_step = start_->state.step + 1;
+  } else {
+    UsePolicyOf(before);
+    policy_->ConfigureOptimizer(stage.optimizer);
+  }
+  policy_stage_ = stage.name;
+  log_.Event(stage.name + " begins at step " + std::to_string(first_step));
+
+  std::vector<policy::MemoryUse> memory;
+  const auto save = [&](int step) {
+    const bool done = step == stage.num_steps;
+    SaveCheckpoint(options_.out,
+                   {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_)},
+                   *policy_, *chat_);
+    log_.Event("saved " + stage.name + " step " + std::to_string(step));
+  };
+  const auto stop_requested = [&] {
+    if (memory.empty()) memory = policy_->Memory();  // after the first step
+    return g_stop_requested != 0;
+  };
+  RunLoop(stage, {.policy = *policy_,
+                  .chat = *chat_,
+                  .log = log_,
+                  .reference = reference.get(),
+                  .first_step = first_step,
+                  .save_every = recipe_.run.save_every,
+                  .save = save,
+                  .stop_requested = stop_requested,
+                  .verbose = options_.verbose,
+                  .ceiling_gflops = policy::MeasureGemmCeiling(policy_->compute())});
+  finished_.push_back(stage.name);
+  log_.Event(stage.name + " finished; memory by purpose:\n" + RenderMemory(memory));
+  if (options_.verbose) out_ << "memory of " << stage.name << ":\n" << RenderMemory(memory);
+}
+
+void Run::RunLoop(const Stage& stage, const StageContext& context) {
+  if (stage.name == "pretrain") {
+    const datasets::Corpus train(CorpusDir() / "train"), val(CorpusDir() / "val");
+    RunPretrain(recipe_.pretrain, train, val, context);
+  } else if (stage.name == "sft") {
+    RunSft(recipe_.sft, context);
+  } else {
+    RunRl(recipe_.rl, context);
+  }
+}
+
+void Run::EvaluateStage(const Stage& stage) {
+  const auto start = std::chrono::steady_clock::now();
+  const fs::path dir = options_.out / "eval" / stage.name;
+  std::optional<judge::EvalResult> result;
+  try {
+    if (fs::exists(dir / "results.json")) result = judge::ReadEval(dir);
+  } catch (const Error& error) {
+    log_.Event("evaluating " + stage.name + " again: " + error.what());
+  }
+  const bool reused = result.has_value();
+  if (!reused) {
+    UsePolicyOf(stage.name);
+    const std::vector<judge::SuiteSpec> suites = {recipe_.Suite()};
+    result = judge::Evaluate(*policy_, *chat_, suites, stage.name);
+    judge::WriteEval(dir, *result);
+  }
+  const std::string text = PassAtOne(*result);
+  summary_.stages.push_back({"eval " + stage.name, SecondsSince(start), reused, text});
+  log_.Event("eval " + stage.name + ": " + text);
+  summary_.models.push_back(*std::move(result));
+}
+
+void Run::Report() {
+  judge::ReportInput input;
+  input.title = "Run " + fs::absolute(options_.out).filename().string();
+  input.models = summary_.models;
+  if (summary_.models.size() == 2) {
+    summary_.comparisons = judge::Compare(summary_.models[0], summary_.models[1]);
+    input.comparisons = summary_.comparisons;
+  }
+  input.run_log = options_.out / "log.jsonl";
+  input.facts["model"] = recipe_.model.preset;
+  input.facts["seed"] = std::to_string(recipe_.run.seed);
+  input.facts["recipe"] = RecipeHash(recipe_);
+  double seconds = 0;
+  for (const StageSummary& stage : summary_.stages) seconds += stage.seconds;
+  input.facts["time"] = FormatDuration(seconds);
+  judge::WriteReport(options_.out, input);
+  log_.Event("report written");
+  out_ << (options_.json ? SummaryJson(summary_) : RenderSummary(summary_)) << std::flush;
+}
+
+}  // namespace
+
+void RequestStop() { g_stop_requested = 1; }
+
+void StopOnSignals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { RequestStop(); };
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+void RunRecipe(const Recipe& recipe, const RunOptions& options, std::ostream& out) {
+  g_stop_requested = 0;
+  if (recipe.run.threads > 0) omp_set_num_threads(recipe.run.threads);
+  Run run(recipe, options, out);
+  try {
+    run.Execute();
+  } catch (const Error& error) {
+    run.log().Event(std::string("stopped: ") + error.what());
+    if (error.kind() != ErrorKind::kInterrupted) throw;
+    throw Error(ErrorKind::kInterrupted, "interrupted; every finished step is saved",
+                options.out.string(), "resume with: " + options.resume_command);
+  }
+}
+
+}  // namespace agon::trainer
