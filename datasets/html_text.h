@@ -16,8 +16,9 @@ struct HtmlText {
 // form controls, navigation, headers, footers, sidebars and permalinks are left out; so is
 // everything outside <main> or role="main" if a page has one.
 //
-// Time and memory are bounded for any input: pages nested deeper than 512 elements, or whose
-// tree takes much more memory than the page, are dropped. No recursion.
+// Time and memory are bounded for hostile input, too: pages that nest too deep
+// (datasets/html_nesting.h), or whose tree takes much more memory than the page, are dropped.
+// No recursion.
 // REQUIRES: html is valid UTF-8.
 HtmlText ExtractHtmlText(std::string_view html);
 

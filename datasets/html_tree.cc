@@ -3,58 +3,13 @@
 #include <gumbo.h>
 
 #include <algorithm>
-#include <array>
 #include <csetjmp>
 #include <cstddef>
-#include <map>
-#include <string>
 #include <vector>
 
+#include "datasets/html_nesting.h"
+
 namespace agon::datasets {
-namespace {
-
-constexpr int kMaxDepth = 512;
-
-// Elements that have no content, or that the next of their kind ends: they don't add depth.
-constexpr std::array<std::string_view, 29> kFlatElements = {
-    "area",   "base",  "br",   "col",   "colgroup", "dd",     "dt", "embed", "hr", "img",
-    "input",  "li",    "link", "meta",  "optgroup", "option", "p",  "param", "rp", "rt",
-    "source", "tbody", "td",   "tfoot", "th",       "thead",  "tr", "track", "wbr"};
-
-bool IsNameChar(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
-// Whether more than kMaxDepth elements seem to be open somewhere. A scan that knows tags
-// only: gumbo's parser takes time proportional to the depth for every tag.
-bool NestsTooDeep(std::string_view html) {
-  std::map<std::string, int> open;
-  int depth = 0;
-  for (size_t i = html.find('<'); i != html.npos; i = html.find('<', i + 1)) {
-    const bool is_end = i + 1 < html.size() && html[i + 1] == '/';
-    std::string name;
-    for (size_t k = i + 1 + (is_end ? 1 : 0); k < html.size() && name.size() < 16; ++k) {
-      const char c = html[k];
-      const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-      if (!IsNameChar(lower)) break;
-      name += lower;
-    }
-    if (name.empty()) continue;
-    if (std::find(kFlatElements.begin(), kFlatElements.end(), name) != kFlatElements.end()) {
-      continue;
-    }
-    int& count = open[name];
-    if (!is_end) {
-      ++count;
-      if (++depth > kMaxDepth) return true;
-    } else if (count > 0) {
-      --count;
-      --depth;
-    }
-  }
-  return false;
-}
-
-}  // namespace
-
 // Memory that only grows. Past its limit it leaves the parser by longjmp, which is safe
 // because gumbo is C and owns nothing but memory of this arena.
 class HtmlTree::Arena {
