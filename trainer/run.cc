@@ -121,6 +121,7 @@ void Run::BuildCorpusOnce() {
           if (part != current) bar = std::make_unique<Progress>("corpus " + part, total, "B");
           current = part;
           bar->Update(done);
+          ThrowIfStopped();  // nothing is kept of half a corpus
         });
     bar.reset();
     if (options_.verbose) out_ << datasets::RenderReport(report);
