@@ -34,8 +34,8 @@ void CheckRl(const RlConfig& config, const policy::ModelConfig& model) {
   }
   if (config.overlong == OverlongReward::kSoftPenalty &&
       (config.overlong_buffer < 1 || config.overlong_buffer > config.max_new_tokens)) {
-    refuse("a buffer of " + std::to_string(config.overlong_buffer) + " tokens", "rl.overlong_buffer",
-           "use 1 to rl.max_new_tokens");
+    refuse("a buffer of " + std::to_string(config.overlong_buffer) + " tokens",
+           "rl.overlong_buffer", "use 1 to rl.max_new_tokens");
   }
 }
 
