@@ -57,6 +57,8 @@ void BindSft(SftConfig& s, ConfigTable& t) {
   t.Add("sft.num_tasks", &s.num_tasks, 1, 1'000'000, "tasks", "distinct training tasks");
   t.Add("sft.share_step_by_step", &s.share_step_by_step, 0, 1, "share",
         "of labelers who think step by step; the rest answer at once");
+  t.AddChoice("sft.optimizer", &s.optimizer.kind, {"adamw", "muon"},
+              "muon trains the hidden matrices with Muon, the rest with AdamW");
   t.Add("sft.learning_rate", &s.schedule.learning_rate, 0, 1, "", "peak; falls linearly to 0");
   t.Add("sft.warmup_steps", &s.schedule.warmup_steps, 0, kMaxSteps, "steps", "linear warm-up");
   t.Add("sft.val_every", &s.val_every, 0, kMaxSteps, "steps",
