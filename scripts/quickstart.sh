@@ -18,7 +18,7 @@ cmake --preset release > /dev/null
 cmake --build --preset release --target rl-train rl-chat
 
 resume=()
-[ ! -e "$out/recipe.toml" ] || resume=(--resume)
+[ ! -d "$out" ] || resume=(--resume)
 build/release/bin/rl-train quickstart --out "$out" "${resume[@]}" "$@"
 
 model=$(find "$out/checkpoints" -maxdepth 1 -name 'rl-*' | sort -V | tail -n 1)

@@ -221,7 +221,6 @@ class QuickstartTest(ScriptTest):
     def test_goes_on_with_a_run_that_was_stopped(self):
         run = self.project / "runs/quickstart"
         run.mkdir(parents=True)
-        (run / "recipe.toml").touch()
         self.run_script("quickstart.sh")
         self.assertIn("--resume", self.calls()[-1])
 
