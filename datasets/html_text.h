@@ -17,7 +17,8 @@ struct HtmlText {
 // everything outside <main> or role="main" if a page has one.
 //
 // Time and memory are bounded for hostile input, too: pages that nest too deep
-// (datasets/html_nesting.h), or whose tree takes much more memory than the page, are dropped.
+// (datasets/html_nesting.h), whose tags may take long to parse (datasets/html_cost.h), or whose
+// tree takes much more memory than the page, are dropped.
 // No recursion.
 // REQUIRES: html is valid UTF-8.
 HtmlText ExtractHtmlText(std::string_view html);

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <csetjmp>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
+#include "datasets/html_cost.h"
 #include "datasets/html_nesting.h"
 
 namespace agon::datasets {
@@ -48,6 +50,7 @@ class HtmlTree::Arena {
 
 const char* HtmlTree::Parse(std::string_view html) {
   if (NestsTooDeep(html)) return "nested too deep";
+  if (MayTakeLong(html)) return "too complex";
   constexpr size_t kBytesPerByte = 48, kBase = size_t{8} << 20;
   arena_ = std::make_shared<Arena>(kBase + kBytesPerByte * html.size());
   GumboOptions options = kGumboDefaultOptions;
@@ -58,6 +61,22 @@ const char* HtmlTree::Parse(std::string_view html) {
   if (setjmp(arena_->too_much) != 0) return "too complex";
   root_ = gumbo_parse_with_options(&options, html.data(), html.size())->root;
   return "";
+}
+
+size_t HtmlTree::Depth() const {
+  std::vector<std::pair<const GumboNode*, size_t>> left = {{root_, 1}};
+  size_t most = 0;
+  while (!left.empty()) {
+    const auto [node, depth] = left.back();
+    left.pop_back();
+    most = std::max(most, depth);
+    if (node->type != GUMBO_NODE_ELEMENT && node->type != GUMBO_NODE_TEMPLATE) continue;
+    const GumboVector& children = node->v.element.children;
+    for (unsigned i = 0; i < children.length; ++i) {
+      left.emplace_back(static_cast<const GumboNode*>(children.data[i]), depth + 1);
+    }
+  }
+  return most;
 }
 
 }  // namespace agon::datasets

@@ -4,6 +4,7 @@
 // and a page of misnested tags may take memory quadratic in its size.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -20,6 +21,8 @@ class HtmlTree {
   // "" or the reason why there is no tree. `html` must outlive the tree.
   const char* Parse(std::string_view html);
   const GumboInternalNode* root() const { return root_; }
+  // Elements and text one inside another at the deepest place. REQUIRES: parsed.
+  size_t Depth() const;
 
  private:
   class Arena;
