@@ -16,6 +16,7 @@
 #include "benchmarks/gemm_ceiling.h"
 #include "core/error.h"
 #include "policy/policy.h"
+#include "trainer/pack.h"
 
 namespace {
 
@@ -94,6 +95,48 @@ double RolloutTokensPerSecond(policy::Policy& policy, int vocab_size, int rows, 
   return static_cast<double>(rows / kGroup * kGroup) * new_tokens / seconds;
 }
 
+struct RlStep {
+  double rollout_s, train_s;
+};
+
+// One RL step of 32 tasks x 16 samples, prompts of 32 tokens, 30 new tokens, every group in
+// the update: medians.
+RlStep RlStepSeconds(policy::Policy& policy, int vocab_size, int runs) {
+  constexpr int kTasks = 32, kGroup = 16, kPromptTokens = 32, kNewTokens = 30;
+  Rng rng({.run_seed = 4, .stream = RngStream::kTest});
+  std::vector<policy::Prompt> prompts(kTasks);
+  for (policy::Prompt& prompt : prompts) {
+    prompt.tokens = RandomTokens(rng, kPromptTokens, vocab_size);
+    prompt.max_new_tokens = kNewTokens;
+    prompt.num_samples = kGroup;
+    prompt.task = rng.Next64();
+  }
+  std::vector<policy::Completion> completions;
+  const double rollout_s = MedianSeconds(runs, [&] {
+    completions = policy.Generate(prompts, {}, {.run_seed = 5, .stream = RngStream::kSample});
+  });
+  std::vector<trainer::Group> groups(kTasks);
+  for (const policy::Completion& c : completions) {
+    trainer::Rollout rollout{.trajectory = {}, .reward = 1.0, .advantage = 0.5f};
+    auto& t = rollout.trajectory;
+    t.tokens = prompts[static_cast<size_t>(c.prompt_idx)].tokens;
+    t.prompt_tokens = kPromptTokens;
+    t.tokens.insert(t.tokens.end(), c.tokens.begin(), c.tokens.end());
+    t.action_mask.assign(t.tokens.size(), 1);
+    std::fill_n(t.action_mask.begin(), kPromptTokens, 0);
+    t.rollout_logprobs.assign(t.tokens.size(), 0.0f);
+    groups[static_cast<size_t>(c.prompt_idx)].push_back(std::move(rollout));
+  }
+  const double train_s = MedianSeconds(runs, [&] {
+    for (const auto& batch : trainer::PackGroups(groups, 4096, 1.0f)) {
+      const auto scores = policy.Score(batch.packed);
+      policy.Backward(std::vector<float>(scores.logprobs.size(), -1e-4f));
+    }
+    policy.OptimizerStep(1e-5f);
+  });
+  return {rollout_s, train_s};
+}
+
 int Run(int argc, char** argv) {
   Options o;
   CLI::App app("Speed of the policy engine as one JSON object");
@@ -125,6 +168,9 @@ int Run(int argc, char** argv) {
   if (o.preset == "nano" || o.preset == "micro") {
     std::printf(", \"rollout_tokens_per_s_512_rows\": %.0f",
                 RolloutTokensPerSecond(*policy, o.vocab_size, 512, 32, 30, o.runs));
+    const RlStep step = RlStepSeconds(*policy, o.vocab_size, o.runs);
+    std::printf(", \"rl_step_s\": %.3f, \"rl_rollout_s\": %.3f, \"rl_train_s\": %.3f",
+                step.rollout_s + step.train_s, step.rollout_s, step.train_s);
   }
   std::printf("}\n");
   return 0;

@@ -1,0 +1,121 @@
+// The kernels of every instruction set give the same numbers, and a policy's memory stays
+// what it was after its second step.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "policy/cpu/cpu_backend.h"
+#include "tests/policy/tiny_policy.h"
+
+namespace agon::policy {
+namespace {
+
+std::vector<float> RandomFloats(Rng& rng, size_t count) {
+  std::vector<float> values(count);
+  for (float& v : values) v = static_cast<float>(rng.Normal());
+  return values;
+}
+
+// Results of each op of a small problem, one after another.
+std::vector<float> RunOps(const cpu::KernelTable& kernels) {
+  const ModelConfig c = TinyConfig();
+  cpu::CpuBackend backend(c, ComputeType::kFloat32, kernels);
+  Rng rng({.run_seed = 8, .stream = RngStream::kTest});
+  constexpr int kRows = 37;
+  const int width = c.hidden_size, d = c.head_dim;
+  const int qkv_width = (c.num_heads + 2 * c.num_kv_heads) * d;
+  const int qk_width = (c.num_heads + c.num_kv_heads) * d;
+  std::vector<float> results;
+  const auto keep = [&](const std::vector<float>& v) {
+    results.insert(results.end(), v.begin(), v.end());
+  };
+
+  const auto x = RandomFloats(rng, size_t{kRows} * width);
+  std::vector<float> normed(x.size()), rstd(kRows);
+  backend.RmsNorm(x.data(), kRows, width, 1e-6f, normed.data(), rstd.data());
+  keep(normed);
+  const auto linear = backend.NewLinear(qkv_width, width, false);
+  const auto w = RandomFloats(rng, static_cast<size_t>(qkv_width) * width);
+  backend.SetLinear(*linear, w.data(), nullptr);
+  std::vector<float> qkv(size_t{kRows} * qkv_width), qk(size_t{kRows} * qk_width);
+  backend.Linear(*linear, normed.data(), kRows, qkv.data());
+  keep(qkv);
+  std::vector<int32_t> positions;
+  for (int i = 0; i < kRows; ++i) positions.push_back(i);
+  const auto gains = RandomFloats(rng, static_cast<size_t>(d));
+  backend.QkNormRope(qkv.data(), positions.data(), kRows, gains.data(), gains.data(), qk.data());
+  keep(qk);
+  const std::vector<PackedBatch::Segment> segments = {{0, kRows, 0, 0}};
+  std::vector<float> out(size_t{kRows} * c.num_heads * d), lse(size_t{kRows} * c.num_heads);
+  backend.Attention(segments, qk.data(), qkv.data(), out.data(), lse.data());
+  keep(out);
+  keep(lse);
+  std::vector<float> dqk(qk.size()), dv(size_t{kRows} * c.num_kv_heads * d);
+  const auto dout = RandomFloats(rng, out.size());
+  backend.AttentionGradient(segments, qk.data(), qkv.data(), out.data(), lse.data(), dout.data(),
+                            kRows, dqk.data(), dv.data());
+  keep(dqk);
+  keep(dv);
+  std::vector<float> dw(w.size());
+  backend.LinearWeightGradient(*linear, qkv.data(), normed.data(), kRows, dw.data());
+  keep(dw);
+  auto weights = RandomFloats(rng, 100), gradient = RandomFloats(rng, 100);
+  std::vector<float> first(100), second(100);
+  backend.StepAdamW(weights.data(), gradient.data(), first.data(), second.data(), 100,
+                    {1e-2f, 0.9f, 0.95f, 1e-8f, 0.1f, 1.0f, 1});
+  keep(weights);
+  return results;
+}
+
+TEST(Isa, EveryInstructionSetAgreesWithTheBaseline) {
+  const std::vector<float> expected = RunOps(*cpu::FloatKernelsBaseline());
+  double scale = 0;
+  for (float v : expected) scale += static_cast<double>(v) * static_cast<double>(v);
+  int compared = 0;
+  for (const cpu::KernelTable* table : {cpu::FloatKernelsAvx2(), cpu::FloatKernelsAvx512()}) {
+    if (!table) continue;
+    ++compared;
+    const std::vector<float> got = RunOps(*table);
+    ASSERT_EQ(got.size(), expected.size());
+    double error = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double difference = static_cast<double>(got[i]) - static_cast<double>(expected[i]);
+      error += difference * difference;
+    }
+    EXPECT_LT(error, 1e-10 * scale) << table->isa;
+  }
+  RecordProperty("instruction_sets", compared + 1);
+}
+
+TEST(Isa, ComputeTypeIsWhatTheMachineHas) {
+  const auto policy = TinyPolicy(ComputeType::kAuto);
+  EXPECT_EQ(policy->compute(),
+            cpu::Bf16KernelsAvx512() ? ComputeType::kBfloat16 : ComputeType::kFloat32);
+}
+
+TEST(Memory, StaysWhatItWasAfterTheSecondStep) {
+  auto policy = TinyPolicy(ComputeType::kAuto);
+  policy->ConfigureOptimizer({});
+  const auto total = [&] {
+    int64_t bytes = 0;
+    for (const MemoryUse& use : policy->Memory()) bytes += use.bytes;
+    return bytes;
+  };
+  int64_t after_second = 0;
+  for (int step = 1; step <= 6; ++step) {
+    Rng rng({.run_seed = 1, .stream = RngStream::kTest});
+    Prompt prompt{.tokens = RandomTokens(rng, 20, 75), .max_new_tokens = 30, .num_samples = 8};
+    policy->Generate(std::vector<Prompt>{prompt}, {}, {.run_seed = 1});
+    PackedBatch batch;
+    for (int i = 0; i < 8; ++i) AppendSequence(RandomTokens(rng, 50, 75), 20, batch);
+    policy->ScoreAndBackward(batch, std::vector<float>(batch.rows.size(), -0.01f));
+    policy->OptimizerStep(1e-3f);
+    if (step == 2) after_second = total();
+    if (step <= 2) continue;
+    EXPECT_EQ(total(), after_second) << "step " << step;
+  }
+  for (const MemoryUse& use : policy->Memory()) EXPECT_FALSE(use.purpose.empty());
+}
+
+}  // namespace
+}  // namespace agon::policy
