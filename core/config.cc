@@ -218,7 +218,7 @@ void ConfigTable::Set(std::string_view assignment) {
   const size_t dot = name.find('.');
   if (equals == std::string_view::npos || dot == std::string_view::npos) {
     throw Error(ErrorKind::kUsage, "\"" + std::string(assignment) + "\" is no key=value", "--set",
-                "write for example --set rl.lr=1e-4");
+                "write for example --set rl.num_steps=60");
   }
   const Key& key = Find(name, "--set");
   std::string value(assignment.substr(equals + 1));
