@@ -111,6 +111,49 @@ void Generator::Refill(std::span<const Prompt> prompts, Queue& queue,
   }
 }
 
+// Draws a token for every row and retires those that stop. Returns the tokens of the rest.
+std::vector<int32_t> Generator::SampleRows(std::span<const Prompt> prompts,
+                                           const Sampling& sampling, const RngKey& key,
+                                           const TokenCallback& on_token,
+                                           std::vector<Completion>& completions,
+                                           std::vector<int>& free_slots) {
+  const size_t count = rows_.size();
+  std::vector<float> uniforms(count), logprobs(count);
+  std::vector<int32_t> tokens(count);
+  for (size_t i = 0; i < count; ++i) {
+    const Completion& c = completions[rows_[i].completion_idx];
+    uniforms[i] = key.WithTask(prompts[static_cast<size_t>(c.prompt_idx)].task)
+                      .WithSample(c.sample)
+                      .Uniform(static_cast<uint32_t>(c.tokens.size()));
+  }
+  backend_.SampleTokens(transformer_.head(), hidden_.data(), static_cast<int>(count), sampling,
+                        uniforms.data(), tokens.data(), logprobs.data());
+  const auto& stops = sampling.stop_token_ids;
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Completion& c = completions[rows_[i].completion_idx];
+    const int limit = prompts[static_cast<size_t>(c.prompt_idx)].max_new_tokens;
+    bool done = limit == 0;
+    if (!done) {
+      c.tokens.push_back(tokens[i]);
+      c.rollout_logprobs.push_back(logprobs[i]);
+      if (on_token) on_token(rows_[i].completion_idx, tokens[i]);
+      const bool stopped = std::find(stops.begin(), stops.end(), tokens[i]) != stops.end();
+      if (stopped) c.finish_reason = FinishReason::kStop;
+      done = stopped || static_cast<int>(c.tokens.size()) >= limit;
+    }
+    if (done) {
+      free_slots.push_back(rows_[i].slot);
+    } else {
+      rows_[kept] = rows_[i];
+      tokens[kept++] = tokens[i];
+    }
+  }
+  rows_.resize(kept);
+  tokens.resize(kept);
+  return tokens;
+}
+
 std::vector<Completion> Generator::Run(std::span<const Prompt> prompts, const Sampling& sampling,
                                        const RngKey& key, uint64_t policy_version,
                                        const TokenCallback& on_token) {
@@ -139,56 +182,24 @@ std::vector<Completion> Generator::Run(std::span<const Prompt> prompts, const Sa
   for (int slot = num_slots - 1; slot >= 0; --slot) free_slots.push_back(slot);
   Queue queue(prompts);
   rows_.clear();
-  std::vector<float> uniforms, logprobs;
-  std::vector<int32_t> tokens, slots, positions;
+  std::vector<int32_t> slots, positions;
   while (true) {
     // A refill runs a prefill: worth it for several rows at once.
     const bool many_free = free_slots.size() * 8 >= static_cast<size_t>(num_slots);
     if (!queue.empty() && (many_free || rows_.empty())) Refill(prompts, queue, free_slots);
-    if (rows_.empty()) break;
-
-    const size_t count = rows_.size();
-    uniforms.resize(count), logprobs.resize(count), tokens.resize(count);
-    for (size_t i = 0; i < count; ++i) {
-      const Completion& c = completions[rows_[i].completion_idx];
-      uniforms[i] = key.WithTask(prompts[static_cast<size_t>(c.prompt_idx)].task)
-                        .WithSample(c.sample)
-                        .Uniform(static_cast<uint32_t>(c.tokens.size()));
-    }
-    backend_.SampleTokens(transformer_.head(), hidden_.data(), static_cast<int>(count), sampling,
-                          uniforms.data(), tokens.data(), logprobs.data());
-    size_t kept = 0;
-    for (size_t i = 0; i < count; ++i) {
-      Completion& c = completions[rows_[i].completion_idx];
-      const int limit = prompts[static_cast<size_t>(c.prompt_idx)].max_new_tokens;
-      if (limit > 0) {
-        c.tokens.push_back(tokens[i]);
-        c.rollout_logprobs.push_back(logprobs[i]);
-        if (on_token) on_token(rows_[i].completion_idx, tokens[i]);
-      }
-      const bool stopped =
-          limit > 0 && std::find(sampling.stop_token_ids.begin(), sampling.stop_token_ids.end(),
-                                 tokens[i]) != sampling.stop_token_ids.end();
-      if (stopped) c.finish_reason = FinishReason::kStop;
-      if (stopped || static_cast<int>(c.tokens.size()) >= limit) {
-        free_slots.push_back(rows_[i].slot);
-      } else {
-        rows_[kept] = rows_[i];
-        tokens[kept++] = tokens[i];
-      }
-    }
-    rows_.resize(kept);
-    tokens.resize(kept);
-    if (kept == 0) continue;
+    if (rows_.empty()) return completions;
+    const std::vector<int32_t> tokens =
+        SampleRows(prompts, sampling, key, on_token, completions, free_slots);
+    if (tokens.empty()) continue;
     slots.clear(), positions.clear();
     for (Row& row : rows_) {
       slots.push_back(row.slot);
       positions.push_back(row.position++);
     }
-    hidden_.resize(kept * static_cast<size_t>(config_.hidden_size) * backend_.ElementBytes());
+    hidden_.resize(rows_.size() * static_cast<size_t>(config_.hidden_size) *
+                   backend_.ElementBytes());
     transformer_.Decode(tokens, slots, positions, *cache_, hidden_.data());
   }
-  return completions;
 }
 
 }  // namespace agon::policy

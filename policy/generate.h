@@ -30,6 +30,10 @@ class Generator {
 
   void Check(std::span<const Prompt> prompts, const Sampling& sampling) const;
   void Refill(std::span<const Prompt> prompts, Queue& queue, std::vector<int>& free_slots);
+  std::vector<int32_t> SampleRows(std::span<const Prompt> prompts, const Sampling& sampling,
+                                  const RngKey& key, const TokenCallback& on_token,
+                                  std::vector<Completion>& completions,
+                                  std::vector<int>& free_slots);
 
   const ModelConfig& config_;
   Backend& backend_;

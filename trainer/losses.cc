@@ -95,13 +95,36 @@ void LossStats::Add(const LossStats& other) {
   logprob_diff_max = std::max(logprob_diff_max, other.logprob_diff_max);
 }
 
+namespace {
+
+bool ChargesKl(const LossConfig& config) {
+  return config.kl != KlEstimator::kNone && config.kl_place == KlPlace::kLoss;
+}
+
+// Measures KL to the reference and, where the loss charges it, adds it.
+void AddKl(const TokenBatch& batch, const LossConfig& config, const LossNormalizer& normalizer,
+           std::span<float> dlogprobs, LossStats& stats) {
+  const double coef =
+      ChargesKl(config) ? static_cast<double>(config.kl_coef) / normalizer.num_tokens : 0.0;
+  for (size_t t = 0; t < batch.mask.size(); ++t) {
+    if (!batch.mask[t]) continue;
+    const double logprob = static_cast<double>(batch.logprobs[t]);
+    const double ref = static_cast<double>(batch.ref_logprobs[t]);
+    stats.kl_sum += KlEstimate(KlEstimator::kK3, logprob, ref);
+    if (coef == 0.0) continue;
+    stats.loss += coef * KlEstimate(config.kl, logprob, ref);
+    dlogprobs[t] += static_cast<float>(coef * KlDerivative(config.kl, logprob, ref));
+  }
+}
+
+}  // namespace
+
 LossStats PolicyLoss(const TokenBatch& batch, const LossConfig& config,
                      const LossNormalizer& normalizer, std::span<float> dlogprobs) {
   AGON_CHECK(dlogprobs.size() == batch.logprobs.size());
   std::fill(dlogprobs.begin(), dlogprobs.end(), 0.0f);
-  const bool has_reference = !batch.ref_logprobs.empty();
-  const bool kl_in_loss = config.kl != KlEstimator::kNone && config.kl_place == KlPlace::kLoss;
-  AGON_CHECK(!kl_in_loss || has_reference, "KL needs reference log-probabilities");
+  AGON_CHECK(!ChargesKl(config) || !batch.ref_logprobs.empty(),
+             "KL needs reference log-probabilities");
   LossStats stats;
   for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
     const auto begin = static_cast<size_t>(batch.offsets[i]);
@@ -143,18 +166,10 @@ LossStats PolicyLoss(const TokenBatch& batch, const LossConfig& config,
         stats.ratio_max = std::max(stats.ratio_max, std::exp(logprob - rollout));
         derivative = -term.derivative * weight;
       }
-      if (has_reference) {
-        const double ref = static_cast<double>(batch.ref_logprobs[t]);
-        stats.kl_sum += KlEstimate(KlEstimator::kK3, logprob, ref);
-        if (kl_in_loss) {
-          const double coef = static_cast<double>(config.kl_coef) / normalizer.num_tokens;
-          stats.loss += coef * KlEstimate(config.kl, logprob, ref);
-          derivative += coef * KlDerivative(config.kl, logprob, ref);
-        }
-      }
       dlogprobs[t] = static_cast<float>(derivative);
     }
   }
+  if (!batch.ref_logprobs.empty()) AddKl(batch, config, normalizer, dlogprobs, stats);
   return stats;
 }
 

@@ -122,6 +122,10 @@ void RunRl(const RlConfig& config, const StageContext& context) {
     // Tasks, prompts, completions, environment steps, rewards, advantages.
     const RolloutBatch rollouts = CollectRollouts(config, *env, step, context);
     const double rollout_seconds = meter.Seconds();
+    if (rollouts.groups.empty()) {
+      context.log.Event("rl step " + std::to_string(step) +
+                        ": every group's rewards were equal, there was nothing to learn");
+    }
 
     // Packing, loss, backward, optimizer.
     const float lr = config.schedule.At(step, config.num_steps);
