@@ -1,0 +1,166 @@
+// Sampling: which tokens can be drawn, how often, and when a row stops.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "core/error.h"
+#include "tests/policy/reference_model.h"
+#include "tests/policy/tiny_policy.h"
+
+namespace agon::policy {
+namespace {
+
+// Sampling with one field changed.
+template <typename Field, typename Value>
+Sampling With(Field field, Value value) {
+  Sampling sampling;
+  sampling.*field = value;
+  return sampling;
+}
+
+constexpr RngKey kKey{.run_seed = 17, .stream = RngStream::kSample};
+
+std::vector<Prompt> OnePrompt(int num_samples, int max_new_tokens) {
+  Rng rng({.run_seed = 31, .stream = RngStream::kTest});
+  return {{.tokens = RandomTokens(rng, 12, TinyConfig().vocab_size),
+           .max_new_tokens = max_new_tokens,
+           .task = 5,
+           .num_samples = num_samples}};
+}
+
+// Log-probabilities of the first new token, by the fp64 reference.
+std::vector<double> FirstTokenLogProbs(Policy& policy, double temperature) {
+  return ReferenceModel(policy).LogProbs(OnePrompt(1, 1)[0].tokens, temperature).back();
+}
+
+std::map<int32_t, int> FirstTokenCounts(Policy& policy, const Sampling& sampling, int count) {
+  std::map<int32_t, int> counts;
+  for (const Completion& c : policy.Generate(OnePrompt(count, 1), sampling, kKey)) {
+    ++counts[c.tokens.at(0)];
+  }
+  return counts;
+}
+
+TEST(Generate, FrequenciesFollowTheSoftmax) {
+  auto policy = TinyPolicy(ComputeType::kFloat32);
+  for (const float temperature : {0.7f, 1.0f, 1.5f}) {
+    constexpr int kCount = 8000;
+    const auto logprobs = FirstTokenLogProbs(*policy, static_cast<double>(temperature));
+    auto counts = FirstTokenCounts(*policy, With(&Sampling::temperature, temperature), kCount);
+    // Pearson's statistic over tokens expected at least 8 times, the rest as one.
+    double statistic = 0, rest_expected = 0, rest_seen = 0;
+    int cells = 0;
+    for (size_t id = 0; id < logprobs.size(); ++id) {
+      const double expected = kCount * std::exp(logprobs[id]);
+      const double seen = counts[static_cast<int32_t>(id)];
+      if (expected < 8) {
+        rest_expected += expected, rest_seen += seen;
+        continue;
+      }
+      statistic += (seen - expected) * (seen - expected) / expected;
+      ++cells;
+    }
+    if (rest_expected > 0) {
+      statistic += (rest_seen - rest_expected) * (rest_seen - rest_expected) / rest_expected;
+    }
+    // Five deviations above the mean of chi-square with `cells` degrees of freedom.
+    EXPECT_LT(statistic, cells + 5 * std::sqrt(2.0 * cells)) << temperature;
+  }
+}
+
+TEST(Generate, GreedyTakesTheMostProbable) {
+  auto policy = TinyPolicy(ComputeType::kFloat32);
+  const auto logprobs = FirstTokenLogProbs(*policy, 1.0);
+  const auto best = std::max_element(logprobs.begin(), logprobs.end()) - logprobs.begin();
+  const Completion c = policy->Generate(OnePrompt(1, 5), With(&Sampling::temperature, 0), kKey)[0];
+  EXPECT_EQ(c.tokens[0], best);
+  EXPECT_NEAR(c.rollout_logprobs[0], logprobs[static_cast<size_t>(best)], 2e-5);
+  // top_k = 1 and a tiny top_p leave only that token.
+  for (const Sampling& narrow : {With(&Sampling::top_k, 1), With(&Sampling::top_p, 1e-6f)}) {
+    EXPECT_EQ(policy->Generate(OnePrompt(1, 5), narrow, kKey)[0].tokens, c.tokens);
+  }
+}
+
+TEST(Generate, TopKAndTopPKeepTheLargest) {
+  auto policy = TinyPolicy(ComputeType::kFloat32);
+  const auto logprobs = FirstTokenLogProbs(*policy, 1.0);
+  std::vector<size_t> order(logprobs.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return logprobs[a] > logprobs[b]; });
+  const auto expect_only = [&](const Sampling& sampling, size_t kept) {
+    const auto counts = FirstTokenCounts(*policy, sampling, 4000);
+    EXPECT_EQ(counts.size(), kept);
+    const std::set<size_t> allowed(order.begin(),
+                                   order.begin() + static_cast<std::ptrdiff_t>(kept));
+    for (const auto& [token, count] : counts) {
+      EXPECT_TRUE(allowed.contains(static_cast<size_t>(token))) << token;
+    }
+  };
+  expect_only(With(&Sampling::top_k, 3), 3);
+  // The smallest set whose mass reaches p, strictly inside its last token.
+  const double two = std::exp(logprobs[order[0]]) + std::exp(logprobs[order[1]]);
+  const double three = two + std::exp(logprobs[order[2]]);
+  expect_only(With(&Sampling::top_p, static_cast<float>(0.5 * (two + three))), 3);
+}
+
+TEST(Generate, RecordsTheFullSoftmaxUnderTruncation) {
+  auto policy = TinyPolicy(ComputeType::kFloat32);
+  const auto logprobs = FirstTokenLogProbs(*policy, 1.0);
+  for (const Completion& c : policy->Generate(OnePrompt(20, 1), With(&Sampling::top_k, 5), kKey)) {
+    EXPECT_NEAR(c.rollout_logprobs[0], logprobs[static_cast<size_t>(c.tokens[0])], 2e-5);
+  }
+}
+
+TEST(Generate, StopTokenEndsARowAndIsKept) {
+  auto policy = TinyPolicy(ComputeType::kAuto);
+  std::vector<int32_t> stops;
+  for (int32_t id = 0; id < 40; ++id) stops.push_back(id);
+  int stopped = 0, limited = 0;
+  for (const Completion& c :
+       policy->Generate(OnePrompt(64, 4), With(&Sampling::stop_token_ids, stops), kKey)) {
+    ASSERT_EQ(c.tokens.size(), c.rollout_logprobs.size());
+    const bool ends_in_stop = c.tokens.back() < 40;
+    for (size_t i = 0; i + 1 < c.tokens.size(); ++i) EXPECT_GE(c.tokens[i], 40);
+    EXPECT_EQ(c.finish_reason, ends_in_stop ? FinishReason::kStop : FinishReason::kLength);
+    EXPECT_TRUE(ends_in_stop || c.tokens.size() == 4u);
+    ++(ends_in_stop ? stopped : limited);
+  }
+  EXPECT_GT(stopped, 0);
+  EXPECT_GT(limited, 0);
+}
+
+TEST(Generate, CallbackSeesEveryTokenInOrder) {
+  auto policy = TinyPolicy(ComputeType::kAuto);
+  std::map<size_t, std::vector<int32_t>> seen;
+  const auto completions =
+      policy->Generate(OnePrompt(9, 7), With(&Sampling::max_rows, 4), kKey,
+                       [&](size_t idx, int32_t token) { seen[idx].push_back(token); });
+  for (size_t i = 0; i < completions.size(); ++i) EXPECT_EQ(seen[i], completions[i].tokens);
+}
+
+TEST(Generate, EdgesOfTheContext) {
+  auto policy = TinyPolicy(ComputeType::kAuto);
+  EXPECT_TRUE(policy->Generate({}, {}, kKey).empty());
+  EXPECT_TRUE(policy->Generate(OnePrompt(0, 5), {}, kKey).empty());
+  EXPECT_TRUE(policy->Generate(OnePrompt(1, 0), {}, kKey)[0].tokens.empty());
+  const int room = TinyConfig().max_positions - 12;
+  EXPECT_EQ(policy->Generate(OnePrompt(1, room), {}, kKey)[0].tokens.size(),
+            static_cast<size_t>(room));
+  EXPECT_THROW(policy->Generate(OnePrompt(1, room + 1), {}, kKey), Error);
+}
+
+TEST(Generate, RefusesSamplingOutOfRange) {
+  auto policy = TinyPolicy(ComputeType::kAuto);
+  for (const Sampling& bad :
+       {With(&Sampling::temperature, -1), With(&Sampling::top_k, -1), With(&Sampling::top_p, 0),
+        With(&Sampling::top_p, 1.5f), With(&Sampling::max_rows, 0)}) {
+    EXPECT_THROW(policy->Generate(OnePrompt(1, 1), bad, kKey), Error);
+  }
+}
+
+}  // namespace
+}  // namespace agon::policy
