@@ -40,7 +40,7 @@ struct AttentionScratch {
   AttentionScratch(char* base, int head_dim, int max_keys) {
     size_t used = 0;
     const auto take = [&](size_t size) {
-      char* p = base + used;
+      char* p = base ? base + used : nullptr;  // without a base only the sizes count
       used += (size + 63) / 64 * 64;
       return p;
     };
