@@ -158,6 +158,23 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+std::string ReplaceInvalidUtf8(std::string text) {
+  if (IsValidUtf8(text)) return text;
+  std::string valid;
+  bool in_run = false;
+  for (size_t i = 0; i < text.size();) {
+    const size_t bytes = CodePointBytes(text, i);
+    if (bytes > 0) {
+      valid.append(text, i, bytes);
+    } else if (!in_run) {
+      valid += "\xEF\xBF\xBD";
+    }
+    in_run = bytes == 0;
+    i += bytes > 0 ? bytes : 1;
+  }
+  return valid;
+}
+
 const char* CleanText(std::string& text) {
   if (text.find('\0') != text.npos) return "binary";
   if (!IsValidUtf8(text)) return "invalid UTF-8";

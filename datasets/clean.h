@@ -11,6 +11,9 @@ namespace agon::datasets {
 // Valid UTF-8: no overlong forms, surrogates or code points above U+10FFFF.
 bool IsValidUtf8(std::string_view text);
 
+// Every run of bytes that belongs to no valid sequence becomes one U+FFFD.
+std::string ReplaceInvalidUtf8(std::string text);
+
 // Cleans `text` in place: line ends become \n, a byte order mark and control characters
 // (all but tab and newline) go, blank ends are trimmed. Returns "" or the reason to drop it:
 // "binary" (holds a zero byte), "invalid UTF-8", "empty".

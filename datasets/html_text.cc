@@ -6,6 +6,7 @@
 #include <array>
 #include <vector>
 
+#include "datasets/clean.h"
 #include "datasets/html_tree.h"
 
 namespace agon::datasets {
@@ -235,7 +236,8 @@ HtmlText ExtractHtmlText(std::string_view html) {
       main == nullptr ? *tree.root() : *main,
       [&](const GumboNode& node) { return extractor.Enter(node); },
       [&](const GumboNode& node) { extractor.Leave(node); });
-  return {extractor.Take(), ""};
+  // The parser turns references to impossible characters (&#99999999999;) into stray bytes.
+  return {ReplaceInvalidUtf8(extractor.Take()), ""};
 }
 
 }  // namespace agon::datasets

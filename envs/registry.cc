@@ -2,9 +2,9 @@
 #include <charconv>
 #include <map>
 #include <mutex>
-#include <numeric>
 
 #include "core/error.h"
+#include "core/names.h"
 #include "envs/env.h"
 
 namespace agon::envs {
@@ -54,28 +54,14 @@ std::optional<ParsedId> ParseId(std::string_view id) {
   return parsed;
 }
 
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t substitute = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, substitute});
-    }
-  }
-  return row.back();
-}
-
 [[noreturn]] void ThrowUnknown(std::string_view id, const Registry& registry) {
-  constexpr size_t kMaxShown = 100;
+  constexpr int kMaxShown = 100;
   const std::string_view shown = id.substr(0, kMaxShown);
   std::string nearest;
-  size_t best = kMaxShown;
+  int best = kMaxShown;
   for (const auto& [known, factory] : registry.factories) {
     const std::string_view base = std::string_view(known).substr(0, known.rfind("-v"));
-    const size_t distance = std::min(EditDistance(shown, known), EditDistance(shown, base));
+    const int distance = std::min(EditDistance(shown, known), EditDistance(shown, base));
     if (distance < best) best = distance, nearest = known;
   }
   throw Error(ErrorKind::kUsage, "no environment \"" + std::string(shown) + "\"", "",

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -56,8 +57,9 @@ CpuBackend::CpuBackend(const ModelConfig& config, ComputeType compute, const Ker
       sine_[static_cast<size_t>(t) * half + i] = static_cast<float>(std::sin(angle));
     }
   }
-  // omp_get_max_threads may grow later; slots are cheap until used.
-  for (int i = 0; i < 256; ++i) thread_scratch_.emplace_back("kernels' thread scratch");
+  // The number of threads may be raised later; slots are cheap until used.
+  const int slots = std::max(256, 2 * omp_get_num_procs());
+  for (int i = 0; i < slots; ++i) thread_scratch_.emplace_back("kernels' thread scratch");
 }
 
 char* CpuBackend::ThreadScratch(size_t bytes) {

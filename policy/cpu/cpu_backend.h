@@ -115,7 +115,7 @@ class CpuBackend final : public Backend {
   Scratch rounded_{"rounded weights"};
   Scratch dlogits_{"logit gradients"};
   Scratch partials_{"partial sums"};
-  mutable int64_t packed_weight_bytes_ = 0, kv_cache_bytes_ = 0;
+  int64_t packed_weight_bytes_ = 0, kv_cache_bytes_ = 0;
 };
 
 }  // namespace agon::policy::cpu

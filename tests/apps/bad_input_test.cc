@@ -8,46 +8,17 @@
 #include <vector>
 
 #include "tests/apps/command.h"
+#include "tests/tiny_recipe.h"
 
 namespace agon {
 namespace {
-
-constexpr char kTiny[] = R"(
-[run]
-save_every = 1
-compute = "fp32"
-threads = 1
-[model]
-max_positions = 512
-[data]
-vocab_size = 265
-[pretrain]
-num_steps = 0
-[sft]
-env = "math/arithmetic"
-num_steps = 1
-tasks_per_step = 2
-val_every = 0
-warmup_steps = 1
-[rl]
-env = "math/arithmetic"
-num_steps = 1
-tasks_per_step = 1
-group_size = 4
-max_new_tokens = 24
-[eval]
-env = "math/arithmetic"
-num_tasks = 2
-samples_per_task = 2
-max_new_tokens = 8
-)";
 
 class BadInputTest : public ::testing::Test {
  protected:
   void SetUp() override {
     root_ = fs::path(::testing::TempDir()) / ("agon_bad_input_" + std::to_string(::getpid()));
     fs::create_directories(root_);
-    WriteFileAtomic(Path("tiny.toml"), kTiny);
+    WriteFileAtomic(Path("tiny.toml"), TinyRecipe(1, 1));
   }
   void TearDown() override { fs::remove_all(root_); }
 

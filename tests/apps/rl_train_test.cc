@@ -8,48 +8,17 @@
 
 #include "core/rng.h"
 #include "tests/apps/command.h"
+#include "tests/tiny_recipe.h"
 
 namespace agon {
 namespace {
-
-constexpr char kTiny[] = R"(
-[run]
-save_every = 2
-compute = "fp32"
-threads = 1
-[model]
-max_positions = 512
-[data]
-vocab_size = 265
-[pretrain]
-num_steps = 0
-[sft]
-env = "math/arithmetic"
-num_steps = 12
-tasks_per_step = 4
-val_every = 0
-warmup_steps = 1
-[rl]
-env = "math/arithmetic"
-num_steps = 12
-tasks_per_step = 2
-group_size = 4
-max_new_tokens = 24
-overlong = "soft_penalty"
-overlong_buffer = 24
-[eval]
-env = "math/arithmetic"
-num_tasks = 4
-samples_per_task = 2
-max_new_tokens = 8
-)";
 
 class RlTrainTest : public ::testing::Test {
  protected:
   RlTrainTest() : root_(fs::temp_directory_path() / ("agon-train-" + std::to_string(::getpid()))) {
     fs::remove_all(root_);
     fs::create_directories(root_);
-    WriteFileAtomic(root_ / "tiny.toml", kTiny);
+    WriteFileAtomic(root_ / "tiny.toml", TinyRecipe(12, 2));
   }
   ~RlTrainTest() override { fs::remove_all(root_); }
 

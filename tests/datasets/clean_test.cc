@@ -8,6 +8,14 @@
 namespace agon::datasets {
 namespace {
 
+TEST(CleanTest, ReplacesInvalidBytesByRuns) {
+  EXPECT_EQ(ReplaceInvalidUtf8("na\u00efve"), "na\u00efve");
+  EXPECT_EQ(ReplaceInvalidUtf8("a\xFF\xFE\x80z"), "a\uFFFDz");
+  EXPECT_EQ(ReplaceInvalidUtf8("\xC3"), "\uFFFD");
+  EXPECT_EQ(ReplaceInvalidUtf8("\xED\xA0\x80 \xC3\xA9"), "\uFFFD \u00e9");  // a surrogate
+  EXPECT_EQ(ReplaceInvalidUtf8(""), "");
+}
+
 TEST(CleanTest, KnowsValidUtf8) {
   for (const char* text : {"", "plain", "\u00e9", "\u20ac", "\U0001F600", "\uD7FF", "\uE000",
                            "\U0010FFFF", "\xC2\x80", "\xE0\xA0\x80", "\xF0\x90\x80\x80"}) {

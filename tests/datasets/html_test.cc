@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "datasets/clean.h"
 #include "datasets/html_text.h"
 
 namespace agon::datasets {
@@ -59,6 +60,18 @@ TEST(HtmlTest, SurvivesBrokenPages) {
   EXPECT_EQ(Text("</div></p>text</b>"), "text");
   EXPECT_EQ(Text("a < b <"), "a < b <");
   EXPECT_EQ(Text("<p"), "");
+}
+
+TEST(HtmlTest, ReferencesToImpossibleCharactersStayValidText) {
+  const std::string digits(80, '5');
+  for (const std::string& reference :
+       {"&#25" + digits + "33;", std::string("&#99999999999;"), std::string("&#xFFFFFFFFF;"),
+        std::string("&#xD800;"), std::string("&#0;")}) {
+    const HtmlText html = ExtractHtmlText("<p>before " + reference + " after</p>");
+    EXPECT_TRUE(IsValidUtf8(html.text)) << reference;
+    EXPECT_TRUE(html.text.starts_with("before")) << reference;
+    EXPECT_TRUE(html.text.ends_with("after")) << reference;
+  }
 }
 
 TEST(HtmlTest, DropsPagesThatNestTooDeep) {

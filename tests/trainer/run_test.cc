@@ -13,45 +13,14 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/progress.h"
+#include "tests/tiny_recipe.h"
 #include "trainer/run_directory.h"
 #include "trainer/signature.h"
 
 namespace agon::trainer {
 namespace {
 
-constexpr char kTiny[] = R"(
-[run]
-save_every = 2
-compute = "fp32"
-threads = 1
-[model]
-max_positions = 512
-[data]
-vocab_size = 265
-[pretrain]
-num_steps = 0
-[sft]
-env = "math/arithmetic"
-num_steps = 5
-tasks_per_step = 4
-val_every = 0
-warmup_steps = 1
-[rl]
-env = "math/arithmetic"
-num_steps = 5
-tasks_per_step = 2
-group_size = 4
-max_new_tokens = 24
-overlong = "soft_penalty"
-overlong_buffer = 24
-kl = "k3"
-kl_coef = 0.01
-[eval]
-env = "math/arithmetic"
-num_tasks = 4
-samples_per_task = 2
-max_new_tokens = 8
-)";
+const std::string kTiny = TinyRecipe(5, 2, "kl = \"k3\"\nkl_coef = 0.01\n");
 
 class RunTest : public ::testing::Test {
  protected:
