@@ -15,7 +15,7 @@ int Run(int argc, char** argv) {
   CLI::App app("Talk to a model. One line is one message; /reset starts over, /quit leaves.");
   app.footer(
       "Examples:\n"
-      "  rl-chat --model runs/quickstart/checkpoints/rl-120\n"
+      "  rl-chat --model runs/quickstart/checkpoints/rl-000100\n"
       "  echo \"What is 3 + 4?\" | rl-chat --model runs/b --temperature 0");
   std::string model;
   judge::ChatOptions options;

@@ -11,7 +11,7 @@ namespace {
 void AddOptions(CLI::App& app, judge::EvalCommand& command) {
   app.footer(
       "Examples:\n"
-      "  rl-eval --model runs/quickstart/checkpoints/rl-120 --suite math/shop --out eval\n"
+      "  rl-eval --model runs/quickstart/checkpoints/rl-000100 --suite math/shop --out eval\n"
       "  rl-eval --model runs/b --compare runs/a --suite suites.json --tasks 1000 --out b-vs-a\n"
       "  rl-eval --model runs/b --suite \"math/shop(difficulty=3)\" --temperature 0 --out e "
       "--json\n"
