@@ -95,19 +95,19 @@ void CpuBackend::QkNormRopeGradient(const void* qkv, const int32_t* positions, i
 
 void CpuBackend::Attention(std::span<const PackedBatch::Segment> segments, const void* qk,
                            const void* qkv, void* out, float* lse) {
-  const size_t scratch_bytes = kernels_.attention_scratch_bytes(shape_, MaxKeys(segments));
+  ReserveThreadScratch(kernels_.attention_scratch_bytes(shape_, MaxKeys(segments)));
   const AttentionArrays arrays{qk, qkv, out, lse};
   ParallelItems(static_cast<int64_t>(segments.size()) * shape_.num_kv_heads, [&](int64_t item) {
     kernels_.attention_forward(
         arrays, Convert(segments[static_cast<size_t>(item / shape_.num_kv_heads)]),
-        static_cast<int>(item % shape_.num_kv_heads), shape_, ThreadScratch(scratch_bytes));
+        static_cast<int>(item % shape_.num_kv_heads), shape_, ThreadScratch());
   });
 }
 
 void CpuBackend::AttentionGradient(std::span<const PackedBatch::Segment> segments, const void* qk,
                                    const void* qkv, const void* out, const float* lse,
                                    const void* dout, int rows, float* dqk, float* dv) {
-  const size_t scratch_bytes = kernels_.attention_scratch_bytes(shape_, MaxKeys(segments));
+  ReserveThreadScratch(kernels_.attention_scratch_bytes(shape_, MaxKeys(segments)));
   const AttentionArrays arrays{qk, qkv, const_cast<void*>(out), const_cast<float*>(lse)};
   const AttentionGradients gradients{dout, dqk, dv};
   std::memset(dqk, 0, static_cast<size_t>(rows) * shape_.QkStride() * sizeof(float));
@@ -115,7 +115,7 @@ void CpuBackend::AttentionGradient(std::span<const PackedBatch::Segment> segment
               static_cast<size_t>(rows) * shape_.num_kv_heads * shape_.head_dim * sizeof(float));
   const auto lists = BySharedPrefix(segments);
   ParallelItems(static_cast<int64_t>(lists.size()) * shape_.num_kv_heads, [&](int64_t item) {
-    char* scratch = ThreadScratch(scratch_bytes);
+    char* scratch = ThreadScratch();
     for (int i : lists[static_cast<size_t>(item / shape_.num_kv_heads)]) {
       kernels_.attention_backward(arrays, gradients, Convert(segments[static_cast<size_t>(i)]),
                                   static_cast<int>(item % shape_.num_kv_heads), shape_, scratch);
@@ -173,10 +173,10 @@ void CpuBackend::AttentionDecode(const KvCache& cache, int layer, const void* qk
                                  const int32_t* slots, const int32_t* positions, int rows,
                                  void* out) {
   const auto& c = Cast(cache);
-  const size_t scratch_bytes = kernels_.attention_scratch_bytes(shape_, c.capacity_tokens);
+  ReserveThreadScratch(kernels_.attention_scratch_bytes(shape_, c.capacity_tokens));
   const AttentionArrays arrays{qk, nullptr, out, nullptr};
   ParallelItems((rows + 7) / 8, [&](int64_t item) {
-    char* scratch = ThreadScratch(scratch_bytes);
+    char* scratch = ThreadScratch();
     for (int64_t row = item * 8; row < std::min<int64_t>(rows, item * 8 + 8); ++row) {
       for (int head = 0; head < shape_.num_kv_heads; ++head) {
         kernels_.attention_decode(arrays, row, head, positions[row],

@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -57,13 +56,17 @@ CpuBackend::CpuBackend(const ModelConfig& config, ComputeType compute, const Ker
       sine_[static_cast<size_t>(t) * half + i] = static_cast<float>(std::sin(angle));
     }
   }
-  // The number of threads may be raised later; slots are cheap until used.
-  const int slots = std::max(256, 2 * omp_get_num_procs());
-  for (int i = 0; i < slots; ++i) thread_scratch_.emplace_back("kernels' thread scratch");
 }
 
-char* CpuBackend::ThreadScratch(size_t bytes) {
-  return thread_scratch_.at(static_cast<size_t>(omp_get_thread_num())).Get(bytes);
+void CpuBackend::ReserveThreadScratch(size_t bytes) {
+  const auto threads = static_cast<size_t>(omp_get_max_threads());
+  while (thread_scratch_.size() < threads) thread_scratch_.emplace_back("kernels' thread scratch");
+  thread_scratch_data_.clear();
+  for (Scratch& scratch : thread_scratch_) thread_scratch_data_.push_back(scratch.Get(bytes));
+}
+
+char* CpuBackend::ThreadScratch() const {
+  return thread_scratch_data_.at(static_cast<size_t>(WorkerPool::ThreadIndex()));
 }
 
 void CpuBackend::Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) {

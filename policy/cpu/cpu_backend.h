@@ -1,4 +1,4 @@
-// The CPU backend: deals the kernels' ranges to OpenMP threads. Private to policy/cpu.
+// The CPU backend: deals the kernels' ranges to threads. Private to policy/cpu.
 #pragma once
 
 #include <functional>
@@ -103,7 +103,10 @@ class CpuBackend final : public Backend {
  private:
   void Product(const char* panels, int k, int num_panels, const void* a, int rows,
                const EpilogueArgs& args);
-  char* ThreadScratch(size_t bytes);  // this OpenMP thread's own
+  // Gives every thread scratch of `bytes` before a loop, so that memory doesn't depend on
+  // which threads took part; inside it ThreadScratch is this thread's.
+  void ReserveThreadScratch(size_t bytes);
+  char* ThreadScratch() const;
 
   ModelConfig config_;
   ComputeType compute_;
@@ -111,6 +114,7 @@ class CpuBackend final : public Backend {
   AttentionShape shape_;
   std::vector<float> cosine_, sine_;  // (max_positions, head_dim / 2)
   std::vector<Scratch> thread_scratch_;
+  std::vector<char*> thread_scratch_data_;  // of thread_scratch_
   Scratch dy_panels_{"gradient panels"}, x_panels_{"gradient panels"};
   Scratch rounded_{"rounded weights"};
   Scratch dlogits_{"logit gradients"};

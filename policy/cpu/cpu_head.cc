@@ -23,6 +23,7 @@ void CpuBackend::ScoreTokens(const PackedLinear& head, const void* hidden, int r
   const int block = static_cast<int>(std::max<int64_t>(fit, 4 * kRowsPerItem));
   const float inv_temperature = 1.0f / temperature;
   const char* x = static_cast<const char*>(hidden);
+  ReserveThreadScratch(kRowsPerItem * static_cast<size_t>(v) * sizeof(float));
 
   for (int block_begin = 0; block_begin < rows; block_begin += block) {
     const int block_rows = std::min(block, rows - block_begin);
@@ -31,8 +32,7 @@ void CpuBackend::ScoreTokens(const PackedLinear& head, const void* hidden, int r
     ParallelItems((block_rows + kRowsPerItem - 1) / kRowsPerItem, [&](int64_t item) {
       const int begin = block_begin + static_cast<int>(item) * kRowsPerItem;
       const int count = std::min(kRowsPerItem, block_begin + block_rows - begin);
-      float* logits =
-          reinterpret_cast<float*>(ThreadScratch(kRowsPerItem * static_cast<size_t>(v) * 4));
+      float* logits = reinterpret_cast<float*>(ThreadScratch());
       kernels_.gemm(x + begin * w.in_padded * element, w.in_padded, 0, count, w.in_padded,
                     w.forward, 0, w.out_padded / 32,
                     {.kind = Epilogue::kStoreFloat, .out = logits, .stride = v});
@@ -61,11 +61,11 @@ void CpuBackend::SampleTokens(const PackedLinear& head, const void* hidden, int 
   const auto& w = static_cast<const CpuLinear&>(head);
   const int64_t v = w.out_padded, element = kernels_.element_bytes;
   const float inv_temperature = sampling.temperature > 0 ? 1.0f / sampling.temperature : 0.0f;
+  ReserveThreadScratch((kRowsPerItem + 1) * static_cast<size_t>(v) * sizeof(float));
   ParallelItems((rows + kRowsPerItem - 1) / kRowsPerItem, [&](int64_t item) {
     const int begin = static_cast<int>(item) * kRowsPerItem;
     const int count = std::min(kRowsPerItem, rows - begin);
-    float* logits =
-        reinterpret_cast<float*>(ThreadScratch((kRowsPerItem + 1) * static_cast<size_t>(v) * 4));
+    float* logits = reinterpret_cast<float*>(ThreadScratch());
     kernels_.gemm(static_cast<const char*>(hidden) + begin * w.in_padded * element, w.in_padded, 0,
                   count, w.in_padded, w.forward, 0, w.out_padded / 32,
                   {.kind = Epilogue::kStoreFloat, .out = logits, .stride = v});

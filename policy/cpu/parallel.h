@@ -1,9 +1,12 @@
-// Loops over independent items on OpenMP threads. Private to policy/cpu.
+// Loops over independent items on all threads. Private to policy/cpu.
 #pragma once
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cstdint>
+
+#include "policy/cpu/worker_pool.h"
 
 namespace agon::policy::cpu {
 
@@ -11,31 +14,24 @@ namespace agon::policy::cpu {
 // write only what no other item touches, so the result doesn't depend on the dealing.
 template <typename Body>
 void ParallelItems(int64_t count, const Body& body) {
-  if (count <= 1) {
-    for (int64_t i = 0; i < count; ++i) body(i);
-    return;
-  }
-#pragma omp parallel for schedule(dynamic, 1)
-  for (int64_t i = 0; i < count; ++i) body(i);
+  WorkerPool::Instance().Run(
+      count, [](const void* context, int64_t item) { (*static_cast<const Body*>(context))(item); },
+      &body);
 }
 
-// body(begin, end) over [0, count) cut into one contiguous range per thread, at multiples
-// of `grain`. Only for bodies whose result doesn't depend on the cuts.
+// body(begin, end) over [0, count) cut into contiguous ranges at multiples of `grain`, some
+// for each thread. Only for bodies whose result doesn't depend on the cuts.
 template <typename Body>
 void ParallelRanges(int64_t count, int64_t grain, const Body& body) {
-  const int64_t pieces = (count + grain - 1) / grain;
-  if (pieces <= 1) {
-    if (count > 0) body(int64_t{0}, count);
-    return;
-  }
-#pragma omp parallel
-  {
-    const int64_t threads = omp_get_num_threads(), me = omp_get_thread_num();
-    const int64_t begin = pieces * me / threads * grain;
-    const int64_t limit = pieces * (me + 1) / threads * grain;
-    const int64_t end = limit < count ? limit : count;
+  if (count == 0) return;
+  const int64_t grains = (count + grain - 1) / grain;
+  const int threads = omp_get_max_threads();
+  const int64_t pieces = threads == 1 ? 1 : std::min<int64_t>(grains, 4 * threads);
+  ParallelItems(pieces, [&](int64_t piece) {
+    const int64_t begin = grains * piece / pieces * grain;
+    const int64_t end = std::min(count, grains * (piece + 1) / pieces * grain);
     if (begin < end) body(begin, end);
-  }
+  });
 }
 
 }  // namespace agon::policy::cpu
