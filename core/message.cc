@@ -18,4 +18,11 @@ const char* RoleName(Role role) {
   AGON_CHECK(false, "unknown role");
 }
 
+std::optional<Role> RoleFromName(std::string_view name) {
+  for (const Role role : {Role::kSystem, Role::kUser, Role::kAssistant, Role::kTool}) {
+    if (name == RoleName(role)) return role;
+  }
+  return std::nullopt;
+}
+
 }  // namespace agon

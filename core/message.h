@@ -1,7 +1,9 @@
 // Chat messages, as environments, templates and servers exchange them.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace agon {
@@ -10,6 +12,8 @@ enum class Role { kSystem, kUser, kAssistant, kTool };
 
 // "system", "user", "assistant", "tool".
 const char* RoleName(Role role);
+// nullopt for any other name.
+std::optional<Role> RoleFromName(std::string_view name);
 
 struct Message {
   Role role = Role::kUser;

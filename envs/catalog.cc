@@ -8,6 +8,7 @@
 
 #include "core/json.h"
 #include "envs/playthrough.h"
+#include "envs/plugin/wire.h"
 
 namespace agon::envs {
 namespace {
@@ -25,15 +26,6 @@ std::string Number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
   return text;
-}
-
-Json ToJson(const EnvInfo& info) {
-  return {{"id", info.id},
-          {"summary", info.summary},
-          {"families", info.families},
-          {"num_difficulties", info.num_difficulties},
-          {"max_turns", info.max_turns},
-          {"max_reward", info.max_reward}};
 }
 
 Json ToJson(const ConformanceFinding& finding) {
@@ -62,7 +54,9 @@ std::string RenderCatalog() {
   for (const std::string& id : ListEnvs()) width = std::max(width, id.size());
   std::string text;
   for (const std::string& id : ListEnvs()) {
-    text.append(id).append(width + 2 - id.size(), ' ').append(MakeEnv(id)->info().summary);
+    const auto env = MakeEnv(id);
+    text.append(id).append(width + 2 - id.size(), ' ').append(env->info().summary);
+    if (!env->info().needs.empty()) text.append(" (needs ").append(env->info().needs).append(")");
     text += '\n';
   }
   return text;
@@ -79,6 +73,17 @@ std::string RenderInfo(const EnvInfo& info) {
   text.append("\n").append(info.summary);
   text.append("\nfamilies: ").append(Joined(info.families));
   text.append("\ndifficulties: 0..").append(std::to_string(info.num_difficulties - 1));
+  for (const Attribute& attribute : info.attributes) {
+    text.append("\n").append(attribute.name).append(": 0..");
+    text.append(std::to_string(attribute.levels.size() - 1));
+    text.append(" (").append(Joined(attribute.levels)).append(")");
+  }
+  for (const Tool& tool : info.tools) {
+    text.append("\ntool ").append(tool.name).append(": ").append(tool.description);
+  }
+  if (info.num_seats > 1) text.append("\nnum_seats: ").append(std::to_string(info.num_seats));
+  if (info.num_tasks > 0) text.append("\nnum_tasks: ").append(std::to_string(info.num_tasks));
+  if (!info.needs.empty()) text.append("\nneeds: ").append(info.needs);
   text.append("\nmax_turns: ").append(std::to_string(info.max_turns));
   text.append("\nmax_reward: ").append(Number(info.max_reward)).append("\n");
   return text;
@@ -106,7 +111,12 @@ bool CheckEnvs(std::span<const std::string> specs, const ConformanceOptions& opt
   Json report = Json::array();
   bool is_ok = true;
   for (const std::string& spec : specs.empty() ? std::span<const std::string>(all) : specs) {
-    const auto findings = CheckConformance(*MakeEnv(spec), options);
+    const auto env = MakeEnv(spec);
+    if (specs.empty() && !env->info().needs.empty()) {
+      if (!as_json) out << "skipped " << spec << ", which needs " << env->info().needs << "\n";
+      continue;
+    }
+    const auto findings = CheckConformance(*env, options);
     is_ok &= findings.empty();
     Json found = Json::array();
     for (const ConformanceFinding& finding : findings) found.push_back(ToJson(finding));

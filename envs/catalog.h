@@ -12,7 +12,7 @@ namespace agon::envs {
 
 // One aligned line for each registered environment.
 std::string RenderCatalog();
-// [{"id", "summary", "families", "num_difficulties", "max_turns", "max_reward"}]
+// EnvInfo of each as an array of objects (docs/formats/env-protocol.md).
 std::string CatalogJson();
 
 // EnvInfo, one fact a line.

@@ -40,12 +40,16 @@ struct ConformanceFinding {
 //               EnvInfo::chance
 //   hostile     nothing, the prompt again, all its numbers, an answer that is only
 //               thought, garbage of 1 MB, invalid UTF-8 and NUL bytes earn nothing
-//   terminated  exactly one of terminated and truncated, and a repeatable outcome
+//   terminated  exactly one of terminated and truncated, a repeatable outcome, and an end
+//               within max_turns
+//   restore     an episode saved after any turn goes on as if it had never been
 const std::vector<std::string>& ConformanceChecks();
 
 // Empty if `env` keeps the contract; at most five findings a check. `env` must be
-// registered (a second object is made from its spec). Single-turn checks are skipped where
-// the first step gives a Turn. Takes about a second for a light environment.
+// registered (a second object is made from its spec). In an episode of several turns a
+// hostile answer is repeated to the end. Hedges are tried on environments of one turn, and
+// blind answers where one seat and a gold answer exist. Takes about a second for a light
+// environment.
 std::vector<ConformanceFinding> CheckConformance(const Env& env,
                                                  const ConformanceOptions& options = {});
 

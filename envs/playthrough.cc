@@ -46,6 +46,29 @@ std::string Number(double value) {
   return text;
 }
 
+// What the labeler says and what comes of it, turn by turn.
+std::string RenderDemonstration(const Env& env, const Task& task, Labeler labeler,
+                                std::string_view name) {
+  const auto episode = env.Start(task);
+  const int max_steps = env.info().max_turns * env.info().num_seats;
+  std::string text, speaker(name);
+  for (int step = 0; step < max_steps; ++step) {
+    const auto said = episode->Demonstrate(labeler, 0);
+    if (!said) return text + speaker + ": none\n";
+    text += Labelled(speaker, *said);
+    const StepResult result = episode->Step(*said, /*truncated=*/false);
+    if (const auto* outcome = std::get_if<Outcome>(&result)) {
+      return text + "  -> " + RenderOutcome(*outcome) + "\n";
+    }
+    const Turn& turn = std::get<Turn>(result);
+    for (const Message& message : turn.messages) {
+      text.append("  -> ").append(Labelled(RoleName(message.role), message.content));
+    }
+    if (env.info().num_seats > 1) speaker = "seat " + std::to_string(turn.seat);
+  }
+  return text + "  -> no end\n";
+}
+
 }  // namespace
 
 std::string PlaythroughFileName(const std::string& id) {
@@ -58,6 +81,7 @@ std::string RenderOutcome(const Outcome& outcome) {
   std::string text = "reward " + Number(outcome.Reward()) + " (";
   for (const RewardPart& part : outcome.parts) {
     if (&part != outcome.parts.data()) text += ", ";
+    if (part.seat != 0) text += "seat " + std::to_string(part.seat) + " ";
     text += part.name + " " + (part.value ? Number(*part.value) : "unscored");
     if (part.weight != 1) text.append(" x ").append(Number(part.weight));
   }
@@ -78,17 +102,7 @@ std::string RenderTask(const Env& env, const Task& task) {
   constexpr std::pair<Labeler, std::string_view> kLabelers[] = {
       {Labeler::kImmediate, "immediate"}, {Labeler::kStepByStep, "step by step"}};
   for (const auto& [labeler, name] : kLabelers) {
-    const auto demonstration = env.Demonstrate(task, labeler, 0);
-    text += demonstration ? Labelled(name, *demonstration) : std::string(name) + ": none\n";
-    if (!demonstration) continue;
-    const StepResult result = env.Start(task)->Step(*demonstration, /*truncated=*/false);
-    if (const auto* outcome = std::get_if<Outcome>(&result)) {
-      text.append("  -> ").append(RenderOutcome(*outcome)).append("\n");
-      continue;
-    }
-    for (const Message& message : std::get<Turn>(result).messages) {
-      text.append("  -> ").append(Labelled(RoleName(message.role), message.content));
-    }
+    text += RenderDemonstration(env, task, labeler, name);
   }
   return text;
 }

@@ -16,15 +16,15 @@ constexpr uint32_t kMaxDraws = 10000;
 
 class ProblemEpisode final : public Episode {
  public:
-  ProblemEpisode(Verifier verify, std::string answer, std::vector<int64_t> given)
-      : verify_(verify), answer_(std::move(answer)), given_(std::move(given)) {}
+  ProblemEpisode(Verifier verify, std::vector<int64_t> given, const Task& task)
+      : verify_(verify), answer_(task.answer), state_(task.state), given_(std::move(given)) {}
 
   StepResult Step(std::string_view completion, bool truncated) override {
     // The last line of a cut completion may lack its end: "Answer: 1" of "Answer: 12".
     if (truncated) completion = completion.substr(0, completion.rfind('\n') + 1);
     Verdict verdict = verify_(answer_, given_, completion);
     Outcome outcome;
-    outcome.parts = {{"correct", verdict.correct ? 1.0 : 0.0, 1.0}};
+    outcome.parts.push_back({"correct", verdict.correct ? 1.0 : 0.0});
     outcome.terminated = !truncated;
     outcome.truncated = truncated;
     outcome.extracted = std::move(verdict.extracted);
@@ -32,9 +32,21 @@ class ProblemEpisode final : public Episode {
     return outcome;
   }
 
+  std::optional<std::string> Demonstrate(Labeler labeler, uint64_t /*variant*/) const override {
+    std::string text;
+    if (labeler == Labeler::kStepByStep) {
+      const auto steps =
+          JsonField<std::vector<std::string>>(ParseJson(state_, kStateName), "steps", kStateName);
+      for (const std::string& step : steps) text += step + "\n";
+    }
+    return text + "Answer: " + answer_;
+  }
+
  private:
+  static constexpr std::string_view kStateName = "task.state";
+
   Verifier verify_;
-  std::string answer_;
+  std::string answer_, state_;
   std::vector<int64_t> given_;
 };
 
@@ -86,26 +98,15 @@ class ProblemEnv final : public Env {
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
-    auto given = JsonField<std::vector<int64_t>>(State(task), "given", Where(task));
-    return std::make_unique<ProblemEpisode>(spec_.verify, task.answer, std::move(given));
-  }
-
-  std::optional<std::string> Demonstrate(const Task& task, Labeler labeler,
-                                         uint64_t /*variant*/) const override {
-    std::string text;
-    if (labeler == Labeler::kStepByStep) {
-      const auto steps = JsonField<std::vector<std::string>>(State(task), "steps", Where(task));
-      for (const std::string& step : steps) text += step + "\n";
+    const std::string where = "task " + std::to_string(task.id.index) + " of " + task.id.env;
+    if (!task.id.env.starts_with(spec_.info.id)) {
+      throw Error(ErrorKind::kCorrupt, "the task isn't one of " + spec_.info.id, where);
     }
-    return text + "Answer: " + task.answer;
+    auto given = JsonField<std::vector<int64_t>>(ParseJson(task.state, where), "given", where);
+    return std::make_unique<ProblemEpisode>(spec_.verify, std::move(given), task);
   }
 
  private:
-  static std::string Where(const Task& task) {
-    return "task " + std::to_string(task.id.index) + " of " + task.id.env;
-  }
-  static Json State(const Task& task) { return ParseJson(task.state, Where(task)); }
-
   ProblemEnvSpec spec_;
   TaskChoice choice_;
   std::string chosen_spec_;

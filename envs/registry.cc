@@ -2,6 +2,7 @@
 #include <charconv>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "core/error.h"
 #include "core/names.h"
@@ -69,44 +70,26 @@ std::optional<ParsedId> ParseId(std::string_view id) {
                               : "did you mean \"" + nearest + "\"? `rl-env list` shows all");
 }
 
-// The registered id that `id` means, with its factory.
+// The factory of the registered id that `id` means.
 EnvFactory Find(std::string_view id, const Registry& registry) {
   const auto parsed = ParseId(id);
   if (!parsed) ThrowUnknown(id, registry);
-  EnvFactory newest = nullptr;
+  const EnvFactory* newest = nullptr;
   int newest_version = 0;
   for (const auto& [known, factory] : registry.factories) {
     const ParsedId candidate = *ParseId(known);
     if (candidate.base != parsed->base) continue;
     if (parsed->version ? *candidate.version == *parsed->version
                         : *candidate.version > newest_version) {
-      newest = factory;
+      newest = &factory;
       newest_version = *candidate.version;
     }
   }
   if (newest == nullptr) ThrowUnknown(id, registry);
-  return newest;
+  return *newest;
 }
 
 }  // namespace
-
-const char* SplitName(Split split) {
-  switch (split) {
-    case Split::kTrain:
-      return "train";
-    case Split::kVal:
-      return "val";
-    case Split::kTest:
-      return "test";
-  }
-  AGON_CHECK(false, "unknown split");
-}
-
-double Outcome::Reward() const {
-  double reward = 0;
-  for (const RewardPart& part : parts) reward += part.value.value_or(0) * part.weight;
-  return reward;
-}
 
 std::unique_ptr<Env> MakeEnv(std::string_view spec) {
   std::string_view id = spec, params;
@@ -119,7 +102,7 @@ std::unique_ptr<Env> MakeEnv(std::string_view spec) {
     params = spec.substr(open + 1, spec.size() - open - 2);
   }
   Registry& registry = GlobalRegistry();
-  EnvFactory factory = nullptr;
+  EnvFactory factory;
   {
     const std::lock_guard lock(registry.mutex);
     factory = Find(id, registry);
@@ -135,9 +118,7 @@ std::vector<std::string> ListEnvs() {
   return ids;
 }
 
-namespace internal {
-
-bool Register(std::string_view id, EnvFactory factory) {
+void RegisterEnv(std::string_view id, EnvFactory factory) {
   const auto parsed = ParseId(id);
   if (!parsed || !parsed->version || factory == nullptr) {
     throw Error(ErrorKind::kUsage, "\"" + std::string(id) + "\" is no environment id",
@@ -145,10 +126,16 @@ bool Register(std::string_view id, EnvFactory factory) {
   }
   Registry& registry = GlobalRegistry();
   const std::lock_guard lock(registry.mutex);
-  if (!registry.factories.emplace(id, factory).second) {
+  if (!registry.factories.emplace(id, std::move(factory)).second) {
     throw Error(ErrorKind::kUsage, "\"" + std::string(id) + "\" is registered twice",
                 "REGISTER_ENV", "raise the version if the tasks differ");
   }
+}
+
+namespace internal {
+
+bool Register(std::string_view id, EnvFactory factory) {
+  RegisterEnv(id, std::move(factory));
   return true;
 }
 

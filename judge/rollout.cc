@@ -44,13 +44,6 @@ void AppendSampled(const policy::Completion& completion, Trajectory& trajectory)
   ++trajectory.num_turns;
 }
 
-envs::Outcome MaskedOutcome(std::string reason) {
-  envs::Outcome outcome;
-  outcome.masked = envs::Mask{"grader", std::move(reason)};
-  outcome.reason = "the grader failed";
-  return outcome;
-}
-
 envs::Outcome TruncatedOutcome(std::string reason) {
   envs::Outcome outcome;
   outcome.truncated = true;
@@ -60,11 +53,15 @@ envs::Outcome TruncatedOutcome(std::string reason) {
 
 envs::StepResult GradeSafely(envs::Episode& episode, std::string_view text, bool truncated) {
   try {
-    return episode.Step(text, truncated);
+    envs::StepResult result = episode.Step(text, truncated);
+    if (auto* outcome = std::get_if<envs::Outcome>(&result)) {
+      return envs::Checked(std::move(*outcome));
+    }
+    return result;
   } catch (const std::exception& error) {
-    return MaskedOutcome(error.what());
+    return envs::MaskedOutcome("grader", error.what());
   } catch (...) {
-    return MaskedOutcome("unknown exception");
+    return envs::MaskedOutcome("grader", "unknown exception");
   }
 }
 

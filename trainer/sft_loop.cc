@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "core/error.h"
+#include "envs/demonstration.h"
 #include "trainer/step_meter.h"
 #include "trainer/supervised.h"
 #include "trainer/trainer.h"
@@ -9,23 +10,24 @@
 namespace agon::trainer {
 namespace {
 
-// What a labeler wrote for task `index`. Each task has one labeler, drawn once.
-MaskedSequence Demonstration(const envs::Env& env, envs::Split split, uint64_t index,
-                             const SftConfig& config, const datasets::ChatTemplate& chat) {
+// What a labeler wrote for task `index`: a conversation for each seat. Each task has one
+// labeler, drawn once.
+void AppendDemonstration(const envs::Env& env, envs::Split split, uint64_t index,
+                         const SftConfig& config, const datasets::ChatTemplate& chat,
+                         std::vector<MaskedSequence>& sequences) {
   const envs::Task task = env.Get(split, config.seed, index);
   const RngKey key{.run_seed = config.seed, .stream = RngStream::kLabeler, .task = index};
   const bool thinks = key.Uniform(0) < config.share_step_by_step;
   const auto labeler = thinks ? envs::Labeler::kStepByStep : envs::Labeler::kImmediate;
-  auto text = env.Demonstrate(task, labeler, key.Words(1)[0]);
-  if (!text) text = env.Demonstrate(task, envs::Labeler::kStepByStep, key.Words(1)[0]);
-  if (!text) {
+  const auto demonstration = envs::DemonstrateEpisode(env, task, labeler, key.Words(1)[0]);
+  if (!demonstration) {
     throw Error(ErrorKind::kUnsupported, "has no demonstrations to imitate", task.id.env,
                 "choose another environment for sft.env");
   }
-  Messages messages = task.messages;
-  messages.push_back({Role::kAssistant, *text});
-  datasets::Rendered rendered = chat.Render(messages);
-  return {std::move(rendered.ids), std::move(rendered.loss_mask)};
+  for (const Messages& messages : demonstration->seats) {
+    datasets::Rendered rendered = chat.Render(messages);
+    sequences.push_back({std::move(rendered.ids), std::move(rendered.loss_mask)});
+  }
 }
 
 }  // namespace
@@ -35,8 +37,8 @@ void RunSft(const SftConfig& config, const StageContext& context) {
   const auto env = envs::MakeEnv(config.env);
   std::vector<MaskedSequence> val_set;
   for (int i = 0; i < config.val_tasks; ++i) {
-    val_set.push_back(
-        Demonstration(*env, envs::Split::kVal, static_cast<uint64_t>(i), config, context.chat));
+    AppendDemonstration(*env, envs::Split::kVal, static_cast<uint64_t>(i), config, context.chat,
+                        val_set);
   }
 
   StepMeter meter("sft", config.num_steps, context);
@@ -47,7 +49,7 @@ void RunSft(const SftConfig& config, const StageContext& context) {
     std::vector<MaskedSequence> batch;
     for (int i = 0; i < config.tasks_per_step; ++i) {
       const uint64_t index = draw.Below(static_cast<uint64_t>(config.num_tasks));
-      batch.push_back(Demonstration(*env, envs::Split::kTrain, index, config, context.chat));
+      AppendDemonstration(*env, envs::Split::kTrain, index, config, context.chat, batch);
     }
     const SupervisedLoss loss = AccumulateGradient(policy, batch, config.micro_batch_tokens);
     const float lr = config.schedule.At(step, config.num_steps);

@@ -121,9 +121,6 @@ class EchoEnv final : public Env {
   std::unique_ptr<Episode> Start(const Task&) const override {
     return std::make_unique<EchoEpisode>();
   }
-  std::optional<std::string> Demonstrate(const Task&, Labeler, uint64_t) const override {
-    return std::nullopt;
-  }
 
  private:
   EnvInfo info_;

@@ -4,8 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -14,6 +12,7 @@
 
 #include "core/file.h"
 #include "envs/env.h"
+#include "tests/envs/example_specs.h"
 
 namespace agon::envs {
 namespace {
@@ -23,8 +22,9 @@ fs::path GoldenDir() { return fs::path(AGON_SOURCE_DIR) / "tests" / "golden" / "
 class PlaythroughTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(PlaythroughTest, EqualsTheRecord) {
-  const fs::path path = GoldenDir() / PlaythroughFileName(GetParam());
-  const std::string actual = RenderPlaythrough(*MakeEnv(GetParam()));
+  const auto env = MakeEnv(GetParam());
+  const fs::path path = GoldenDir() / PlaythroughFileName(env->info().id);
+  const std::string actual = RenderPlaythrough(*env);
   if (std::getenv("AGON_UPDATE_GOLDEN") != nullptr) {
     fs::create_directories(GoldenDir());
     WriteFileAtomic(path, actual);
@@ -40,14 +40,8 @@ TEST_P(PlaythroughTest, EqualsTheRecord) {
   ASSERT_FALSE(std::getline(actual_stream, actual_line)) << path << " lacks: " << actual_line;
 }
 
-std::string TestName(const testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param;
-  const auto is_other = [](unsigned char c) { return !std::isalnum(c); };
-  std::replace_if(name.begin(), name.end(), is_other, '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Envs, PlaythroughTest, testing::ValuesIn(ListEnvs()), TestName);
+INSTANTIATE_TEST_SUITE_P(Envs, PlaythroughTest, testing::ValuesIn(ExampleSpecs()),
+                         [](const auto& info) { return SpecTestName(info.param); });
 
 TEST(PlaythroughFilesTest, EveryRecordHasItsEnvironment) {
   std::set<std::string> expected;

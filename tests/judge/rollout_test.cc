@@ -29,10 +29,6 @@ class WordEnv : public envs::Env {
   std::unique_ptr<envs::Episode> Start(const envs::Task&) const override {
     return std::make_unique<WordEpisode>();
   }
-  std::optional<std::string> Demonstrate(const envs::Task&, envs::Labeler,
-                                         uint64_t) const override {
-    return "yes";
-  }
 
  private:
   struct WordEpisode : envs::Episode {
@@ -45,6 +41,7 @@ class WordEnv : public envs::Env {
       outcome.truncated = truncated;
       return outcome;
     }
+    std::optional<std::string> Demonstrate(envs::Labeler, uint64_t) const override { return "yes"; }
   };
   envs::EnvInfo info_;
 };

@@ -20,6 +20,9 @@ class ToyEpisode : public envs::Episode {
   envs::StepResult Step(std::string_view completion, bool truncated) override {
     return grade_(completion, truncated, index_);
   }
+  std::optional<std::string> Demonstrate(envs::Labeler labeler, uint64_t) const override {
+    return labeler == envs::Labeler::kStepByStep ? "think" : "yes";
+  }
 
  private:
   ToyGrader grade_;
@@ -40,10 +43,6 @@ class ToyEnv : public envs::Env {
   }
   std::unique_ptr<envs::Episode> Start(const envs::Task& task) const override {
     return std::make_unique<ToyEpisode>(grade_, task.id.index);
-  }
-  std::optional<std::string> Demonstrate(const envs::Task&, envs::Labeler labeler,
-                                         uint64_t) const override {
-    return labeler == envs::Labeler::kStepByStep ? "think" : "yes";
   }
 
  private:

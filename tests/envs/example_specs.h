@@ -1,0 +1,40 @@
+// What the suites over all environments run on.
+#pragma once
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "envs/env.h"
+
+namespace agon::envs {
+
+// An environment that can't do without parameters: id and parameters, files from tests/data.
+inline const std::map<std::string, std::string>& RequiredParameters() {
+  static const std::map<std::string, std::string> parameters = {};
+  return parameters;
+}
+
+// A spec that has tasks for each registered environment. The environments of other tests
+// ("zz_test/...") are left out.
+inline std::vector<std::string> ExampleSpecs() {
+  std::vector<std::string> specs;
+  for (const std::string& id : ListEnvs()) {
+    if (id.starts_with("zz_test/")) continue;
+    const auto required = RequiredParameters().find(id);
+    specs.push_back(required == RequiredParameters().end() ? id : id + required->second);
+  }
+  return specs;
+}
+
+// The test's name: the id in letters, digits and underscores.
+inline std::string SpecTestName(const std::string& spec) {
+  std::string name = spec.substr(0, spec.find('('));
+  const auto is_other = [](unsigned char c) { return !std::isalnum(c); };
+  std::replace_if(name.begin(), name.end(), is_other, '_');
+  return name;
+}
+
+}  // namespace agon::envs
