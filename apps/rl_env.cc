@@ -76,9 +76,19 @@ int Run(int argc, char** argv) {
       "  rl-env list\n"
       "  rl-env info math/shop\n"
       "  rl-env play \"math/shop(difficulty=2,families=change)\" --gold\n"
-      "  rl-env check");
+      "  rl-env check\n"
+      "  rl-env check my/env --plugin my_env.so");
   app.require_subcommand(1);
+  app.fallthrough();
   Options options;
+  // Loaded while flags are read: before any command runs.
+  app.add_option_function<std::vector<std::string>>(
+         "--plugin",
+         [](const std::vector<std::string>& files) {
+           for (const std::string& file : files) envs::LoadPlugin(file);
+         },
+         "File with environments of your own; may be repeated")
+      ->trigger_on_parse();
   AddList(app, options);
   AddInfo(app, options);
   AddPlay(app, options);

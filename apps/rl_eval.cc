@@ -1,14 +1,17 @@
 // rl-eval: how good a model is, with error bars, and whether it beats another.
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "core/error.h"
+#include "envs/env.h"
 #include "judge/eval_command.h"
 
 namespace agon {
 namespace {
 
-void AddOptions(CLI::App& app, judge::EvalCommand& command) {
+void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::string>& plugins) {
   app.footer(
       "Examples:\n"
       "  rl-eval --model runs/quickstart/checkpoints/rl-000100 --suite math/shop --out eval\n"
@@ -29,18 +32,21 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command) {
       ->check(CLI::Range(1, 1000000));
   app.add_option("--seed", command.seed, "Of tasks and sampling (42)");
   app.add_option("--out", command.out, "Folder for the report")->required();
+  app.add_option("--plugin", plugins, "File with environments; may be repeated");
   app.add_flag("--json", command.json, "Write results.json to stdout, too");
 }
 
 int Run(int argc, char** argv) {
   CLI::App app("Evaluate a model on held-out tasks.");
   judge::EvalCommand command;
-  AddOptions(app, command);
+  std::vector<std::string> plugins;
+  AddOptions(app, command, plugins);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  for (const std::string& plugin : plugins) envs::LoadPlugin(plugin);
   judge::RunEvalCommand(command, std::cout);
   return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/progress.h"
+#include "envs/env.h"
 #include "trainer/recipe.h"
 #include "trainer/run.h"
 #include "trainer/signature.h"
@@ -24,7 +25,7 @@ constexpr char kExamples[] =
 
 struct Options {
   std::string recipe;
-  std::vector<std::string> overrides;
+  std::vector<std::string> overrides, plugins;
   trainer::RunOptions run;
   bool dry_run = false, quiet = false, bench = false;
 };
@@ -37,6 +38,7 @@ void AddOptions(CLI::App& app, Options& options) {
       ->take_all()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--plugin", options.plugins, "File with environments; may be repeated");
   app.add_flag("--dry-run", options.dry_run, "Check the recipe and print it as resolved");
   app.add_flag("--quiet", options.quiet, "No progress bars");
   app.add_flag("--verbose", options.run.verbose, "A line per step, and the memory of each stage");
@@ -56,6 +58,7 @@ std::string ShellQuoted(const std::string& text) {
 std::string ResumeCommand(const Options& options) {
   std::string command =
       "rl-train " + ShellQuoted(options.recipe) + " --out " + ShellQuoted(options.run.out.string());
+  for (const std::string& plugin : options.plugins) command += " --plugin " + ShellQuoted(plugin);
   for (const std::string& assignment : options.overrides) {
     command += " --set " + ShellQuoted(assignment);
   }
@@ -71,6 +74,7 @@ void Execute(Options& options) {
   if (options.recipe.empty()) {
     throw Error(ErrorKind::kUsage, "no recipe", "RECIPE", "try rl-train quickstart");
   }
+  for (const std::string& plugin : options.plugins) envs::LoadPlugin(plugin);
   const trainer::Recipe recipe = trainer::LoadRecipe(options.recipe, options.overrides);
   if (options.dry_run) {
     std::cout << trainer::RecipeToml(recipe);

@@ -38,6 +38,7 @@ void Resolve(Recipe& recipe) {
 std::string DecidingToml(Recipe recipe) {
   recipe.run.threads = 0;
   recipe.run.save_every = RunSettings().save_every;
+  recipe.run.plugins.clear();
   return RecipeToml(recipe);
 }
 
@@ -89,6 +90,7 @@ Recipe ParseRecipe(std::string_view toml, std::string_view where,
   table.ReadToml(toml, where);
   for (const std::string& assignment : overrides) table.Set(assignment);
   Resolve(recipe);
+  for (const std::string& plugin : recipe.run.plugins) envs::LoadPlugin(plugin);
   CheckRecipe(recipe);
   return recipe;
 }

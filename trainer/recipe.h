@@ -24,6 +24,7 @@ struct RunSettings {
   int threads = 0;  // 0: all; results don't depend on it
   int save_every = 50;
   int micro_batch_tokens = 4096;
+  std::vector<std::string> plugins;  // files, see envs::LoadPlugin
 };
 
 struct ModelSettings {
@@ -65,7 +66,8 @@ struct Recipe {
 int MinVocabSize();
 
 // Reads `file_or_name` ("quickstart" is built in), applies `overrides` ("key=value"), fills
-// in what follows from other keys, and checks. Throws Error naming the key.
+// in what follows from other keys, loads run.plugins, and checks. Throws Error naming the
+// key.
 Recipe LoadRecipe(const std::string& file_or_name, const std::vector<std::string>& overrides = {});
 // The same for a text. `where` names it in errors.
 Recipe ParseRecipe(std::string_view toml, std::string_view where,
@@ -73,7 +75,8 @@ Recipe ParseRecipe(std::string_view toml, std::string_view where,
 
 // Every key with its value; reads back as the same recipe.
 std::string RecipeToml(const Recipe& recipe);
-// 16 hex digits over all that decides a result (not run.threads and run.save_every).
+// 16 hex digits over all that decides a result (not run.threads, run.save_every and
+// run.plugins: an environment's id and version say what it does).
 std::string RecipeHash(const Recipe& recipe);
 // Differing keys that decide a result: "rl.group_size (8, was 16)". `was` is a resolved
 // text of RecipeToml.

@@ -19,6 +19,8 @@ void BindRun(RunSettings& run, ConfigTable& t) {
         "between checkpoints; 0: only at the end of a stage");
   t.Add("run.micro_batch_tokens", &run.micro_batch_tokens, 64, kMaxTokens, "tokens",
         "trained at once: memory against speed");
+  t.Add("run.plugins", &run.plugins,
+        "files with environments of your own: shared objects or programs");
 }
 
 void BindModelAndData(Recipe& r, ConfigTable& t) {

@@ -1,4 +1,6 @@
 // Which kind of plugin a file is.
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include "core/error.h"
@@ -10,7 +12,14 @@ namespace agon::envs {
 
 std::vector<std::string> LoadPlugin(const std::string& file) {
   if (!fs::exists(file)) throw Error(ErrorKind::kNotFound, "no such plugin", file);
-  if (fs::path(file).extension() == ".so") return RegisterPlugin(OpenSharedObject(file), file);
+  static std::mutex mutex;
+  static std::map<fs::path, std::vector<std::string>> loaded;
+  const std::lock_guard lock(mutex);
+  const fs::path path = fs::canonical(file);
+  if (const auto found = loaded.find(path); found != loaded.end()) return found->second;
+  if (path.extension() == ".so") {
+    return loaded[path] = RegisterPlugin(OpenSharedObject(file), file);
+  }
   throw Error(ErrorKind::kUnsupported, "is no plugin", file, "give a shared object (.so)");
 }
 
