@@ -31,6 +31,7 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::str
   app.add_option("--max-tokens", command.max_new_tokens, "Longest response in tokens (128)")
       ->check(CLI::Range(1, 1000000));
   app.add_option("--seed", command.seed, "Of tasks and sampling (42)");
+  app.add_option("--opponent", command.opponent, "Model directory that plays the other seats");
   app.add_option("--out", command.out, "Folder for the report")->required();
   app.add_option("--plugin", plugins, "File with environments; may be repeated");
   app.add_flag("--json", command.json, "Write results.json to stdout, too");

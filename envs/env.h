@@ -188,8 +188,8 @@ void RegisterEnv(std::string_view id, EnvFactory factory);
 // Registers all environments of a plugin for the rest of the process: a shared object made
 // with envs/plugin.h ("my_env.so"), or a program that speaks docs/formats/env-protocol.md
 // ("my_env.py", any executable file), which is started when first needed. Returns their
-// ids; a file that is loaded already is left alone. Throws Error naming the file: kNotFound, kUnsupported (made for another ABI),
-// kCorrupt (not a plugin), or kUsage (an id is taken).
+// ids; a file that is loaded already is left alone. Throws Error naming the file: kNotFound,
+// kUnsupported (made for another ABI), kCorrupt (not a plugin), or kUsage (an id is taken).
 std::vector<std::string> LoadPlugin(const std::string& file);
 
 namespace internal {

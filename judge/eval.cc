@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/progress.h"
 #include "judge/metrics.h"
+#include "judge/model_directory.h"
 
 namespace agon::judge {
 namespace {
@@ -65,7 +66,7 @@ SampleRecord ToRecord(const std::string& suite, double max_reward, const Traject
   record.sample = trajectory.sample;
   record.difficulty = trajectory.task.difficulty;
   record.masked = outcome.masked.has_value();
-  record.reward = record.masked ? 0 : outcome.Reward();
+  record.reward = record.masked ? 0 : trajectory.Reward();
   record.correct = !record.masked && record.reward >= max_reward - 1e-9;
   record.truncated = trajectory.length_limited || outcome.truncated;
   record.num_tokens = trajectory.CompletionTokens();
@@ -82,13 +83,36 @@ std::string RunningAccuracy(std::span<const SampleRecord> samples) {
   return "correct " + std::to_string(100 * correct / scored) + " %";
 }
 
+// The model that plays the other seats of a game.
+class GamePartner {
+ public:
+  explicit GamePartner(const SuiteSpec& suite) : model_(Load(suite)), chat_(model_.tokenizer) {}
+  Player AsPlayer() const { return {model_.policy.get(), &chat_}; }
+
+ private:
+  static ModelDirectory Load(const SuiteSpec& suite) {
+    if (suite.opponent.empty()) {
+      throw Error(ErrorKind::kUsage, "a game needs an opponent", "suite " + suite.env,
+                  "name the model directory that plays the other seats (--opponent)");
+    }
+    return LoadModelDirectory(suite.opponent);
+  }
+
+  ModelDirectory model_;
+  datasets::ChatTemplate chat_;
+};
+
 std::vector<SampleRecord> RunSuite(policy::Policy& policy, const datasets::ChatTemplate& chat,
                                    const SuiteSpec& suite) {
-  const auto env = envs::MakeEnv(suite.env);
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(suite.env);
   RolloutOptions options;
   options.sampling.temperature = suite.temperature;
   options.max_new_tokens = suite.max_new_tokens;
   options.num_samples = suite.samples_per_task;
+  std::optional<GamePartner> partner;
+  if (env->info().num_seats > 1) {
+    options.opponent = partner.emplace(suite).AsPlayer();
+  }
   const RngKey key{suite.seed, RngStream::kSample};
   const int chunk_tasks = std::max(1, kChunkEpisodes / suite.samples_per_task);
   std::vector<SampleRecord> samples;
@@ -99,7 +123,7 @@ std::vector<SampleRecord> RunSuite(policy::Policy& policy, const datasets::ChatT
     for (int i = begin; i < end; ++i) {
       tasks.push_back(env->Get(suite.split, suite.seed, static_cast<uint64_t>(i)));
     }
-    for (const Trajectory& trajectory : RunEpisodes(policy, chat, *env, tasks, options, key)) {
+    for (const Trajectory& trajectory : RunEpisodes(policy, chat, env, tasks, options, key)) {
       samples.push_back(ToRecord(suite.env, env->info().max_reward, trajectory));
     }
     progress.Update(end, RunningAccuracy(samples));

@@ -23,6 +23,9 @@ struct SuiteSpec {
   int max_new_tokens = 128;
   uint64_t seed = 42;                 // of tasks and of sampling
   std::vector<int> pass_at = {1, 4};  // k of pass@k, each <= samples_per_task
+  // Of a game: the model directory that plays the other seats. The evaluated model plays
+  // seat index % num_seats.
+  std::string opponent;
 };
 
 struct Metric {

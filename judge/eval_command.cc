@@ -20,6 +20,7 @@ std::vector<SuiteSpec> SuitesFor(const EvalCommand& command) {
     suite.max_new_tokens = command.max_new_tokens.value_or(suite.max_new_tokens);
     suite.temperature = command.temperature.value_or(suite.temperature);
     suite.seed = command.seed.value_or(suite.seed);
+    suite.opponent = command.opponent.value_or(suite.opponent);
     if (!command.samples_per_task) continue;
     suite.samples_per_task = *command.samples_per_task;
     suite.pass_at.clear();
@@ -47,11 +48,11 @@ std::string Facts(const std::vector<SuiteSpec>& suites) {
   std::string text;
   for (const SuiteSpec& suite : suites) {
     if (!text.empty()) text += "; ";
-    text += suite.env + " " + envs::SplitName(suite.split) + ", " +
-            std::to_string(suite.num_tasks) + " tasks × " +
-            std::to_string(suite.temperature == 0 ? 1 : suite.samples_per_task) +
-            " samples, temperature " + FormatShort(suite.temperature) + ", seed " +
-            std::to_string(suite.seed);
+    text +=
+        suite.env + " " + envs::SplitName(suite.split) + ", " + std::to_string(suite.num_tasks) +
+        " tasks × " + std::to_string(suite.temperature == 0 ? 1 : suite.samples_per_task) +
+        " samples, temperature " + FormatShort(suite.temperature) + ", seed " +
+        std::to_string(suite.seed) + (suite.opponent.empty() ? "" : ", against " + suite.opponent);
   }
   return text;
 }

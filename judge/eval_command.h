@@ -19,6 +19,7 @@ struct EvalCommand {
   std::optional<int> num_tasks, samples_per_task, max_new_tokens;
   std::optional<float> temperature;
   std::optional<uint64_t> seed;
+  std::optional<std::string> opponent;
   std::filesystem::path out;
   bool json = false;  // results.json on `stdout` instead of a table
 };

@@ -1,208 +1,234 @@
 #include "judge/rollout.h"
 
 #include <algorithm>
+#include <chrono>
+#include <deque>
 #include <exception>
 #include <utility>
 
 #include "core/error.h"
+#include "judge/episode.h"
+#include "judge/step_pool.h"
 
 namespace agon::judge {
 namespace {
 
-struct LiveEpisode {
-  Trajectory trajectory;
-  std::unique_ptr<envs::Episode> episode;
-  bool done = false;
+// A prompt that waits for its player, and the episodes that its samples belong to.
+struct Waiting {
+  policy::Prompt prompt;
+  size_t first_episode = 0;  // sample prompt.first_sample; the next sample's follows
+  bool is_first_turn = false;
 };
-
-std::string TaskLabel(const envs::TaskId& id) {
-  return id.env + " " + envs::SplitName(id.split) + " task " + std::to_string(id.index);
-}
-
-// A task keeps its random numbers wherever it stands in the batch; every turn has its own.
-uint64_t SamplingKey(const envs::TaskId& id, int turn) {
-  return Hash64(TaskLabel(id) + " seed " + std::to_string(id.seed) + " turn " +
-                std::to_string(turn));
-}
-
-void AppendContext(std::span<const int32_t> ids, Trajectory& trajectory) {
-  trajectory.tokens.insert(trajectory.tokens.end(), ids.begin(), ids.end());
-  trajectory.action_mask.resize(trajectory.tokens.size(), 0);
-  trajectory.rollout_logprobs.resize(trajectory.tokens.size(), 0.0f);
-}
-
-void AppendSampled(const policy::Completion& completion, Trajectory& trajectory) {
-  AGON_CHECK(completion.tokens.size() == completion.rollout_logprobs.size());
-  trajectory.tokens.insert(trajectory.tokens.end(), completion.tokens.begin(),
-                           completion.tokens.end());
-  trajectory.action_mask.resize(trajectory.tokens.size(), 1);
-  trajectory.rollout_logprobs.insert(trajectory.rollout_logprobs.end(),
-                                     completion.rollout_logprobs.begin(),
-                                     completion.rollout_logprobs.end());
-  trajectory.length_limited = completion.finish_reason == policy::FinishReason::kLength;
-  trajectory.policy_version = completion.policy_version;
-  ++trajectory.num_turns;
-}
-
-envs::Outcome TruncatedOutcome(std::string reason) {
-  envs::Outcome outcome;
-  outcome.truncated = true;
-  outcome.reason = std::move(reason);
-  return outcome;
-}
-
-envs::StepResult GradeSafely(envs::Episode& episode, std::string_view text, bool truncated) {
-  try {
-    envs::StepResult result = episode.Step(text, truncated);
-    if (auto* outcome = std::get_if<envs::Outcome>(&result)) {
-      return envs::Checked(std::move(*outcome));
-    }
-    return result;
-  } catch (const std::exception& error) {
-    return envs::MaskedOutcome("grader", error.what());
-  } catch (...) {
-    return envs::MaskedOutcome("grader", "unknown exception");
-  }
-}
 
 class Rollout {
  public:
-  Rollout(policy::Policy& policy, const datasets::ChatTemplate& chat, const envs::Env& env,
-          const RolloutOptions& options)
-      : policy_(policy), chat_(chat), env_(env), options_(options), sampling_(options.sampling) {
-    sampling_.stop_token_ids = {chat.stop_token_id()};
+  Rollout(const Player& policy, std::shared_ptr<const envs::Env> env, const RolloutOptions& options,
+          const RngKey& key)
+      : env_(std::move(env)),
+        options_(options),
+        key_(key),
+        players_{policy, policy},
+        pool_(options.max_step_threads, std::chrono::milliseconds(env_->info().step_timeout_ms)) {
+    if (options.opponent) players_[1] = *options.opponent;
   }
 
-  std::vector<Trajectory> Run(std::span<const envs::Task> tasks, const RngKey& key) {
-    Start(tasks);
-    for (int turn = 0; NumDone() < static_cast<int64_t>(live_.size()); ++turn) {
-      const std::vector<size_t> acting = PlanRound(turn);
-      const auto completions = policy_.Generate(prompts_, sampling_, key);
-      AGON_CHECK(completions.size() == acting.size());
-      Grade(acting, completions);
-      if (options_.on_progress) {
-        options_.on_progress(NumDone(), static_cast<int64_t>(live_.size()));
-      }
+  std::vector<Trajectory> Run(std::span<const envs::Task> tasks);
+
+ private:
+  class Source;
+
+  void Start(std::span<const envs::Task> tasks);
+  void StreamSide(size_t side);
+  void Finish(size_t episode, const policy::Completion& completion);
+  void Collect(bool may_wait);
+  void Enqueue(size_t episode);
+  void ScoreGroups();
+  std::vector<Trajectory> TakeTrajectories();
+
+  // Which of players_ speaks for a seat of a task: the policy is side 0.
+  size_t SideOf(const envs::TaskId& id, int seat) const {
+    if (!options_.opponent) return 0;
+    return seat == LearnerSeat(id) ? 0 : 1;
+  }
+  int LearnerSeat(const envs::TaskId& id) const {
+    return static_cast<int>(id.index % static_cast<uint64_t>(env_->info().num_seats));
+  }
+
+  std::shared_ptr<const envs::Env> env_;
+  const RolloutOptions& options_;
+  const RngKey& key_;
+  Player players_[2];
+  std::vector<LiveEpisode> live_;   // by (task, sample)
+  std::deque<Waiting> waiting_[2];  // by side
+  int64_t num_done_ = 0;
+  int longest_prompt_ = 0;
+  StepPool pool_;  // last: it stops before what its steps refer to goes
+};
+
+// One side's prompts as they become ready.
+class Rollout::Source final : public policy::PromptSource {
+ public:
+  Source(Rollout& rollout, size_t side) : rollout_(rollout), side_(side) {}
+
+  std::optional<policy::Prompt> Next(bool may_wait) override {
+    std::deque<Waiting>& waiting = rollout_.waiting_[side_];
+    rollout_.Collect(/*may_wait=*/false);
+    while (waiting.empty() || !MayStart(waiting.front())) {
+      if (!may_wait || rollout_.pool_.num_in_flight() == 0) return std::nullopt;
+      rollout_.Collect(/*may_wait=*/true);
     }
-    std::vector<Trajectory> trajectories;
-    trajectories.reserve(live_.size());
-    for (LiveEpisode& live : live_) trajectories.push_back(std::move(live.trajectory));
-    return trajectories;
+    Waiting next = std::move(waiting.front());
+    waiting.pop_front();
+    given_.emplace_back(next.first_episode, next.prompt.first_sample);
+    return std::move(next.prompt);
+  }
+
+  void Finish(policy::Completion completion) override {
+    const auto [episode, first_sample] = given_[static_cast<size_t>(completion.prompt_idx)];
+    rollout_.Finish(episode + (completion.sample - first_sample), completion);
   }
 
  private:
-  void Start(std::span<const envs::Task> tasks);
-  std::vector<size_t> PlanRound(int turn);
-  void Grade(std::span<const size_t> acting, std::span<const policy::Completion> completions);
-  void Advance(const policy::Completion& completion, LiveEpisode& live) const;
-  void Continue(const envs::Turn& turn, LiveEpisode& live) const;
-
-  int64_t NumDone() const {
-    return std::count_if(live_.begin(), live_.end(), [](const auto& live) { return live.done; });
-  }
-  int RoomTokens(const Trajectory& trajectory) const {
-    return policy_.config().max_positions - static_cast<int>(trajectory.tokens.size());
+  // Episodes begin only as fast as the environment keeps up with.
+  bool MayStart(const Waiting& waiting) const {
+    const int64_t limit = 4 * int64_t{rollout_.options_.sampling.max_rows};
+    return !waiting.is_first_turn || rollout_.pool_.num_in_flight() <= limit;
   }
 
-  policy::Policy& policy_;
-  const datasets::ChatTemplate& chat_;
-  const envs::Env& env_;
-  const RolloutOptions& options_;
-  policy::Sampling sampling_;
-  std::vector<LiveEpisode> live_;  // by (task, sample)
-  std::vector<policy::Prompt> prompts_;
+  Rollout& rollout_;
+  const size_t side_;
+  std::vector<std::pair<size_t, uint32_t>> given_;  // by prompt_idx
 };
 
+std::vector<Trajectory> Rollout::Run(std::span<const envs::Task> tasks) {
+  Start(tasks);
+  while (num_done_ < static_cast<int64_t>(live_.size())) {
+    for (size_t side = 0; side < 2; ++side) {
+      if (side == 0 || options_.opponent) StreamSide(side);
+    }
+  }
+  ScoreGroups();
+  return TakeTrajectories();
+}
+
+// Decodes for one side until only the other side can go on.
+void Rollout::StreamSide(size_t side) {
+  const Player& player = players_[side];
+  policy::Sampling sampling = options_.sampling;
+  sampling.stop_token_ids = {player.chat->stop_token_id()};
+  sampling.max_rows = std::min(sampling.max_rows, std::max(1, static_cast<int>(live_.size())));
+  const envs::EnvInfo& info = env_->info();
+  const int context = player.policy->config().max_positions;
+  const bool is_short = info.max_turns == 1 && info.num_seats == 1;
+  Source source(*this, side);
+  player.policy->Stream(
+      source, is_short ? std::min(context, longest_prompt_ + options_.max_new_tokens) : context,
+      sampling, key_);
+}
+
 void Rollout::Start(std::span<const envs::Task> tasks) {
-  live_.reserve(tasks.size() * static_cast<size_t>(options_.num_samples));
+  const auto num_samples = static_cast<size_t>(options_.num_samples);
+  live_.reserve(tasks.size() * num_samples);
   for (const envs::Task& task : tasks) {
-    const std::vector<int32_t> prompt = chat_.EncodePrompt(task.messages);
-    if (static_cast<int>(prompt.size()) >= policy_.config().max_positions) {
+    std::vector<Player> seats;
+    for (int seat = 0; seat < env_->info().num_seats; ++seat) {
+      seats.push_back(players_[SideOf(task.id, seat)]);
+    }
+    const auto prompt = seats[0].chat->EncodePrompt(task.messages);
+    const int context = seats[0].policy->config().max_positions;
+    if (static_cast<int>(prompt.size()) >= context) {
       throw Error(ErrorKind::kUsage,
                   "the prompt has " + std::to_string(prompt.size()) +
                       " tokens and leaves no room in the model's context of " +
-                      std::to_string(policy_.config().max_positions),
+                      std::to_string(context),
                   TaskLabel(task.id), "choose easier tasks or a model with a longer context");
     }
-    for (int sample = 0; sample < options_.num_samples; ++sample) {
-      LiveEpisode live;
-      live.trajectory.task = task;
-      live.trajectory.sample = static_cast<uint32_t>(sample);
-      live.trajectory.prompt_tokens = static_cast<int>(prompt.size());
-      AppendContext(prompt, live.trajectory);
-      live.episode = env_.Start(task);
-      live_.push_back(std::move(live));
+    longest_prompt_ = std::max(longest_prompt_, static_cast<int>(prompt.size()));
+    const size_t first = live_.size();
+    for (size_t sample = 0; sample < num_samples; ++sample) {
+      live_.emplace_back(env_, task, static_cast<uint32_t>(sample), seats).Open(prompt);
+    }
+    // The samples of a task share their first prompt; later each has its own.
+    Enqueue(first);
+    Waiting& waiting = waiting_[SideOf(task.id, 0)].back();
+    waiting.is_first_turn = true;
+    waiting.prompt.num_samples = options_.num_samples;
+  }
+}
+
+// The acting seat's prompt waits for its player.
+void Rollout::Enqueue(size_t episode) {
+  const LiveEpisode& live = live_[episode];
+  const Trajectory& trajectory = live.acting();
+  const int room =
+      live.player().policy->config().max_positions - static_cast<int>(trajectory.tokens.size());
+  Waiting waiting;
+  waiting.first_episode = episode;
+  waiting.prompt.tokens = trajectory.tokens;
+  waiting.prompt.max_new_tokens = std::min(options_.max_new_tokens, room);
+  waiting.prompt.task = SamplingKey(trajectory.task.id, trajectory.num_turns, live.seat());
+  waiting.prompt.first_sample = trajectory.sample;
+  waiting_[SideOf(trajectory.task.id, live.seat())].push_back(std::move(waiting));
+}
+
+void Rollout::Finish(size_t episode, const policy::Completion& completion) {
+  LiveEpisode& live = live_[episode];
+  std::string text = live.Say(completion);
+  const bool truncated = live.acting().length_limited;
+  pool_.Submit(episode, [environment = live.environment(), text = std::move(text), truncated] {
+    return environment->Step(text, truncated);
+  });
+}
+
+// Takes what the environments have answered; with `may_wait` at least one answer.
+void Rollout::Collect(bool may_wait) {
+  const int64_t done_before = num_done_;
+  while (auto step = pool_.Take(may_wait)) {
+    may_wait = false;
+    LiveEpisode& live = live_[step->id];
+    live.Answer(std::move(step->result));
+    if (live.done()) {
+      ++num_done_;
+    } else {
+      Enqueue(step->id);
     }
   }
-}
-
-// Fills prompts_ and returns the episode of each completion to come. The samples of a task
-// share their first prompt; after an answer of the environment each has its own.
-std::vector<size_t> Rollout::PlanRound(int turn) {
-  prompts_.clear();
-  std::vector<size_t> acting;
-  for (size_t i = 0; i < live_.size(); ++i) {
-    if (live_[i].done) continue;
-    const Trajectory& trajectory = live_[i].trajectory;
-    acting.push_back(i);
-    if (turn == 0 && trajectory.sample > 0) continue;
-    policy::Prompt prompt;
-    prompt.tokens = trajectory.tokens;
-    prompt.max_new_tokens = std::min(options_.max_new_tokens, RoomTokens(trajectory));
-    prompt.task = SamplingKey(trajectory.task.id, turn);
-    prompt.first_sample = trajectory.sample;
-    prompt.num_samples = turn == 0 ? options_.num_samples : 1;
-    prompts_.push_back(std::move(prompt));
+  if (num_done_ > done_before && options_.on_progress) {
+    options_.on_progress(num_done_, static_cast<int64_t>(live_.size()));
   }
-  return acting;
 }
 
-void Rollout::Grade(std::span<const size_t> acting,
-                    std::span<const policy::Completion> completions) {
-  std::exception_ptr failure;
-#pragma omp parallel for schedule(dynamic, 1)
-  for (size_t i = 0; i < acting.size(); ++i) {
+void Rollout::ScoreGroups() {
+  const auto size = static_cast<size_t>(options_.num_samples);
+  for (size_t first = 0; first < live_.size(); first += size) {
+    const envs::Task& task = live_[first].acting().task;
+    std::vector<std::string> completions;
+    std::vector<envs::Outcome> outcomes;
+    for (size_t i = first; i < first + size; ++i) {
+      completions.push_back(live_[i].said());
+      outcomes.push_back(std::move(live_[i].outcome()));
+    }
     try {
-      Advance(completions[i], live_[acting[i]]);
-    } catch (...) {
-#pragma omp critical(agon_rollout_failure)
-      failure = std::current_exception();
+      env_->ScoreGroup(task, completions, outcomes);
+    } catch (const std::exception& error) {
+      // The group can't be judged, so nothing is known of any of its episodes.
+      std::fill(outcomes.begin(), outcomes.end(), envs::MaskedOutcome("grader", error.what()));
+    }
+    for (size_t i = 0; i < size; ++i) {
+      live_[first + i].outcome() = envs::Checked(std::move(outcomes[i]));
     }
   }
-  if (failure) std::rethrow_exception(failure);
 }
 
-void Rollout::Advance(const policy::Completion& completion, LiveEpisode& live) const {
-  Trajectory& trajectory = live.trajectory;
-  const std::string text = chat_.DecodeCompletion(completion.tokens);
-  AppendSampled(completion, trajectory);
-  if (!trajectory.completion.empty()) trajectory.completion += "\n";
-  trajectory.completion += text;
-  envs::StepResult result = GradeSafely(*live.episode, text, trajectory.length_limited);
-  if (auto* outcome = std::get_if<envs::Outcome>(&result)) {
-    trajectory.outcome = std::move(*outcome);
-    live.done = true;
-  } else {
-    Continue(std::get<envs::Turn>(result), live);
+std::vector<Trajectory> Rollout::TakeTrajectories() {
+  std::vector<Trajectory> trajectories;
+  for (LiveEpisode& live : live_) {
+    const envs::TaskId id = live.acting().task.id;
+    for (int seat = 0; seat < env_->info().num_seats; ++seat) {
+      if (SideOf(id, seat) == 0) trajectories.push_back(live.Take(seat));
+    }
   }
-}
-
-void Rollout::Continue(const envs::Turn& turn, LiveEpisode& live) const {
-  Trajectory& trajectory = live.trajectory;
-  std::vector<int32_t> ids;
-  // A turn that the limit cut has no stop token of its own to close it.
-  if (trajectory.length_limited) ids.push_back(chat_.stop_token_id());
-  const std::vector<int32_t> continuation = chat_.EncodeContinuation(turn.messages);
-  ids.insert(ids.end(), continuation.begin(), continuation.end());
-  if (trajectory.num_turns >= env_.info().max_turns) {
-    trajectory.outcome = TruncatedOutcome("no turn left");
-  } else if (static_cast<int>(ids.size()) >= RoomTokens(trajectory)) {
-    trajectory.outcome = TruncatedOutcome("the context is full");
-  } else {
-    AppendContext(ids, trajectory);
-    return;
-  }
-  live.done = true;
+  return trajectories;
 }
 
 }  // namespace
@@ -212,10 +238,11 @@ int Trajectory::CompletionTokens() const {
 }
 
 std::vector<Trajectory> RunEpisodes(policy::Policy& policy, const datasets::ChatTemplate& chat,
-                                    const envs::Env& env, std::span<const envs::Task> tasks,
+                                    std::shared_ptr<const envs::Env> env,
+                                    std::span<const envs::Task> tasks,
                                     const RolloutOptions& options, const RngKey& key) {
   AGON_CHECK(options.num_samples > 0 && options.max_new_tokens > 0);
-  return Rollout(policy, chat, env, options).Run(tasks, key);
+  return Rollout({&policy, &chat}, std::move(env), options, key).Run(tasks);
 }
 
 }  // namespace agon::judge

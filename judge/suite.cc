@@ -24,8 +24,8 @@ void ReadOptional(const Json& object, const char* key, const std::string& where,
 
 void RefuseUnknownKeys(const Json& object, const std::string& where) {
   static const std::vector<std::string> kKeys = {
-      "env",         "split",          "num_tasks", "samples_per_task",
-      "temperature", "max_new_tokens", "seed",      "pass_at"};
+      "env",  "split",   "num_tasks", "samples_per_task", "temperature", "max_new_tokens",
+      "seed", "pass_at", "opponent"};
   for (const auto& [key, value] : object.items()) {
     if (std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end()) continue;
     std::string known;
@@ -47,6 +47,7 @@ SuiteSpec ParseSuite(const Json& object, const std::string& where) {
   ReadOptional(object, "max_new_tokens", where, suite.max_new_tokens);
   ReadOptional(object, "seed", where, suite.seed);
   ReadOptional(object, "pass_at", where, suite.pass_at);
+  ReadOptional(object, "opponent", where, suite.opponent);
   return suite;
 }
 

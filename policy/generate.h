@@ -2,6 +2,7 @@
 // place. Private to policy.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -15,31 +16,46 @@ class Generator {
   // Keeps references.
   Generator(const ModelConfig& config, Backend& backend, Transformer& transformer);
 
-  // As Policy::Generate.
-  std::vector<Completion> Run(std::span<const Prompt> prompts, const Sampling& sampling,
-                              const RngKey& key, uint64_t policy_version,
-                              const TokenCallback& on_token);
+  // As Policy::Stream.
+  void Run(PromptSource& source, int max_tokens, const Sampling& sampling, const RngKey& key,
+           uint64_t policy_version);
 
  private:
-  struct Row {
-    size_t completion_idx;
-    int slot;
-    int position;  // of the token that is decoded next
+  // A prompt and how many of its samples have started.
+  struct Job {
+    Prompt prompt;
+    int32_t prompt_idx = 0;
+    int num_started = 0;
   };
-  class Queue;
+  struct Row {
+    std::shared_ptr<const Job> job;
+    Completion completion;
+    int slot = 0;
+    int position = 0;  // of the token that is decoded next
+  };
+  // What one Run needs everywhere.
+  struct Request {
+    PromptSource& source;
+    const Sampling& sampling;
+    const RngKey& key;
+    uint64_t policy_version;
+    int max_tokens;
+  };
 
-  void Check(std::span<const Prompt> prompts, const Sampling& sampling) const;
-  void Refill(std::span<const Prompt> prompts, Queue& queue, std::vector<int>& free_slots);
-  std::vector<int32_t> SampleRows(std::span<const Prompt> prompts, const Sampling& sampling,
-                                  const RngKey& key, const TokenCallback& on_token,
-                                  std::vector<Completion>& completions,
-                                  std::vector<int>& free_slots);
+  void Check(const Prompt& prompt, int max_tokens) const;
+  bool TakeJob(const Request& request, bool may_wait);
+  void Refill(const Request& request);
+  void Prefill(std::span<const std::shared_ptr<Job>> jobs, std::vector<Row> started);
+  std::vector<int32_t> SampleRows(const Request& request);
 
   const ModelConfig& config_;
   Backend& backend_;
   Transformer& transformer_;
   std::unique_ptr<KvCache> cache_;  // kept between calls; grows
   std::vector<Row> rows_;
+  std::vector<int> free_slots_;
+  std::shared_ptr<Job> job_;  // its samples start next; null: none is waiting
+  int32_t num_prompts_ = 0;   // taken from the source so far
   std::vector<char> hidden_;  // T (rows, C)
 };
 

@@ -41,9 +41,9 @@ class TransformerPolicy final : public Policy {
   uint64_t version() const override { return version_; }
   void set_version(uint64_t version) { version_ = version; }
 
-  std::vector<Completion> Generate(std::span<const Prompt> prompts, const Sampling& sampling,
-                                   const RngKey& key, const TokenCallback& on_token) override {
-    return generator_.Run(prompts, sampling, key, version_, on_token);
+  void Stream(PromptSource& source, int max_tokens, const Sampling& sampling,
+              const RngKey& key) override {
+    generator_.Run(source, max_tokens, sampling, key, version_);
   }
 
   TokenScores Score(const PackedBatch& batch) override { return transformer_.Score(batch); }

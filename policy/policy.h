@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -102,7 +103,7 @@ struct Sampling {
 };
 
 struct Completion {
-  int32_t prompt_idx = 0;
+  int32_t prompt_idx = 0;  // place of the prompt in the order in which prompts were given
   uint32_t sample = 0;
   std::vector<int32_t> tokens;  // (T_c) the sampled stop token is included
   // (T_c) log-probability of each token in the full softmax at `temperature`
@@ -114,6 +115,20 @@ struct Completion {
 
 // Called after each decoded token of a row: index in the result, token. May be empty.
 using TokenCallback = std::function<void(size_t completion_idx, int32_t token)>;
+
+// Prompts that turn up while others decode, as the turns of episodes do. All calls come
+// from the thread that runs Policy::Stream.
+class PromptSource {
+ public:
+  virtual ~PromptSource() = default;
+  // The next prompt, if one is ready. With `may_wait` nothing decodes: the source may block
+  // until a prompt is ready, and nullopt ends the stream.
+  virtual std::optional<Prompt> Next(bool may_wait) = 0;
+  // A completion has come to its end.
+  virtual void Finish(Completion completion) = 0;
+  // A token was decoded for sample `sample` of prompt `prompt_idx`.
+  virtual void OnToken(int32_t /*prompt_idx*/, uint32_t /*sample*/, int32_t /*token*/) {}
+};
 
 struct OptimizerConfig {
   enum class Kind { kAdamW, kMuon };  // Muon on the hidden matrices, AdamW on the rest
@@ -151,13 +166,16 @@ class Policy {
   // Grows by one with each optimizer step.
   virtual uint64_t version() const = 0;
 
-  // Completes every prompt `num_samples` times with continuous batching: one prefill
-  // per prompt, rows leave when they stop and others take their place. The result is
-  // ordered by (prompt, sample). Token t of a completion is drawn with
-  // key.WithTask(prompt.task).WithSample(sample) at position t.
-  virtual std::vector<Completion> Generate(std::span<const Prompt> prompts,
-                                           const Sampling& sampling, const RngKey& key,
-                                           const TokenCallback& on_token = {}) = 0;
+  // Completes every prompt of `source` `num_samples` times with continuous batching: one
+  // prefill per prompt, rows leave when they stop and others take their place. Token t of a
+  // completion is drawn with key.WithTask(prompt.task).WithSample(sample) at position t,
+  // so that when a prompt turns up can't change its completions. No prompt may be longer
+  // than max_tokens with its new tokens.
+  virtual void Stream(PromptSource& source, int max_tokens, const Sampling& sampling,
+                      const RngKey& key) = 0;
+  // The same for prompts that are all there. The result is ordered by (prompt, sample).
+  std::vector<Completion> Generate(std::span<const Prompt> prompts, const Sampling& sampling,
+                                   const RngKey& key, const TokenCallback& on_token = {});
 
   // Log-probabilities and entropies of the scored tokens; keeps activations for the
   // Backward that may follow.

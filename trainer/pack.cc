@@ -15,11 +15,17 @@ int Continuation(const judge::Trajectory& t) {
   return std::max(0, last - t.prompt_tokens);
 }
 
+bool SamePrompt(const judge::Trajectory& a, const judge::Trajectory& b) {
+  return a.prompt_tokens == b.prompt_tokens &&
+         std::equal(a.tokens.begin(), a.tokens.begin() + a.prompt_tokens, b.tokens.begin());
+}
+
 // Adds a prompt once and then continuations of it.
 class GroupPacker {
  public:
   GroupPacker(TrainBatch& batch, const judge::Trajectory& first)
       : batch_(batch),
+        first_(first),
         prefix_begin_(static_cast<int32_t>(batch.packed.tokens.size())),
         prefix_length_(first.prompt_tokens) {
     auto& tokens = batch.packed.tokens;
@@ -48,14 +54,25 @@ class GroupPacker {
     batch_.offsets.push_back(static_cast<int32_t>(packed.rows.size()));
   }
 
+  bool Shares(const judge::Trajectory& other) const { return SamePrompt(first_, other); }
+
  private:
   TrainBatch& batch_;
+  const judge::Trajectory& first_;
   int32_t prefix_begin_, prefix_length_;
 };
 
 int64_t TokensOf(const Group& group) {
-  int64_t tokens = group.front().trajectory.prompt_tokens;
-  for (const Rollout& rollout : group) tokens += Continuation(rollout.trajectory);
+  int64_t tokens = 0;
+  const judge::Trajectory* previous = nullptr;
+  for (const Rollout& rollout : group) {
+    const judge::Trajectory& trajectory = rollout.trajectory;
+    if (previous == nullptr || !SamePrompt(*previous, trajectory)) {
+      tokens += trajectory.prompt_tokens;
+    }
+    tokens += Continuation(trajectory);
+    previous = &trajectory;
+  }
   return tokens;
 }
 
@@ -76,13 +93,17 @@ std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens
   };
   for (const Group& group : groups) {
     if (used() + TokensOf(group) > max_tokens) open();
-    const judge::Trajectory& first = group.front().trajectory;
-    std::optional<GroupPacker> packer(std::in_place, batches.back(), first);
+    std::optional<GroupPacker> packer;
     for (const Rollout& rollout : group) {
-      AGON_CHECK(rollout.trajectory.prompt_tokens == first.prompt_tokens,
-                 "a group's trajectories start with one prompt");
-      const bool full = used() + Continuation(rollout.trajectory) > max_tokens;
-      if (full && !batches.back().rollouts.empty()) packer.emplace(open(), first);
+      const judge::Trajectory& trajectory = rollout.trajectory;
+      const bool shares = packer && packer->Shares(trajectory);
+      const int64_t needed =
+          Continuation(trajectory) + (shares ? 0 : int64_t{trajectory.prompt_tokens});
+      if (used() + needed > max_tokens && !batches.back().rollouts.empty()) {
+        packer.emplace(open(), trajectory);
+      } else if (!shares) {
+        packer.emplace(batches.back(), trajectory);
+      }
       packer->Add(rollout);
     }
   }

@@ -19,11 +19,12 @@ struct Rollout {
   float advantage = 0;
 };
 
-// Episodes of one task: they share the first prompt.
+// Episodes of one task and seat. They share the first prompt, except where a game's seat
+// sees moves before its first turn.
 using Group = std::vector<Rollout>;
 
 // One forward and backward. The sampled tokens of the rollouts are scored, in order; a
-// group's prompt is stored once.
+// prompt that neighbours share is stored once.
 struct TrainBatch {
   policy::PackedBatch packed;
   std::vector<const Rollout*> rollouts;
@@ -33,7 +34,7 @@ struct TrainBatch {
 
 // Cuts groups into micro-batches of at most `max_tokens` tokens. A group stays whole if it
 // fits; a trajectory is never cut (one longer than max_tokens makes its own batch).
-// Keeps pointers into `groups`. REQUIRES: a group's trajectories have equal first prompts.
+// Keeps pointers into `groups`.
 std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens,
                                    float temperature);
 

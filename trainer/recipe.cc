@@ -68,6 +68,7 @@ policy::ModelConfig Recipe::Model() const {
 judge::SuiteSpec Recipe::Suite() const {
   judge::SuiteSpec suite;
   suite.env = eval.env;
+  suite.opponent = eval.opponent;
   suite.num_tasks = eval.num_tasks;
   suite.samples_per_task = eval.samples_per_task;
   suite.max_new_tokens = eval.max_new_tokens;

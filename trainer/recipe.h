@@ -40,6 +40,7 @@ struct DataSettings {
 
 struct EvalSettings {
   std::string env = "math/shop";
+  std::string opponent;
   int num_tasks = 500;
   int samples_per_task = 4;
   int max_new_tokens = 96;

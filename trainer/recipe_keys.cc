@@ -69,6 +69,9 @@ void BindSft(SftConfig& s, ConfigTable& t) {
 
 void BindRollouts(RlConfig& rl, ConfigTable& t) {
   t.Add("rl.env", &rl.env, "environment that rewards");
+  t.Add("rl.opponent", &rl.opponent,
+        "who plays the other seats of a game: sft, a model directory, or empty for the policy "
+        "itself");
   t.Add("rl.num_steps", &rl.num_steps, 0, kMaxSteps, "steps", "0: no reinforcement learning");
   t.Add("rl.tasks_per_step", &rl.tasks_per_step, 1, 1 << 20, "tasks", "rolled out per step");
   t.Add("rl.group_size", &rl.group_size, 1, 4096, "completions",
@@ -107,6 +110,8 @@ void BindLoss(RlConfig& rl, ConfigTable& t) {
 
 void BindEval(EvalSettings& eval, ConfigTable& t) {
   t.Add("eval.env", &eval.env, "environment whose test split is asked");
+  t.Add("eval.opponent", &eval.opponent,
+        "who plays the other seats of a game: sft, or a model directory");
   t.Add("eval.num_tasks", &eval.num_tasks, 1, 10'000'000, "tasks", "held-out tasks");
   t.Add("eval.samples_per_task", &eval.samples_per_task, 1, 4096, "completions", "per task");
   t.Add("eval.max_new_tokens", &eval.max_new_tokens, 1, kMaxTokens, "tokens", "longest completion");

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "core/error.h"
+#include "trainer/frozen_opponent.h"
 #include "trainer/losses.h"
 #include "trainer/rollouts.h"
 #include "trainer/step_meter.h"
@@ -114,13 +115,14 @@ UpdateStats UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig&
 
 void RunRl(const RlConfig& config, const StageContext& context) {
   CheckRl(config, context.policy.config());
-  const auto env = envs::MakeEnv(config.env);
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
+  const FrozenOpponent opponent(config.opponent);
   StepMeter meter("rl", config.num_steps, context);
   for (int step = context.first_step; step <= config.num_steps; ++step) {
     meter.Start();
 
     // Tasks, prompts, completions, environment steps, rewards, advantages.
-    const RolloutBatch rollouts = CollectRollouts(config, *env, step, context);
+    const RolloutBatch rollouts = CollectRollouts(config, env, opponent.get(), step, context);
     const double rollout_seconds = meter.Seconds();
     if (rollouts.groups.empty()) {
       context.log.Event("rl step " + std::to_string(step) +

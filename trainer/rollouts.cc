@@ -10,27 +10,35 @@
 namespace agon::trainer {
 namespace {
 
-std::vector<Group> RollOut(const RlConfig& config, const envs::Env& env, int step,
+std::vector<Group> RollOut(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
+                           const std::optional<judge::Player>& opponent, int step,
                            uint64_t first_task, int num_tasks, const StageContext& context) {
   std::vector<envs::Task> tasks;
   for (int i = 0; i < num_tasks; ++i) {
     tasks.push_back(
-        env.Get(envs::Split::kTrain, config.seed, first_task + static_cast<uint64_t>(i)));
+        env->Get(envs::Split::kTrain, config.seed, first_task + static_cast<uint64_t>(i)));
   }
   judge::RolloutOptions options;
   options.sampling.temperature = config.temperature;
   options.sampling.max_rows = config.max_rows;
   options.max_new_tokens = config.max_new_tokens;
   options.num_samples = config.group_size;
+  options.opponent = opponent;
   const RngKey key{
       .run_seed = config.seed, .stream = RngStream::kSample, .step = static_cast<uint64_t>(step)};
   auto trajectories = judge::RunEpisodes(context.policy, context.chat, env, tasks, options, key);
-  std::vector<Group> groups(static_cast<size_t>(num_tasks));
+  // In self-play the seats of a task are compared apart: each has a baseline of its own.
+  const auto group_size = static_cast<size_t>(config.group_size);
+  const size_t num_groups = trajectories.size() / group_size;
+  const size_t seats = num_groups / static_cast<size_t>(num_tasks);
+  std::vector<Group> groups(num_groups);
   for (size_t i = 0; i < trajectories.size(); ++i) {
     Rollout rollout{std::move(trajectories[i]), std::nullopt, 0.0f};
     rollout.reward = TrainingReward(rollout.trajectory, config);
-    groups[i / static_cast<size_t>(config.group_size)].push_back(std::move(rollout));
+    if (rollout.trajectory.tokens.empty()) continue;  // the game ended before this seat's turn
+    groups[i / (group_size * seats) * seats + i % seats].push_back(std::move(rollout));
   }
+  std::erase_if(groups, [](const Group& group) { return group.empty(); });
   return groups;
 }
 
@@ -74,7 +82,7 @@ Numbers Statistics(const std::vector<Group>& groups, double max_reward) {
       ++scored;
       sum += *rollout.reward;
       squares += *rollout.reward * *rollout.reward;
-      correct += rollout.trajectory.outcome.Reward() >= max_reward;
+      correct += rollout.trajectory.Reward() >= max_reward;
     }
   }
   const double mean = scored ? sum / scored : NAN;
@@ -104,7 +112,7 @@ std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const 
   for (const envs::RewardPart& part : outcome.parts) {
     if (!part.value || std::isnan(*part.value)) return std::nullopt;
   }
-  const double reward = outcome.Reward();
+  const double reward = trajectory.Reward();
   switch (config.overlong) {
     case OverlongReward::kAsGraded:
       return reward;
@@ -121,7 +129,8 @@ std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const 
   return reward;
 }
 
-RolloutBatch CollectRollouts(const RlConfig& config, const envs::Env& env, int step,
+RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
+                             const std::optional<judge::Player>& opponent, int step,
                              const StageContext& context) {
   RolloutBatch batch;
   const auto tasks_of_a_step = static_cast<uint64_t>(config.tasks_per_step) *
@@ -129,22 +138,23 @@ RolloutBatch CollectRollouts(const RlConfig& config, const envs::Env& env, int s
   uint64_t next_task = config.first_task + static_cast<uint64_t>(step - 1) * tasks_of_a_step;
   int wanted = config.tasks_per_step;
   for (int round = 0; round <= config.refill_rounds && wanted > 0; ++round) {
-    auto groups = RollOut(config, env, step, next_task, wanted, context);
+    auto groups = RollOut(config, env, opponent, step, next_task, wanted, context);
     next_task += static_cast<uint64_t>(wanted);
     if (round > 0) batch.num_refilled += wanted;
     if (config.loss.kl != KlEstimator::kNone && config.loss.kl_place == KlPlace::kReward) {
       AGON_CHECK(context.reference, "KL in the reward needs a reference");
       SubtractKl(config, *context.reference, groups);
     }
-    if (round == 0) batch.statistics = Statistics(groups, env.info().max_reward);
+    if (round == 0) batch.statistics = Statistics(groups, env->info().max_reward);
     for (Group& group : groups) {
       for (const Rollout& r : group) batch.num_sampled_tokens += r.trajectory.CompletionTokens();
-      if (AssignAdvantages(group, config.advantage)) {
+      const bool is_useful = AssignAdvantages(group, config.advantage);
+      if (is_useful) {
         batch.groups.push_back(std::move(group));
-        --wanted;
       } else {
         ++batch.num_zero_variance;
       }
+      wanted -= is_useful;
     }
   }
   return batch;

@@ -1,6 +1,8 @@
 // The groups of one RL step: rollouts, rewards and advantages.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "envs/env.h"
@@ -19,14 +21,17 @@ struct RolloutBatch {
                        // truncated, masked, episodes
 };
 
-// Rolls out tasks_per_step groups of step `step`; groups whose rewards are all equal are
+// Rolls out tasks_per_step groups of step `step`, in a game one for each seat that the policy
+// plays; groups whose rewards are all equal are
 // dropped and, for up to `refill_rounds` rounds, replaced by groups of new tasks. A pure
 // function of (config, step, weights).
-RolloutBatch CollectRollouts(const RlConfig& config, const envs::Env& env, int step,
+RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
+                             const std::optional<judge::Player>& opponent, int step,
                              const StageContext& context);
 
 // The reward that training uses: absent if the episode is masked, has an unscored part or a
-// NaN; else the outcome's, changed by `overlong` if a token limit cut it.
+// NaN, or ended before the seat was asked; else the seat's, changed by `overlong` if a token limit
+// cut it.
 std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config);
 
 }  // namespace agon::trainer

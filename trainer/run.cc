@@ -83,6 +83,7 @@ class Run {
   void TrainStage(const Stage& stage);
   void RunLoop(const Stage& stage, const StageContext& context);
   void EvaluateStage(const Stage& stage);
+  std::string ModelDir(const std::string& name_or_dir) const;
   void Report();
 
   std::unique_ptr<policy::Policy> StartingPolicy() const;
@@ -252,8 +253,20 @@ void Run::RunLoop(const Stage& stage, const StageContext& context) {
   } else if (stage.name == "sft") {
     RunSft(recipe_.sft, context);
   } else {
-    RunRl(recipe_.rl, context);
+    RlConfig config = recipe_.rl;
+    config.opponent = ModelDir(config.opponent);
+    RunRl(config, context);
   }
+}
+
+// A stage's name stands for the model that it made.
+std::string Run::ModelDir(const std::string& name_or_dir) const {
+  for (const Stage& stage : Stages()) {
+    if (stage.name == name_or_dir) {
+      return CheckpointDir(options_.out, stage.name, stage.num_steps).string();
+    }
+  }
+  return name_or_dir;
 }
 
 void Run::EvaluateStage(const Stage& stage) {
@@ -268,7 +281,8 @@ void Run::EvaluateStage(const Stage& stage) {
   const bool reused = result.has_value();
   if (!reused) {
     UsePolicyOf(stage.name);
-    const std::vector<judge::SuiteSpec> suites = {recipe_.Suite()};
+    std::vector<judge::SuiteSpec> suites = {recipe_.Suite()};
+    suites[0].opponent = ModelDir(suites[0].opponent);
     result = judge::Evaluate(*policy_, *chat_, suites, stage.name);
     judge::WriteEval(dir, *result);
   }

@@ -60,17 +60,17 @@ uint64_t HashOf(const std::vector<T>& values, uint64_t seed) {
 
 // Tokens, their log-probabilities and rewards of a few episodes.
 uint64_t HashEpisodes(policy::Policy& policy, const datasets::ChatTemplate& chat, uint64_t hash) {
-  const auto env = envs::MakeEnv(kEnv);
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(kEnv);
   std::vector<envs::Task> tasks;
   for (uint64_t i = 0; i < 8; ++i) tasks.push_back(env->Get(envs::Split::kTest, 1, i));
   judge::RolloutOptions options;
   options.max_new_tokens = kMaxNewTokens;
   options.num_samples = 4;
-  for (const auto& trajectory : judge::RunEpisodes(policy, chat, *env, tasks, options,
+  for (const auto& trajectory : judge::RunEpisodes(policy, chat, env, tasks, options,
                                                    {.run_seed = 1, .stream = RngStream::kSample})) {
     hash = HashOf(trajectory.tokens, hash);
     hash = HashOf(trajectory.rollout_logprobs, hash);
-    hash = HashOf(std::vector<double>{trajectory.outcome.Reward()}, hash);
+    hash = HashOf(std::vector<double>{trajectory.Reward()}, hash);
   }
   return hash;
 }

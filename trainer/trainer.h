@@ -74,6 +74,7 @@ struct LossConfig {
 
 struct RlConfig {
   std::string env = "math/shop";
+  std::string opponent;  // model directory for a game's other seats; "": the policy
   int num_steps = 100;
   int tasks_per_step = 32;
   int group_size = 16;            // G >= 2

@@ -136,8 +136,7 @@ TEST(BadPluginTest, AnIdIsTakenOnce) {
   EXPECT_EQ(LoadPlugin(PluginFile("guess")).size(), 1u) << "the same file again is fine";
   const fs::path copy = fs::path(testing::TempDir()) / "guess_copy.so";
   fs::copy_file(PluginFile("guess"), copy, fs::copy_options::overwrite_existing);
-  EXPECT_TRUE(
-      Contains(ErrorOf([&] { LoadPlugin(copy); }, ErrorKind::kUsage), "registered twice"));
+  EXPECT_TRUE(Contains(ErrorOf([&] { LoadPlugin(copy); }, ErrorKind::kUsage), "registered twice"));
 }
 
 }  // namespace

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <algorithm>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 #include "core/error.h"
 #include "tests/judge/scripted_policy.h"
@@ -51,7 +54,7 @@ class RolloutTest : public testing::Test {
   std::vector<Trajectory> Run(ScriptedPolicy& policy, const std::vector<uint64_t>& indices,
                               int num_samples = 1, int max_new_tokens = 16) {
     std::vector<envs::Task> tasks;
-    for (const uint64_t index : indices) tasks.push_back(env_.Get(envs::Split::kTrain, 5, index));
+    for (const uint64_t index : indices) tasks.push_back(env_->Get(envs::Split::kTrain, 5, index));
     RolloutOptions options;
     options.num_samples = num_samples;
     options.max_new_tokens = max_new_tokens;
@@ -72,7 +75,7 @@ class RolloutTest : public testing::Test {
 
   datasets::Tokenizer tokenizer_ = ByteTokenizer();
   datasets::ChatTemplate chat_{tokenizer_};
-  WordEnv env_;
+  std::shared_ptr<const WordEnv> env_ = std::make_shared<WordEnv>();
 };
 
 TEST_F(RolloutTest, TheStopTokenIsSampledAndTrained) {
@@ -103,10 +106,9 @@ TEST_F(RolloutTest, SamplesOfATaskShareOnePrompt) {
   ScriptedPolicy policy(tokenizer_,
                         [](const auto&, uint32_t sample) { return sample == 2 ? "yes" : "nope"; });
   const auto trajectories = Run(policy, {0, 1}, 4);
-  ASSERT_EQ(policy.calls.size(), 1u);
-  ASSERT_EQ(policy.calls[0].size(), 2u);
-  EXPECT_EQ(policy.calls[0][0].num_samples, 4);
-  EXPECT_NE(policy.calls[0][0].task, policy.calls[0][1].task);
+  ASSERT_EQ(policy.prompts.size(), 2u);
+  EXPECT_EQ(policy.prompts[0].num_samples, 4);
+  EXPECT_NE(policy.prompts[0].task, policy.prompts[1].task);
   ASSERT_EQ(trajectories.size(), 8u);
   for (size_t i = 0; i < 8; ++i) {
     EXPECT_EQ(trajectories[i].task.id.index, i / 4);
@@ -136,11 +138,10 @@ TEST_F(RolloutTest, TurnsOfTheEnvironmentAreNotTrained) {
   EXPECT_EQ(two.tokens, expected);
   EXPECT_EQ(two.action_mask, mask);
   // The second turn goes on as the same sample, with random numbers of its own.
-  ASSERT_EQ(policy.calls.size(), 2u);
-  ASSERT_EQ(policy.calls[1].size(), 1u);
-  EXPECT_EQ(policy.calls[1][0].first_sample, 1u);
-  EXPECT_EQ(policy.calls[1][0].num_samples, 1);
-  EXPECT_NE(policy.calls[1][0].task, policy.calls[0][0].task);
+  ASSERT_EQ(policy.prompts.size(), 2u);
+  EXPECT_EQ(policy.prompts[1].first_sample, 1u);
+  EXPECT_EQ(policy.prompts[1].num_samples, 1);
+  EXPECT_NE(policy.prompts[1].task, policy.prompts[0].task);
 }
 
 TEST_F(RolloutTest, ACutAnswerIsMarkedAndHasNoStopToken) {
@@ -208,7 +209,7 @@ TEST_F(RolloutTest, APromptWithoutRoomIsRefusedWithBothLengths) {
     EXPECT_NE(what.find("has " + std::to_string(prompt) + " tokens"), std::string::npos) << what;
     EXPECT_NE(what.find("context of " + std::to_string(prompt)), std::string::npos) << what;
   }
-  EXPECT_TRUE(policy.calls.empty());
+  EXPECT_TRUE(policy.prompts.empty());
 }
 
 TEST_F(RolloutTest, OrderAndThreadsDoNotChangeATrajectory) {
@@ -235,7 +236,7 @@ TEST_F(RolloutTest, OrderAndThreadsDoNotChangeATrajectory) {
   EXPECT_NE(forward[0].rollout_logprobs, forward[2].rollout_logprobs);
 }
 
-TEST_F(RolloutTest, ReportsProgressAfterEachRound) {
+TEST_F(RolloutTest, ReportsProgressToTheEnd) {
   ScriptedPolicy policy(tokenizer_, [](const std::string& prompt, uint32_t sample) {
     return sample == 0 || prompt.find("again") != std::string::npos ? "yes" : "no";
   });
@@ -243,9 +244,139 @@ TEST_F(RolloutTest, ReportsProgressAfterEachRound) {
   RolloutOptions options;
   options.num_samples = 2;
   options.on_progress = [&](int64_t done, int64_t total) { seen.emplace_back(done, total); };
-  const std::vector<envs::Task> tasks = {env_.Get(envs::Split::kTrain, 0, 0)};
+  const std::vector<envs::Task> tasks = {env_->Get(envs::Split::kTrain, 0, 0)};
   RunEpisodes(policy, chat_, env_, tasks, options, RngKey{});
-  EXPECT_EQ(seen, (std::vector<std::pair<int64_t, int64_t>>{{1, 2}, {2, 2}}));
+  ASSERT_FALSE(seen.empty());
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  EXPECT_EQ(seen.back(), (std::pair<int64_t, int64_t>{2, 2}));
+}
+
+// Two seats take turns to name a number; the one who says "7" wins. Groups may be scored.
+class SevenEnv : public envs::Env {
+ public:
+  SevenEnv() {
+    info_.id = "test/seven-v1";
+    info_.max_turns = 3;
+    info_.num_seats = 2;
+    info_.step_timeout_ms = 200;
+  }
+  const envs::EnvInfo& info() const override { return info_; }
+  envs::Task Get(envs::Split split, uint64_t seed, uint64_t index) const override {
+    envs::Task task;
+    task.id = {info_.id, split, seed, index};
+    task.messages = {{Role::kUser, "you begin"}};
+    return task;
+  }
+  std::unique_ptr<envs::Episode> Start(const envs::Task& task) const override {
+    if (task.id.index == 13) throw std::runtime_error("no thirteenth game");
+    return std::make_unique<SevenEpisode>();
+  }
+  void ScoreGroup(const envs::Task& task, std::span<const std::string> completions,
+                  std::span<envs::Outcome> outcomes) const override {
+    if (task.id.index == 99) throw std::runtime_error("the jury quarrels");
+    for (size_t i = 0; i < outcomes.size(); ++i) outcomes[i].reason = completions[i];
+  }
+
+ private:
+  struct SevenEpisode : envs::Episode {
+    envs::StepResult Step(std::string_view said, bool) override {
+      if (said == "hang") std::this_thread::sleep_for(std::chrono::seconds(1));
+      if (said != "7") {
+        seat = 1 - seat;
+        const std::string text = "they said " + std::string(said);
+        return envs::Turn{{{Role::kUser, text}}, seat};
+      }
+      envs::Outcome outcome;
+      outcome.parts = {{"won", 1.0, 1.0, seat}, {"won", 0.0, 1.0, 1 - seat}};
+      outcome.terminated = true;
+      return outcome;
+    }
+    int seat = 0;
+  };
+  envs::EnvInfo info_;
+};
+
+class GameTest : public testing::Test {
+ protected:
+  std::vector<Trajectory> Run(ScriptedPolicy& policy, const std::vector<uint64_t>& indices,
+                              ScriptedPolicy* opponent = nullptr, int num_samples = 1) {
+    std::vector<envs::Task> tasks;
+    for (const uint64_t index : indices) tasks.push_back(env_->Get(envs::Split::kTrain, 5, index));
+    RolloutOptions options;
+    options.num_samples = num_samples;
+    if (opponent != nullptr) options.opponent = Player{opponent, &chat_};
+    return RunEpisodes(policy, chat_, env_, tasks, options, RngKey{});
+  }
+  // Says 7 once it has been answered.
+  static std::string SecondThought(const std::string& prompt, uint32_t) {
+    return prompt.find("they said") == std::string::npos ? "5" : "7";
+  }
+
+  datasets::Tokenizer tokenizer_ = ByteTokenizer();
+  datasets::ChatTemplate chat_{tokenizer_};
+  std::shared_ptr<const envs::Env> env_ = std::make_shared<SevenEnv>();
+};
+
+TEST_F(GameTest, SelfPlayGivesEachSeatItsConversation) {
+  ScriptedPolicy policy(tokenizer_, SecondThought);
+  const auto trajectories = Run(policy, {0}, nullptr, 2);
+  ASSERT_EQ(trajectories.size(), 4u) << "two samples of two seats";
+  for (size_t i = 0; i < 4; i += 2) {
+    const Trajectory &first = trajectories[i], &second = trajectories[i + 1];
+    EXPECT_EQ(first.seat, 0);
+    EXPECT_EQ(second.seat, 1);
+    EXPECT_EQ(first.completion, "5");
+    EXPECT_EQ(second.completion, "7");
+    EXPECT_EQ(first.Reward(), 0);
+    EXPECT_EQ(second.Reward(), 1);
+    const auto prompt = chat_.EncodePrompt({{Role::kUser, "they said 5"}});
+    EXPECT_EQ(second.prompt_tokens, static_cast<int>(prompt.size()));
+    EXPECT_TRUE(std::equal(prompt.begin(), prompt.end(), second.tokens.begin()));
+    EXPECT_EQ(first.outcome.reason, "5\n7") << "the group is told all that was said";
+  }
+}
+
+TEST_F(GameTest, ASeatThatWasNeverAskedIsEmpty) {
+  ScriptedPolicy policy(tokenizer_, [](const auto&, uint32_t) { return "7"; });
+  const auto trajectories = Run(policy, {0});
+  EXPECT_TRUE(trajectories[1].tokens.empty());
+  EXPECT_EQ(trajectories[1].prompt_tokens, 0);
+}
+
+TEST_F(GameTest, AnOpponentPlaysTheOtherSeat) {
+  ScriptedPolicy winner(tokenizer_, SecondThought);
+  ScriptedPolicy loser(tokenizer_, [](const auto&, uint32_t) { return "4"; });
+  // The policy plays seat 0 of task 0 and seat 1 of task 1.
+  const auto won = Run(winner, {0, 1}, &loser);
+  ASSERT_EQ(won.size(), 2u);
+  EXPECT_EQ(won[0].seat, 0);
+  EXPECT_EQ(won[1].seat, 1);
+  EXPECT_EQ(won[0].completion, "5\n7");
+  EXPECT_EQ(won[1].completion, "7");
+  EXPECT_EQ(won[0].Reward() + won[1].Reward(), 2);
+  const auto lost = Run(loser, {0, 1}, &winner);
+  EXPECT_EQ(lost[0].Reward() + lost[1].Reward(), 0);
+}
+
+TEST_F(GameTest, WhatCantBeJudgedIsMasked) {
+  ScriptedPolicy policy(tokenizer_, [](const auto&, uint32_t) { return "7"; });
+  const auto trajectories = Run(policy, {13, 99, 1});
+  ASSERT_TRUE(trajectories[0].outcome.masked);
+  EXPECT_EQ(trajectories[0].outcome.masked->reason, "no thirteenth game");
+  ASSERT_TRUE(trajectories[2].outcome.masked);
+  EXPECT_EQ(trajectories[2].outcome.masked->reason, "the jury quarrels");
+  EXPECT_FALSE(trajectories[4].outcome.masked);
+}
+
+TEST_F(GameTest, AStepThatHangsMasksItsEpisodeOnly) {
+  ScriptedPolicy policy(tokenizer_,
+                        [](const auto&, uint32_t sample) { return sample == 1 ? "hang" : "7"; });
+  const auto trajectories = Run(policy, {0}, nullptr, 3);
+  EXPECT_FALSE(trajectories[0].outcome.masked);
+  ASSERT_TRUE(trajectories[2].outcome.masked);
+  EXPECT_EQ(trajectories[2].outcome.masked->kind, "timeout");
+  EXPECT_FALSE(trajectories[4].outcome.masked);
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // the step left behind ends
 }
 
 }  // namespace

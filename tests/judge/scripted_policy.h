@@ -29,25 +29,21 @@ class ScriptedPolicy : public policy::Policy {
     config_.max_positions = max_positions;
   }
 
-  std::vector<policy::Completion> Generate(std::span<const policy::Prompt> prompts,
-                                           const policy::Sampling& sampling, const RngKey& key,
-                                           const policy::TokenCallback& on_token) override {
-    calls.emplace_back(prompts.begin(), prompts.end());
+  void Stream(policy::PromptSource& source, int max_tokens, const policy::Sampling& sampling,
+              const RngKey& key) override {
     last_sampling = sampling;
-    std::vector<policy::Completion> completions;
-    for (size_t i = 0; i < prompts.size(); ++i) {
-      const policy::Prompt& prompt = prompts[i];
-      AGON_CHECK(static_cast<int>(prompt.tokens.size()) + prompt.max_new_tokens <=
-                 config_.max_positions);
-      for (int s = 0; s < prompt.num_samples; ++s) {
-        completions.push_back(Reply(prompt, prompt.first_sample + static_cast<uint32_t>(s), key));
-        completions.back().prompt_idx = static_cast<int32_t>(i);
-        for (const int32_t token : completions.back().tokens) {
-          if (on_token) on_token(completions.size() - 1, token);
-        }
+    int32_t prompt_idx = 0;
+    for (; const auto prompt = source.Next(/*may_wait=*/true); ++prompt_idx) {
+      prompts.push_back(*prompt);
+      AGON_CHECK(static_cast<int>(prompt->tokens.size()) + prompt->max_new_tokens <= max_tokens);
+      for (int s = 0; s < prompt->num_samples; ++s) {
+        const uint32_t sample = prompt->first_sample + static_cast<uint32_t>(s);
+        policy::Completion completion = Reply(*prompt, sample, key);
+        completion.prompt_idx = prompt_idx;
+        for (const int32_t token : completion.tokens) source.OnToken(prompt_idx, sample, token);
+        source.Finish(std::move(completion));
       }
     }
-    return completions;
   }
 
   const policy::ModelConfig& config() const override { return config_; }
@@ -71,7 +67,7 @@ class ScriptedPolicy : public policy::Policy {
   void WeightsChanged() override {}
   std::vector<policy::MemoryUse> Memory() const override { return {}; }
 
-  std::vector<std::vector<policy::Prompt>> calls;  // the prompts of each Generate
+  std::vector<policy::Prompt> prompts;  // all that were asked, in order
   policy::Sampling last_sampling;
 
  private:

@@ -142,6 +142,58 @@ TEST(Generate, CallbackSeesEveryTokenInOrder) {
   for (size_t i = 0; i < completions.size(); ++i) EXPECT_EQ(seen[i], completions[i].tokens);
 }
 
+// Gives one prompt at first, the next ones only as earlier completions end, as turns do.
+class LateSource final : public PromptSource {
+ public:
+  explicit LateSource(std::vector<Prompt> prompts) : prompts_(std::move(prompts)) {}
+  std::optional<Prompt> Next(bool may_wait) override {
+    if (next_ == prompts_.size() || (!may_wait && next_ > completions.size() / 2)) {
+      return std::nullopt;
+    }
+    return prompts_[next_++];
+  }
+  void Finish(Completion completion) override { completions.push_back(std::move(completion)); }
+
+  std::vector<Completion> completions;
+
+ private:
+  std::vector<Prompt> prompts_;
+  size_t next_ = 0;
+};
+
+TEST(Stream, APromptThatComesLateGetsTheSameBits) {
+  const auto policy = TinyPolicy(ComputeType::kFloat32);
+  Rng rng({.run_seed = 32, .stream = RngStream::kTest});
+  std::vector<Prompt> prompts;
+  for (uint64_t p = 0; p < 9; ++p) {
+    prompts.push_back(
+        {.tokens = RandomTokens(rng, 3 + static_cast<int>(p), TinyConfig().vocab_size),
+         .max_new_tokens = 2 + static_cast<int>(p % 4),
+         .task = p,
+         .num_samples = 1 + static_cast<int>(p % 3)});
+  }
+  const auto together = policy->Generate(prompts, {}, kKey);
+  LateSource source(prompts);
+  policy->Stream(source, 20, With(&Sampling::max_rows, 3), kKey);
+  ASSERT_EQ(source.completions.size(), together.size()) << "none lost, none twice";
+  for (const Completion& expected : together) {
+    const auto same = [&](const Completion& c) {
+      return c.prompt_idx == expected.prompt_idx && c.sample == expected.sample;
+    };
+    const auto found = std::find_if(source.completions.begin(), source.completions.end(), same);
+    ASSERT_NE(found, source.completions.end());
+    EXPECT_EQ(found->tokens, expected.tokens);
+    EXPECT_EQ(found->rollout_logprobs, expected.rollout_logprobs);
+  }
+}
+
+TEST(Stream, RefusesAPromptAboveItsOwnBound) {
+  const auto policy = TinyPolicy(ComputeType::kFloat32);
+  LateSource source(OnePrompt(1, 5));
+  EXPECT_THROW(policy->Stream(source, 16, {}, kKey), Error);
+  EXPECT_EQ(policy->Generate(OnePrompt(2, 2), {}, kKey).size(), 2u) << "usable afterwards";
+}
+
 TEST(Generate, EdgesOfTheContext) {
   auto policy = TinyPolicy(ComputeType::kAuto);
   EXPECT_TRUE(policy->Generate({}, {}, kKey).empty());

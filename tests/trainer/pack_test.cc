@@ -74,6 +74,20 @@ TEST(Pack, CutsABigGroupBetweenTrajectoriesAndRepeatsThePrompt) {
   EXPECT_EQ(rollouts, 5u);
 }
 
+TEST(Pack, PromptsThatDifferStandEachForItself) {
+  const std::vector<Group> groups = {{MakeRollout({1, 2}, {3, 9}, {1, 1}),
+                                      MakeRollout({1, 2}, {4, 9}, {1, 1}),
+                                      MakeRollout({1, 5}, {6, 9}, {1, 1})}};
+  const auto batches = PackGroups(groups, 100, 1.0f);
+  ASSERT_EQ(batches.size(), 1u);
+  const auto& b = batches[0];
+  EXPECT_EQ(b.packed.tokens, (std::vector<int32_t>{1, 2, 3, 4, 1, 5, 6}));
+  EXPECT_EQ(b.packed.targets, (std::vector<int32_t>{3, 9, 4, 9, 6, 9}));
+  EXPECT_EQ(b.packed.rows, (std::vector<int32_t>{1, 2, 1, 3, 5, 6}));
+  EXPECT_EQ(b.packed.segments.back().prefix_begin, 4);
+  EXPECT_EQ(PackGroups(groups, 4, 1.0f).size(), 2u) << "the second prompt counts, too";
+}
+
 TEST(Pack, SequencesScoreMaskedTargetsOnly) {
   const std::vector<MaskedSequence> sequences = {{{1, 2, 3, 4}, {0, 0, 1, 1}},
                                                  {{5}, {1}},  // nothing to predict

@@ -132,8 +132,8 @@ TEST_F(RlLoop, RefillingReplacesDroppedGroupsByOtherTasks) {
   RlConfig config = Config("toy/letter", 1);
   config.group_size = 4;  // most groups of four have no letter
   config.refill_rounds = 20;
-  const auto env = envs::MakeEnv(config.env);
-  const RolloutBatch batch = CollectRollouts(config, *env, 1, Context());
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
+  const RolloutBatch batch = CollectRollouts(config, env, std::nullopt, 1, Context());
   EXPECT_EQ(batch.groups.size(), 8u);
   EXPECT_GT(batch.num_refilled, 0);
   std::vector<uint64_t> tasks;
@@ -146,10 +146,10 @@ TEST_F(RlLoop, RefillingReplacesDroppedGroupsByOtherTasks) {
 TEST_F(RlLoop, StepsPractiseOnDifferentTasks) {
   RlConfig config = Config("toy/letter", 1);
   config.refill_rounds = 2;
-  const auto env = envs::MakeEnv(config.env);
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
   uint64_t last = 0;
   for (int step = 1; step <= 3; ++step) {
-    const RolloutBatch batch = CollectRollouts(config, *env, step, Context());
+    const RolloutBatch batch = CollectRollouts(config, env, std::nullopt, step, Context());
     for (const Group& group : batch.groups) {
       const uint64_t index = group[0].trajectory.task.id.index;
       EXPECT_GT(index, last);
@@ -160,8 +160,8 @@ TEST_F(RlLoop, StepsPractiseOnDifferentTasks) {
 
 TEST_F(RlLoop, MaskedAndUnscoredEpisodesAreLeftOut) {
   RlConfig config = Config("toy/unreliable", 1);
-  const auto env = envs::MakeEnv(config.env);
-  const RolloutBatch batch = CollectRollouts(config, *env, 1, Context());
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
+  const RolloutBatch batch = CollectRollouts(config, env, std::nullopt, 1, Context());
   int left_out = 0;
   for (const Group& group : batch.groups) {
     double sum = 0.0;
@@ -228,16 +228,16 @@ TEST_F(RlLoop, KlInTheLossHoldsThePolicyBack) {
 
 TEST_F(RlLoop, KlInTheRewardIsPaidByEachEpisode) {
   RlConfig config = Config("toy/letter", 1);
-  const auto env = envs::MakeEnv(config.env);
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
   TabularPolicy reference(tokenizer_.vocab_size());
   for (int32_t t = 'a'; t <= 'z'; ++t) reference.Logit('\n', t) = 1.0f;
-  const RolloutBatch plain = CollectRollouts(config, *env, 1, Context());
+  const RolloutBatch plain = CollectRollouts(config, env, std::nullopt, 1, Context());
   config.loss.kl = KlEstimator::kK1;
   config.loss.kl_place = KlPlace::kReward;
   config.loss.kl_coef = 0.5f;
   StageContext context = Context();
   context.reference = &reference;
-  const RolloutBatch paid = CollectRollouts(config, *env, 1, context);
+  const RolloutBatch paid = CollectRollouts(config, env, std::nullopt, 1, context);
   // Every group differs now, so match by task.
   int compared = 0;
   for (const Group& a : plain.groups) {

@@ -34,18 +34,17 @@ class TabularPolicy : public policy::Policy {
     return std::exp(static_cast<double>(Distribution(previous, 1.0f)[Id(next)]));
   }
 
-  std::vector<policy::Completion> Generate(std::span<const policy::Prompt> prompts,
-                                           const policy::Sampling& sampling, const RngKey& key,
-                                           const policy::TokenCallback&) override {
-    std::vector<policy::Completion> completions;
-    for (size_t i = 0; i < prompts.size(); ++i) {
-      for (int s = 0; s < prompts[i].num_samples; ++s) {
-        completions.push_back(Complete(
-            prompts[i], prompts[i].first_sample + static_cast<uint32_t>(s), sampling, key));
-        completions.back().prompt_idx = static_cast<int32_t>(i);
+  void Stream(policy::PromptSource& source, int /*max_tokens*/, const policy::Sampling& sampling,
+              const RngKey& key) override {
+    int32_t prompt_idx = 0;
+    for (; const auto prompt = source.Next(/*may_wait=*/true); ++prompt_idx) {
+      for (int s = 0; s < prompt->num_samples; ++s) {
+        auto completion =
+            Complete(*prompt, prompt->first_sample + static_cast<uint32_t>(s), sampling, key);
+        completion.prompt_idx = prompt_idx;
+        source.Finish(std::move(completion));
       }
     }
-    return completions;
   }
 
   policy::TokenScores Score(const policy::PackedBatch& batch) override {
