@@ -41,23 +41,17 @@ std::optional<int> ParseInt(std::string_view text) {
   return value;
 }
 
-[[noreturn]] void ThrowBadValue(std::string_view key, std::string_view value, const EnvInfo& info,
-                                std::string_view allowed) {
-  throw Error(ErrorKind::kUsage,
-              std::string(key) + " = \"" + std::string(value) + "\" is not allowed", info.id,
-              "allowed: " + std::string(allowed));
-}
-
-void SetDifficulty(std::string_view value, const EnvInfo& info, TaskChoice& choice) {
+// "2" or "0..2", each below `num_levels`.
+LevelRange ParseRange(std::string_view key, std::string_view value, int num_levels,
+                      const EnvInfo& info) {
   const size_t dots = value.find("..");
   const auto low = ParseInt(Trim(value.substr(0, dots)));
   const auto high = dots == std::string_view::npos ? low : ParseInt(Trim(value.substr(dots + 2)));
-  if (!low || !high || *low < 0 || *low > *high || *high >= info.num_difficulties) {
-    ThrowBadValue("difficulty", value, info,
-                  "0.." + std::to_string(info.num_difficulties - 1) + " or one number of them");
+  if (!low || !high || *low < 0 || *low > *high || *high >= num_levels) {
+    ThrowBadValue(key, value, info,
+                  "0.." + std::to_string(num_levels - 1) + " or one number of them");
   }
-  choice.min_difficulty = *low;
-  choice.max_difficulty = *high;
+  return {*low, *high};
 }
 
 void SetFamilies(std::string_view value, const EnvInfo& info, TaskChoice& choice) {
@@ -73,40 +67,84 @@ void SetFamilies(std::string_view value, const EnvInfo& info, TaskChoice& choice
   }
 }
 
+// "=0..1" of a range that isn't whole, else "".
+std::string RangeText(const LevelRange& range, int num_levels) {
+  if (range.low == 0 && range.high == num_levels - 1) return "";
+  std::string text = "=" + std::to_string(range.low);
+  if (range.high != range.low) text += ".." + std::to_string(range.high);
+  return text;
+}
+
+int NumLevels(const Attribute& attribute) { return static_cast<int>(attribute.levels.size()); }
+
+std::string ParameterNames(const EnvInfo& info, std::span<const std::string_view> own_keys) {
+  std::string names = "difficulty, families";
+  for (const Attribute& attribute : info.attributes) names += ", " + attribute.name;
+  for (const std::string_view key : own_keys) names.append(", ").append(key);
+  return names;
+}
+
+void Set(std::string_view key, std::string_view value, const EnvInfo& info,
+         std::span<const std::string_view> own_keys, TaskChoice& choice) {
+  const auto is_named = [&](const Attribute& attribute) { return attribute.name == key; };
+  const auto& attributes = info.attributes;
+  const auto attribute = std::find_if(attributes.begin(), attributes.end(), is_named);
+  if (key == "difficulty") {
+    const LevelRange range = ParseRange(key, value, info.num_difficulties, info);
+    choice.min_difficulty = range.low;
+    choice.max_difficulty = range.high;
+  } else if (key == "families") {
+    SetFamilies(value, info, choice);
+  } else if (attribute != attributes.end()) {
+    choice.levels[static_cast<size_t>(attribute - attributes.begin())] =
+        ParseRange(key, value, NumLevels(*attribute), info);
+  } else if (std::find(own_keys.begin(), own_keys.end(), key) != own_keys.end()) {
+    choice.own[std::string(key)] = value;
+  } else {
+    throw Error(ErrorKind::kUsage, "no parameter \"" + std::string(key) + "\"", info.id,
+                "the parameters are " + ParameterNames(info, own_keys));
+  }
+}
+
 }  // namespace
 
 std::string TaskChoice::Spec(const EnvInfo& info) const {
   std::string params;
-  if (min_difficulty != 0 || max_difficulty != info.num_difficulties - 1) {
-    params = "difficulty=" + std::to_string(min_difficulty);
-    if (max_difficulty != min_difficulty) params += ".." + std::to_string(max_difficulty);
+  const auto add = [&](std::string_view key, std::string_view value) {
+    if (value.empty()) return;
+    params.append(params.empty() ? "" : ",").append(key).append(value);
+  };
+  add("difficulty", RangeText({min_difficulty, max_difficulty}, info.num_difficulties));
+  if (families.size() != info.families.size()) add("families=", Join(families));
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const Attribute& attribute = info.attributes[i];
+    add(attribute.name, RangeText(levels[i], NumLevels(attribute)));
   }
-  if (families.size() != info.families.size()) {
-    if (!params.empty()) params += ',';
-    params += "families=";
-    params += Join(families);
-  }
+  for (const auto& [key, value] : own) add(key, "=" + value);
   return params.empty() ? info.id : info.id + "(" + params + ")";
 }
 
-TaskChoice ParseTaskChoice(std::string_view params, const EnvInfo& info) {
-  TaskChoice choice{0, info.num_difficulties - 1, info.families};
+TaskChoice ParseTaskChoice(std::string_view params, const EnvInfo& info,
+                           std::span<const std::string_view> own_keys) {
+  TaskChoice choice{0, info.num_difficulties - 1, info.families, {}, {}};
+  for (const Attribute& attribute : info.attributes) {
+    choice.levels.push_back({0, NumLevels(attribute) - 1});
+  }
   if (Trim(params).empty()) return choice;
   for (const std::string_view assignment : SplitAt(params, ',')) {
     const size_t equals = assignment.find('=');
-    const std::string_view key = Trim(assignment.substr(0, equals));
     const std::string_view value =
         equals == std::string_view::npos ? std::string_view() : Trim(assignment.substr(equals + 1));
-    if (key == "difficulty") {
-      SetDifficulty(value, info, choice);
-    } else if (key == "families") {
-      SetFamilies(value, info, choice);
-    } else {
-      throw Error(ErrorKind::kUsage, "no parameter \"" + std::string(key) + "\"", info.id,
-                  "the parameters are difficulty and families");
-    }
+    Set(Trim(assignment.substr(0, equals)), value, info, own_keys, choice);
   }
   return choice;
+}
+
+void ThrowBadValue(std::string_view key, std::string_view value, const EnvInfo& info,
+                   std::string_view allowed) {
+  throw Error(ErrorKind::kUsage,
+              std::string(key) + " = \"" + std::string(value) + "\" is not allowed", info.id,
+              "allowed: " + std::string(allowed));
 }
 
 }  // namespace agon::envs
