@@ -14,6 +14,8 @@ packages=(
   ccache mold
   # JSON, TOML, flags
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
+  # big integers for the math grader (header-only)
+  libboost-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev
   # benchmarks: the machine's ceiling for matrix products

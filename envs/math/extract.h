@@ -9,8 +9,10 @@
 // Untrusted bytes: one pass, linear time, no recursion.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace agon::envs {
 
@@ -20,5 +22,20 @@ struct ExtractedAnswer {
 };
 
 ExtractedAnswer ExtractAnswer(std::string_view completion);
+
+// Everything that a completion offers as an answer, for callers who judge for themselves
+// which of them agree. Views into the completion, without emphasis and spaces around them.
+struct OfferedAnswers {
+  std::vector<std::string_view> boxes;        // innermost, in order; repetitions left out
+  bool too_many_boxes = false;                // more than kMaxBoxes different ones
+  std::optional<std::string_view> hash_line;  // behind the last "####", heading or not
+  std::optional<std::string_view> line;       // behind the last "Answer:"
+};
+inline constexpr size_t kMaxBoxes = 64;
+
+OfferedAnswers FindAnswers(std::string_view completion);
+
+// Whether the text behind "####" starts as a number does, unlike most Markdown headings.
+bool StartsLikeNumber(std::string_view text);
 
 }  // namespace agon::envs
