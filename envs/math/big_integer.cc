@@ -149,6 +149,12 @@ BigInteger BigInteger::Root(unsigned degree) const {
 }
 
 BigInteger BigInteger::Gcd(const BigInteger& a, const BigInteger& b) {
+  if (a.IsOne() || b.IsOne()) return 1;
+  // The library steps bit by bit where the sizes are far apart; one remainder closes the gap.
+  constexpr size_t kGapBits = 64;
+  const size_t a_bits = a.Bits(), b_bits = b.Bits();
+  if (b_bits > 0 && a_bits > b_bits + kGapBits) return Gcd(a % b, b);
+  if (a_bits > 0 && b_bits > a_bits + kGapBits) return Gcd(a, b % a);
   return Access::Make(gcd(Access::Of(a), Access::Of(b)));
 }
 

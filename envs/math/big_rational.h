@@ -13,7 +13,7 @@
 
 namespace agon::envs {
 
-// 2004! has 19,053 bits. A number beyond this is "too large", never rounded.
+// 2004! has 19,097 bits. A number beyond this is "too large", never rounded.
 inline constexpr size_t kMaxNumberBits = 32768;
 
 // numerator / denominator in lowest terms, denominator > 0, each within kMaxNumberBits.
