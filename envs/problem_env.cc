@@ -56,7 +56,7 @@ class ProblemEnv final : public Env {
     AGON_CHECK(!spec_.families.empty() && spec_.verify != nullptr);
     spec_.info.families.clear();
     for (const ProblemFamily& family : spec_.families) spec_.info.families.push_back(family.name);
-    choice_ = ParseTaskChoice(params, spec_.info);
+    choice_ = ParseTaskChoice(params, spec_.info, spec_.own_keys);
     chosen_spec_ = choice_.Spec(spec_.info);
     for (const ProblemFamily& family : spec_.families) {
       const auto& names = choice_.families;
@@ -88,7 +88,9 @@ class ProblemEnv final : public Env {
       task.answer = std::move(problem.answer);
       task.family = family.name;
       task.difficulty = difficulty;
-      task.state = Json{{"steps", problem.steps}, {"given", problem.given}}.dump();
+      Json state = {{"steps", problem.steps}, {"given", problem.given}};
+      if (!spec_.info.tools.empty()) state["calls"] = problem.calls;
+      task.state = state.dump();
       return task;
     }
     throw Error(ErrorKind::kUsage,

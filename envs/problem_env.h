@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,12 +25,14 @@ struct Problem {
   // What is asked, whatever the wording: it decides the split, so that a test task is not
   // a train task in other words. Must follow from the question.
   std::string identity;
+  // What to call, in an environment with a tool (envs/tool/tool_env.h).
+  std::vector<std::string> calls = {};
 };
 
 // Two families never ask the same question.
 struct ProblemFamily {
   std::string name;
-  Problem (*draw)(Rng& rng, int difficulty);
+  std::function<Problem(Rng& rng, int difficulty)> draw;  // pure but for `rng`
   double chance = 0.1;  // EnvInfo::chance is the mean over the chosen families
 };
 
@@ -46,6 +49,7 @@ struct ProblemEnvSpec {
   EnvInfo info;  // `families` and `chance` are filled in from the table below
   std::vector<ProblemFamily> families;
   Verifier verify = nullptr;
+  std::vector<std::string_view> own_keys = {};  // parameters that the maker has read itself
 };
 
 // Family and difficulty are uniform over what `params` choose (envs/choice.h). Draws are
