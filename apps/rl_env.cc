@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "envs/bench.h"
 #include "envs/catalog.h"
+#include "envs/scaffold.h"
 
 namespace agon {
 namespace {
@@ -16,6 +18,8 @@ struct Options {
   std::vector<std::string> specs;
   uint64_t seed = 0, index = 0;
   envs::ConformanceOptions conformance;
+  envs::BenchOptions bench;
+  std::string language = "cpp", out;
 };
 
 void AddList(CLI::App& app, Options& options) {
@@ -69,15 +73,52 @@ void AddCheck(CLI::App& app, Options& options) {
   });
 }
 
+void AddBench(CLI::App& app, Options& options) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure tasks, episodes and steps per second");
+  bench->add_option("ENV", options.spec, "Environment, e.g. math/arithmetic")->required();
+  bench->add_option("--threads", options.bench.num_threads, "Threads that step side by side")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  bench->add_option("--seconds", options.bench.seconds, "Of each measurement")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  bench->add_flag("--json", options.json, "Write JSON");
+  bench->callback([&] {
+    const auto result = envs::BenchEnv(*envs::MakeEnv(options.spec), options.bench);
+    std::cout << (options.json ? envs::BenchJson(options.spec, options.bench, result)
+                               : envs::RenderBench(result));
+  });
+}
+
+void AddNew(CLI::App& app, Options& options) {
+  CLI::App* create = app.add_subcommand("new", "Write a small environment to start from");
+  create->add_option("NAME", options.spec, "Its name, e.g. mine/clock")->required();
+  create->add_option("--lang", options.language, "cpp or python")
+      ->check(CLI::IsMember({"cpp", "python"}))
+      ->capture_default_str();
+  create->add_option("--out", options.out, "Folder (default: the last part of NAME)");
+  create->callback([&] {
+    if (options.out.empty()) options.out = options.spec.substr(options.spec.find('/') + 1);
+    const auto language =
+        options.language == "cpp" ? envs::ScaffoldLanguage::kCpp : envs::ScaffoldLanguage::kPython;
+    const auto scaffold =
+        envs::WriteScaffold(options.spec, language, options.out, envs::PackageDir());
+    for (const auto& file : scaffold.files) std::cout << "wrote " << file.string() << "\n";
+    std::cout << "next:\n";
+    for (const std::string& step : scaffold.next_steps) std::cout << "  " << step << "\n";
+  });
+}
+
 int Run(int argc, char** argv) {
-  CLI::App app("Environments: list, inspect, play and check them.");
+  CLI::App app("Environments: list, inspect, play, check, measure and begin them.");
   app.footer(
       "Examples:\n"
       "  rl-env list\n"
       "  rl-env info math/shop\n"
       "  rl-env play \"math/shop(difficulty=2,families=change)\" --gold\n"
       "  rl-env check\n"
-      "  rl-env check my/env --plugin my_env.so");
+      "  rl-env new mine/clock --lang python\n"
+      "  rl-env check mine/clock --plugin clock/clock.py");
   app.require_subcommand(1);
   app.fallthrough();
   Options options;
@@ -93,6 +134,8 @@ int Run(int argc, char** argv) {
   AddInfo(app, options);
   AddPlay(app, options);
   AddCheck(app, options);
+  AddBench(app, options);
+  AddNew(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
