@@ -18,10 +18,12 @@ packages=(
   libboost-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev
+  # the sandbox for untrusted programs; python3 runs inside it
+  libseccomp-dev python3
   # benchmarks: the machine's ceiling for matrix products
   libdnnl-dev
-  # tests: GoogleTest; Python runs the tests of scripts/
-  libgtest-dev python3
+  # tests: GoogleTest; Python (above) runs the tests of scripts/
+  libgtest-dev
   # text that the quickstart learns from: Python's library and manual, WordNet's glosses
   python3-doc wordnet-base
 )
