@@ -115,6 +115,18 @@ class ProblemEnv final : public Env {
   std::vector<const ProblemFamily*> chosen_;
 };
 
+// In lower case, one space between words, without a final full stop.
+std::string Plain(std::string_view text) {
+  std::string plain;
+  for (const char c : TrimSpace(text)) {
+    const bool is_space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (is_space && plain.ends_with(' ')) continue;
+    plain += is_space ? ' ' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  }
+  if (plain.ends_with('.')) plain.pop_back();
+  return plain;
+}
+
 }  // namespace
 
 std::unique_ptr<Env> MakeProblemEnv(ProblemEnvSpec spec, std::string_view params) {
@@ -143,6 +155,15 @@ Verdict VerifyNumber(std::string_view answer, const std::vector<int64_t>& /*give
   AGON_CHECK(gold.has_value(), answer);
   if (!value) return {false, std::move(found.text), "not one number"};
   const bool correct = *value == *gold;
+  return {correct, std::move(found.text),
+          correct ? "right" : "wrong, the answer is " + std::string(answer)};
+}
+
+Verdict VerifyText(std::string_view answer, const std::vector<int64_t>& /*given*/,
+                   std::string_view completion) {
+  ExtractedAnswer found = ExtractAnswer(completion);
+  if (found.text.empty()) return {false, "", std::move(found.problem)};
+  const bool correct = Plain(found.text) == Plain(answer);
   return {correct, std::move(found.text),
           correct ? "right" : "wrong, the answer is " + std::string(answer)};
 }

@@ -64,4 +64,8 @@ Split SplitOf(std::string_view family, std::string_view identity);
 Verdict VerifyNumber(std::string_view answer, const std::vector<int64_t>& given,
                      std::string_view completion);
 
+// Verifies a text: the gold in any case, with any spaces and maybe a full stop.
+Verdict VerifyText(std::string_view answer, const std::vector<int64_t>& given,
+                   std::string_view completion);
+
 }  // namespace agon::envs
