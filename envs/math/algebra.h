@@ -129,6 +129,7 @@ class Algebra {
   Quotient RootOfTerm(const Monomial& monomial, const Rational& exponent);
   Quotient RootAtom(const Sum& base, const Rational& exponent);
   Quotient SymbolicPower(const Quotient& base, const Quotient& exponent);
+  std::optional<Quotient> TurnedPower(const Quotient& base, const Quotient& exponent);
   std::vector<std::pair<BigInteger, int64_t>> Factors(const BigInteger& positive);
 
   // Functions (algebra_function.cc).

@@ -195,12 +195,23 @@ Quotient Algebra::RationalPower(const Quotient& base, const Rational& exponent) 
   return Multiply(result, Opaque("q" + part.ToString() + Key(base)));
 }
 
+// e^(c pi i) = cos(c pi) + i sin(c pi), where these are roots.
+std::optional<Quotient> Algebra::TurnedPower(const Quotient& base, const Quotient& exponent) {
+  if (base.above != E().above || base.below != E().below) return std::nullopt;
+  const Quotient angle = Divide(exponent, ImaginaryUnit());
+  if (!AsRational(Divide(angle, Pi()))) return std::nullopt;
+  const Quotient sine = Sine(angle), cosine = Cosine(angle);
+  if (HasVariables(sine) || HasVariables(cosine)) return std::nullopt;
+  return Add(cosine, Multiply(ImaginaryUnit(), sine));
+}
+
 // base^(c0 + c1 m1 + c2 m2 + ...): for each factor f^a of the base and each m, the atom
 // "f^m" to the power a c, so that 4^x is (2^x)^2 and 2^(x+1) is 2 * 2^x.
 Quotient Algebra::SymbolicPower(const Quotient& base, const Quotient& exponent) {
   if (exponent.below.size() > 1 || exponent.below.begin()->first != Monomial{}) {
     return Opaque("p" + Key(base) + Key(exponent));
   }
+  if (const auto turned = TurnedPower(base, exponent)) return *turned;
   Quotient result = Number(1);
   // Factors of the base with their powers and whether they are positive.
   struct Factor {

@@ -1,5 +1,6 @@
 // Factors of the grammar: numbers, symbols, functions, roots and everything in brackets.
 #include "envs/math/answer_grammar.h"
+#include "envs/math/vocabulary.h"
 
 namespace agon::envs {
 
@@ -71,6 +72,7 @@ int AnswerGrammar::Primary() {
       return Symbol();
     case kText:
     case kWord:
+      if (ChangesValue(token.text)) return Unexpected();
       ++position_;
       return Make(NodeKind::kText, token.text);
     case kFunction:

@@ -117,7 +117,12 @@ class Lexer {
         case '}':
           return Emit(TokenKind::kClose, "\\}");
         case '\\':
-          return Emit(TokenKind::kNewRow);
+          // Outside of a matrix, "\\\\frac" is a backslash that was escaped twice.
+          if (num_matrices_ > 0 || rest_.empty() || !IsLetter(rest_[0])) {
+            return Emit(TokenKind::kNewRow);
+          }
+          rest_ = std::string_view(rest_.data() - 1, rest_.size() + 1);
+          return ReadBackslash();
         case '|':
           return Emit(TokenKind::kBar);
         case '%':
@@ -217,6 +222,7 @@ class Lexer {
     const bool is_matrix =
         std::find(std::begin(kMatrices), std::end(kMatrices), name) != std::end(kMatrices);
     if (is_begin && name == "array") TakeGroup();  // the alignment of the columns
+    num_matrices_ += is_begin ? 1 : -1;
     Emit(is_begin ? TokenKind::kBeginMatrix : TokenKind::kEndMatrix,
          is_matrix ? std::string_view("matrix") : name);
   }
@@ -247,13 +253,16 @@ class Lexer {
       const bool is_point = separator == ".";
       if (is_point != options_.european_comma && (is_point || separator == ",")) return 0;
       if ((separator == "," || separator == " ") && bracket_depth_ > 0) return 0;
-      const std::string_view after = rest_.substr(separator.size());
+      size_t length = separator.size();
+      // "11,\\! 111": space beside an explicit thousands separator is layout.
+      while (separator == ",\\!" && length < rest_.size() && rest_[length] == ' ') ++length;
+      const std::string_view after = rest_.substr(length);
       if (CountDigits(after) != 3) return 0;
       const char next = after.size() > 3 ? after[3] : '\0';
       if (separator == " " && (next == '/' || next == '.')) return 0;
       // European: one point may well be decimal, so only a later separator decides.
       if (is_point && next != '.' && next != ',') return 0;
-      return separator.size();
+      return length;
     }
     return 0;
   }
@@ -345,6 +354,7 @@ class Lexer {
   std::string_view rest_;
   bool space_before_ = false;
   int bracket_depth_ = 0;
+  int num_matrices_ = 0;
 };
 
 }  // namespace

@@ -12,6 +12,8 @@
 namespace agon::envs {
 namespace {
 
+bool IsLong(std::string_view answer) { return answer.size() > kMaxMathAnswerBytes; }
+
 // An answer as far as it is understood.
 struct Reading {
   std::string text;
@@ -93,6 +95,24 @@ bool IsHashAnswer(std::string_view text, bool is_lone) {
   return text.size() == 1 || text.find_first_of("\\=^{}[]|") != std::string_view::npos;
 }
 
+bool StartsWith(std::string_view text, std::string_view lower_prefix) {
+  return text.size() >= lower_prefix.size() &&
+         std::equal(lower_prefix.begin(), lower_prefix.end(), text.begin(),
+                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b | 0x20 : b); });
+}
+
+// "The final answer is 5. I hope it is correct." says 5.
+std::string_view WithoutPhrases(std::string_view line) {
+  for (const std::string_view phrase : {"the final answer is", "the answer is"}) {
+    if (StartsWith(line, phrase)) line = TrimSpace(line.substr(phrase.size()));
+  }
+  constexpr std::string_view kHope = "i hope it is correct.";
+  if (line.size() > kHope.size() && StartsWith(line.substr(line.size() - kHope.size()), kHope)) {
+    line = TrimSpace(line.substr(0, line.size() - kHope.size()));
+  }
+  return line;
+}
+
 // The offered answers in one list: boxes first.
 std::vector<std::string_view> Candidates(const OfferedAnswers& found) {
   std::vector<std::string_view> candidates = found.boxes;
@@ -100,7 +120,8 @@ std::vector<std::string_view> Candidates(const OfferedAnswers& found) {
   if (found.hash_line && IsHashAnswer(*found.hash_line, is_lone)) {
     candidates.push_back(*found.hash_line);
   }
-  if (found.line) candidates.push_back(*found.line);
+  if (found.line) candidates.push_back(WithoutPhrases(*found.line));
+  std::erase(candidates, "");
   return candidates;
 }
 
@@ -127,54 +148,65 @@ std::optional<MathGrade> GradeNumbers(std::string_view gold,
                    correct ? "right" : "wrong, the answer is " + std::string(gold)};
 }
 
-}  // namespace
-
-std::string_view GoldAnswer(std::string_view gold) {
+// The gold's answers: one, or the boxes of a set.
+std::vector<std::string_view> GoldAnswers(std::string_view gold) {
+  std::vector<std::string_view> answers;
   const bool is_marked = gold.find("\\boxed{") != std::string_view::npos ||
                          gold.find("####") != std::string_view::npos;
-  std::string_view answer = TrimSpace(gold);
   if (is_marked) {
-    const auto candidates = Candidates(FindAnswers(gold));
-    answer = candidates.empty() ? std::string_view() : candidates.back();
+    const OfferedAnswers found = FindAnswers(gold);
+    answers = found.boxes.size() > 1 ? found.boxes : Candidates(found);
+    if (found.boxes.size() <= 1 && answers.size() > 1) answers = {answers.back()};
+  } else if (const std::string_view answer = TrimSpace(gold); !answer.empty()) {
+    answers = {answer};
   }
-  if (answer.empty()) throw Error(ErrorKind::kCorrupt, "the gold has no answer", std::string(gold));
-  if (answer.size() > kMaxMathAnswerBytes) {
-    throw Error(ErrorKind::kCorrupt,
-                "the gold is longer than " + std::to_string(kMaxMathAnswerBytes) + " bytes");
+  if (answers.empty()) throw Error(ErrorKind::kCorrupt, "the gold holds no answer");
+  if (std::any_of(answers.begin(), answers.end(), IsLong)) {
+    throw Error(ErrorKind::kCorrupt, "the gold's answer is longer than " +
+                                         std::to_string(kMaxMathAnswerBytes) + " bytes");
   }
-  return answer;
+  return answers;
 }
+
+// One reading of several answers that agree, or that are the boxes of a wanted set;
+// nullopt if they are neither.
+std::optional<Reading> Unite(Grader& grader, const Reading& wanted,
+                             const std::vector<std::string_view>& candidates, size_t num_boxes) {
+  std::vector<Reading> readings;
+  for (const std::string_view candidate : candidates) readings.push_back(grader.Read(candidate));
+  const bool agree = std::all_of(readings.begin() + 1, readings.end(), [&](const Reading& other) {
+    return grader.Agree(readings[0], other);
+  });
+  if (agree) return readings[0];
+  const bool is_set = wanted.value && wanted.value->kind == Value::Kind::kSet;
+  if (!is_set || candidates.size() != num_boxes) return std::nullopt;
+  return Grader::Joined(readings);
+}
+
+}  // namespace
 
 MathGrade GradeMath(std::string_view gold, std::string_view response,
                     const MathGradeOptions& options) {
-  gold = GoldAnswer(gold);
+  const std::vector<std::string_view> golds = GoldAnswers(gold);
   const OfferedAnswers found = FindAnswers(response);
   const std::vector<std::string_view> candidates = Candidates(found);
-  const auto is_long = [](std::string_view text) { return text.size() > kMaxMathAnswerBytes; };
   if (candidates.empty()) return {false, "", "no answer"};
   if (found.too_many_boxes) return {false, "", "two answers"};
-  if (std::any_of(candidates.begin(), candidates.end(), is_long)) return {false, "", "too long"};
-  if (!options.european_comma) {
-    if (auto grade = GradeNumbers(gold, candidates)) return *grade;
+  if (std::any_of(candidates.begin(), candidates.end(), IsLong)) return {false, "", "too long"};
+  if (golds.size() == 1 && !options.european_comma) {
+    if (auto grade = GradeNumbers(golds[0], candidates)) return *grade;
   }
 
   Grader grader(options);
-  const Reading wanted = grader.Read(gold);
-  std::vector<Reading> readings;
-  for (const std::string_view candidate : candidates) {
-    if (!candidate.empty()) readings.push_back(grader.Read(candidate));
-  }
-  if (readings.empty()) return {false, "", "no answer"};
-  const auto agrees = [&](const Reading& other) { return grader.Agree(readings[0], other); };
-  Reading answer = readings[0];
-  if (!std::all_of(readings.begin() + 1, readings.end(), agrees)) {
-    const bool is_set = wanted.value && wanted.value->kind == Value::Kind::kSet;
-    if (!is_set || readings.size() != found.boxes.size()) return {false, "", "two answers"};
-    answer = Grader::Joined(readings);
-  }
-  const bool correct = grader.Same(wanted, answer);
-  std::string reason = correct ? "right" : grader.Why(wanted, answer);
-  return {correct, std::move(answer.text), std::move(reason)};
+  std::vector<Reading> gold_readings;
+  for (const std::string_view answer : golds) gold_readings.push_back(grader.Read(answer));
+  const Reading wanted =
+      golds.size() == 1 ? std::move(gold_readings[0]) : Grader::Joined(gold_readings);
+  auto answer = Unite(grader, wanted, candidates, found.boxes.size());
+  if (!answer) return {false, "", "two answers"};
+  const bool correct = grader.Same(wanted, *answer);
+  std::string reason = correct ? "right" : grader.Why(wanted, *answer);
+  return {correct, std::move(answer->text), std::move(reason)};
 }
 
 }  // namespace agon::envs

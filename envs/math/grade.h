@@ -32,12 +32,10 @@ struct MathGradeOptions {
   bool european_comma = false;
 };
 
-// `gold` is an answer ("72", "\frac{1}{2}"), or a solution that ends in one behind a marker
-// ("... #### 72"). Throws Error(kCorrupt) if there is no answer in it.
+// `gold` is an answer ("72", "\frac{1}{2}"), or a solution that holds one behind a marker
+// ("... #### 72"); several boxes in it are the elements of a set. Throws Error(kCorrupt) if
+// there is no answer in it.
 MathGrade GradeMath(std::string_view gold, std::string_view response,
                     const MathGradeOptions& options = {});
-
-// The answer in a gold, as GradeMath takes it. Throws Error(kCorrupt) if there is none.
-std::string_view GoldAnswer(std::string_view gold);
 
 }  // namespace agon::envs

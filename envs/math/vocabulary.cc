@@ -197,13 +197,13 @@ constexpr std::string_view kFunctions[] = {
 };
 
 constexpr Entry kWords[] = {
-    {"and", {kSeparator, ""}}, {"cup", {kUnion, ""}},         {"deg", {kDegree, ""}},
-    {"degree", {kDegree, ""}}, {"degrees", {kDegree, ""}},    {"false", {kWord, "false"}},
-    {"inf", {kInfinity, ""}},  {"infinity", {kInfinity, ""}}, {"infty", {kInfinity, ""}},
-    {"no", {kWord, "no"}},     {"odd", {kWord, "odd"}},       {"or", {kSeparator, ""}},
-    {"pct", {kPercent, ""}},   {"percent", {kPercent, ""}},   {"percentage", {kPercent, ""}},
-    {"pi", {kSymbol, "pi"}},   {"sqrt", {kRoot, ""}},         {"union", {kUnion, ""}},
-    {"yes", {kWord, "yes"}},
+    {"and", {kSeparator, ""}},      {"cup", {kUnion, ""}},         {"deg", {kDegree, ""}},
+    {"degree", {kDegree, ""}},      {"degrees", {kDegree, ""}},    {"false", {kWord, "false"}},
+    {"inf", {kInfinity, ""}},       {"infinity", {kInfinity, ""}}, {"infty", {kInfinity, ""}},
+    {"no", {kWord, "no"}},          {"not", {kWord, "not"}},       {"odd", {kWord, "odd"}},
+    {"or", {kSeparator, ""}},       {"pct", {kPercent, ""}},       {"percent", {kPercent, ""}},
+    {"percentage", {kPercent, ""}}, {"pi", {kSymbol, "pi"}},       {"sqrt", {kRoot, ""}},
+    {"union", {kUnion, ""}},        {"yes", {kWord, "yes"}},
 };
 
 constexpr std::pair<std::string_view, std::string_view> kUnits[] = {

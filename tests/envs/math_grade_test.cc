@@ -2,122 +2,273 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
+#include <thread>
+#include <vector>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "tests/envs/boxed_grade.h"
 
 namespace agon::envs {
 namespace {
 
-struct Pair {
-  const char* gold;
-  const char* answer;
-};
+// --- Where the answer stands ------------------------------------------------------------
 
-std::string Box(std::string_view answer) {
-  return "So it is $\\boxed{" + std::string(answer) + "}$.";
-}
-
-MathGrade Grade(std::string_view gold, std::string_view answer) {
-  return GradeMath(gold, Box(answer));
-}
-
-// --- The corner cases of published graders ------------------------------------------------
-
-constexpr Pair kEqual[] = {
-    {"1/2", "0.5"},
-    {"1/2", "\\frac12"},
-    {"1/2", "\\dfrac{1}{2}"},
-    {"1/2", "\\tfrac12"},
-    {"0.5", "\\frac{1}{2}"},
-    {"7,425,000", "7425000"},
-    {"7425000", "7{,}425{,}000"},
-    {"7425000", "7\\,425\\,000"},
-    {"11111", "11,\\!111"},
-    {"1000.0", "1000"},
-    {".4", "0.4"},
-    {"\\sqrt{3}", "\\sqrt3"},
-    {"\\sqrt{3}", "\\sqrt 3"},
-    {"\\frac{9\\pi}{4}", "\\frac94\\pi"},
-    {"1", "k=1"},
-    {"11", "x=5+5+1=11"},
-    {"x=11", "x=5+5+1=11"},
-    {"1/3", "1/3\\approx0.333"},
-    {"1/3", "x = \\frac13 \\approx 0.333"},
-    {"90", "90^\\circ"},
-    {"90", "90^{\\circ}"},
-    {"125", "125\\text{ miles}"},
-    {"125\\text{ miles}", "125 miles"},
-    {"C", "\\text{(C)}"},
-    {"\\text{(C)}", "C"},
-    {"C", "(C)"},
-    {"\\{1,2,3,4\\}", "\\{1,3\\}\\cup\\{2,4\\}"},
-    {"{1,2,3,4}", "{1,3}\\cup{2,4}"},
-    {"1\\pm\\sqrt{19}", "1\\pm\\sqrt{19}"},
-    {"1\\pm\\sqrt{19}", "1+\\sqrt{19}, 1-\\sqrt{19}"},
-    {"\\{1\\pm\\sqrt5,-2\\}", "\\{-2, 1-\\sqrt{5}, 1+\\sqrt{5}\\}"},
-    {"\\pm 2021", "\\{-2021, 2021\\}"},
-    {"2x+4y-3=0", "y=-x/2+3/4"},
-    {"2x+4y-3=0", "y=-\\frac{1}{2}x+\\frac{3}{4}"},
-    {"a<2", "2>a"},
-    {"x\\le 5", "5\\ge x"},
-    {"x < 1", "-x > -1"},
-    {"7:32", "7:32"},
-    {"12:00", "12:00"},
-    {"204_5", "204_5"},
-    {"204_5", "204_{5}"},
-    {"\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}",
-     "\\begin{bmatrix} 1 & 2 \\\\ 3 & 4 \\end{bmatrix}"},
-    {"\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}",
-     "\\left[\\begin{array}{cc}1 & 2\\\\3 & 4\\\\\\end{array}\\right]"},
-    {"(3,2)", "(p,q)=(3,2)"},
-    {"\\text{a}_{\\{1\\}}", "\\text{a}_{\\{1\\}}"},
-    {"320000", "3.2\\times10^5"},
-    {"320000", "3.2e5"},
-    {"3.2\\times 10^{5}", "3.2e5"},
-    {"7 3/4", "31/4"},
-    {"7\\frac{3}{4}", "\\frac{31}{4}"},
-    {"-7\\frac{3}{4}", "-7.75"},
-    {"-\\frac{1}{2}", "\\frac{-1}{2}"},
-    {"-\\frac{1}{2}", "\\frac{1}{-2}"},
-};
-
-TEST(MathGradeTest, EqualEitherWay) {
-  for (const auto& [gold, answer] : kEqual) {
-    EXPECT_TRUE(Grade(gold, answer).correct)
-        << gold << " <- " << answer << ": " << Grade(gold, answer).reason;
-    EXPECT_TRUE(Grade(answer, gold).correct)
-        << answer << " <- " << gold << ": " << Grade(answer, gold).reason;
+TEST(MathGradeTest, EveryMarkerCounts) {
+  for (const char* response :
+       {"\\boxed{72}", "so\n#### 72", "Answer: 72", "answer: 72.", "**Answer:** $72$",
+        "Answer: \\(72\\)", "$\\boxed{72}$\nAnswer: 72 clips", "Answer: 70 no\nAnswer: 72",
+        "Final Answer: The final answer is $72$. I hope it is correct.",
+        "\\boxed{70+2} so\n#### 72", "\\boxed{72} and again \\boxed{72.0}"}) {
+    const MathGrade grade = GradeMath("72", response);
+    EXPECT_TRUE(grade.correct) << response << ": " << grade.reason;
+    EXPECT_EQ(grade.reason, "right");
+    EXPECT_FALSE(grade.extracted.empty());
   }
 }
 
-constexpr Pair kDifferent[] = {
-    {"(0,9)", "[0,9)"},
-    {"(3,1)", "(1,3)"},
-    {"32, 349", "32349"},
-    {"4", "4\\sqrt2"},
-    {"\\pm2021", "2021"},
-    {"f(x)", "f(y)"},
-    {"x>5", "x<5"},
-    {"x>5", "x\\ge5"},
-    {"1-1/e", "1+1/e"},
-    {"1/2004!", "1/2006!"},
-    {"\\frac{1}{2004!}", "\\frac{1}{2006!}"},
-    {"2^{-99}", "2^{-98}"},
-    {"\\frac{1}{2^{99}}", "\\frac{1}{2^{98}}"},
-    {"12:00", "1:00"},
-    {"9.11", "9.9"},
-    {"2", "AZYUK2A"},
-    {"1/3", "0.333"},
-    {"1000", "1009"},
-    {"0.009", "0.001"},
-};
-
-TEST(MathGradeTest, DifferentEitherWay) {
-  for (const auto& [gold, answer] : kDifferent) {
-    EXPECT_FALSE(Grade(gold, answer).correct) << gold << " <- " << answer;
-    EXPECT_FALSE(Grade(answer, gold).correct) << answer << " <- " << gold;
-    EXPECT_TRUE(Grade(gold, gold).correct) << gold;
-    EXPECT_TRUE(Grade(answer, answer).correct) << answer;
+TEST(MathGradeTest, FormulasStandBehindEveryMarkerToo) {
+  for (const char* response : {"#### \\frac{1}{2}", "#### x=0.5", "Answer: $\\frac12$",
+                               "# Steps\n#### First\nAnswer: 1/2", "#### 1/2\nAnswer: 0.5"}) {
+    EXPECT_TRUE(GradeMath("0.5", response).correct) << response;
   }
+  EXPECT_TRUE(GradeMath("Tuesday", "#### tuesday").correct);
+}
+
+TEST(MathGradeTest, WithoutASingleAnswerItIsWrong) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "no answer"},
+      {"72", "no answer"},
+      {"the answer is 72", "no answer"},
+      {"\\boxed{72", "no answer"},
+      {"\\boxed{}", "no answer"},
+      {"<think>\\boxed{72}</think>", "no answer"},
+      {"<think>\\boxed{72}", "no answer"},
+      {"\\boxed{72} <think>hm</think>", "no answer"},
+      {"\\boxed{72} or \\boxed{73}", "two answers"},
+      {"\\boxed{73} no, \\boxed{72}", "two answers"},
+      {"\\boxed{x+1} or \\boxed{x+2}", "two answers"},
+      {"\\boxed{72}\nAnswer: 73", "two answers"},
+      {"#### 73\nAnswer: 72", "two answers"},
+      {"\\boxed{72}\nAnswer: x", "two answers"},
+  };
+  for (const auto& [response, reason] : cases) {
+    const MathGrade grade = GradeMath("72", response);
+    EXPECT_FALSE(grade.correct) << response;
+    EXPECT_EQ(grade.reason, reason) << response;
+    EXPECT_EQ(grade.extracted, "") << response;
+  }
+}
+
+TEST(MathGradeTest, OnlyTheAnswerBehindTheThoughtCounts) {
+  EXPECT_TRUE(GradeMath("72", "<think>\\boxed{5}</think> \\boxed{72}").correct);
+  EXPECT_FALSE(GradeMath("5", "<think>\\boxed{5}</think> \\boxed{72}").correct);
+}
+
+TEST(MathGradeTest, BoxesAreTheElementsOfAWantedSet) {
+  EXPECT_TRUE(GradeMath("\\{-2,1\\}", "$\\boxed{1}$ and $\\boxed{-2}$").correct);
+  EXPECT_TRUE(GradeMath("-2,1", "$\\boxed{1}$ and $\\boxed{-2}$").correct);
+  EXPECT_TRUE(GradeMath("\\boxed{1} and \\boxed{-2}", "$\\boxed{-2, 1}$").correct);
+  EXPECT_TRUE(GradeMath("\\{-2,1\\}", "$\\boxed{1, -2}$ hence $\\boxed{\\{-2, 1\\}}$").correct);
+  EXPECT_FALSE(GradeMath("\\{-2,1\\}", "\\boxed{1} \\boxed{-2} \\boxed{3}").correct);
+  EXPECT_FALSE(GradeMath("\\{-2,1\\}", "\\boxed{1}").correct);
+  EXPECT_FALSE(GradeMath("(-2,1)", "\\boxed{-2} \\boxed{1}").correct) << "a pair is no set";
+  EXPECT_FALSE(GradeMath("1", "\\boxed{1} \\boxed{-2}").correct);
+}
+
+TEST(MathGradeTest, HedgesAreWrong) {
+  for (const char* answer :
+       {"5 or 6", "5, 6", "5/6", "5 and 6", "5 6", "5=6", "x=5=6", "\\pm 5", "5 (or 6)", "not 5",
+        "\\{5,6\\}", "5\\approx6 \\text{ or }6", "[5,6]", "5;6", "4<5<6", "x\\in\\{5,6\\}"}) {
+    EXPECT_FALSE(GradeBoxed("5", answer).correct) << answer;
+    EXPECT_FALSE(GradeBoxed("6", answer).correct) << answer;
+  }
+}
+
+// --- Golds ------------------------------------------------------------------------------
+
+TEST(MathGradeTest, AGoldMayBeAWholeSolution) {
+  EXPECT_TRUE(GradeMath("48/2 = 24.\n48+24 = 72.\n#### 72", "\\boxed{72}").correct);
+  EXPECT_TRUE(GradeMath("#### 1,080", "Answer: 1080").correct);
+  EXPECT_TRUE(GradeMath("It is $\\boxed{\\frac12}$.", "\\boxed{0.5}").correct);
+  EXPECT_FALSE(GradeMath("#### 72", "\\boxed{24}").correct);
+}
+
+TEST(MathGradeTest, AGoldWithoutAnAnswerIsAnError) {
+  for (const std::string gold : {"", "  \n", "####", "\\boxed{}", "\\boxed{"}) {
+    EXPECT_THROW(GradeMath(gold, "\\boxed{5}"), Error) << gold;
+  }
+  EXPECT_THROW(GradeMath(std::string(kMaxMathAnswerBytes + 1, '1'), "\\boxed{5}"), Error);
+}
+
+TEST(MathGradeTest, WhatIsNotUnderstoodIsEqualToItsOwnSpellingOnly) {
+  EXPECT_TRUE(GradeBoxed("\\int_0^1 x\\,dx", "\\int_0^1 x dx").correct);
+  EXPECT_FALSE(GradeBoxed("\\int_0^1 x\\,dx", "\\int_0^1 y\\,dy").correct);
+  EXPECT_FALSE(GradeBoxed("\\int_0^1 x\\,dx", "\\sum_0^1 x").correct) << "0 = 0 is no proof";
+  EXPECT_FALSE(GradeBoxed("5", "\\int_0^1 x\\,dx").correct);
+}
+
+// --- Decimal commas ---------------------------------------------------------------------
+
+TEST(MathGradeTest, TheEuropeanCommaIsAChoiceOfTheTask) {
+  const MathGradeOptions european{true};
+  const auto grade = [&](const char* gold, const char* answer) {
+    return GradeMath(gold, "\\boxed{" + std::string(answer) + "}", european).correct;
+  };
+  EXPECT_TRUE(grade("1000.99", "1000,99"));
+  EXPECT_TRUE(grade("1000.99", "1.000,99"));
+  EXPECT_TRUE(grade("2,74", "2.74"));
+  EXPECT_TRUE(grade("1234567", "1.234.567"));
+  EXPECT_TRUE(grade("(2; 74)", "(2, 74)"));
+  EXPECT_FALSE(grade("(2; 74)", "2,74"));
+  EXPECT_FALSE(grade("32349", "32,349"));
+  for (const auto& [gold, answer] :
+       {GoldAndAnswer{"1000.99", "1000,99"}, {"2,74", "2.74"}, {"1234567", "1.234.567"}}) {
+    EXPECT_FALSE(GradeBoxed(gold, answer).correct) << answer;
+  }
+}
+
+// --- Hostile answers --------------------------------------------------------------------
+
+std::string Repeated(std::string_view unit, size_t count) {
+  std::string text;
+  while (count-- > 0) text += unit;
+  return text;
+}
+
+TEST(MathGradeTest, HostileAnswersAreWrongAtOnce) {
+  const std::string answers[] = {
+      "9**9**9",
+      "9^{9^{9^{9}}}",
+      "2004!",
+      "(((2004!)!)!)!",
+      "1/3000!+1/2999!",
+      "10^(10^10)",
+      "__import__('os').system('true')",
+      "1e999999999",
+      "i^{1/777777777777777777}",
+      "(x+y+z+w)^{50}",
+      "(\\sin x+\\sin y)^{40}",
+      "\\sqrt[999]{2}+\\sqrt[998]{3}",
+      "(1+\\sqrt2+\\sqrt3+\\sqrt5+\\sqrt7)^{20}",
+      "(12345/6789)^{2000}+(12347/6781)^{2000}",
+      Repeated("\\frac{1}{", 100000) + "2" + Repeated("}", 100000),
+      Repeated("\\frac{1}{1+", 38) + "2" + Repeated("}", 38),
+      Repeated("\\sqrt{2+", 38) + "2" + Repeated("}", 38),
+      std::string(1000000, '9'),
+      std::string(1990, '9'),
+      std::string(1990, '('),
+      std::string(1990, '-') + "1",
+      std::string(1990, '|'),
+      std::string(1990, '!'),
+      "5" + std::string(1980, '!'),
+      Repeated("2^", 900) + "2",
+      Repeated("1+", 900) + "1",
+      Repeated("x*(x+1)*", 200) + "x",
+      Repeated("1,", 900) + "1",
+      "\\{" + Repeated("x,", 150) + "2\\}",
+      Repeated("\\pm1", 400),
+      Repeated("\\begin{pmatrix}", 120),
+      Repeated("x_{", 600),
+      Repeated("\\text{1", 330),
+      "\\sqrt{" + std::string(1900, '7') + "}",
+      "\\ln(" + std::string(1900, '7') + ")",
+      "0.\\overline{" + std::string(1900, '7') + "}",
+      std::string(1900, '9') + "_{36}",
+      Repeated("\xe2\x89\xa4", 660),
+      Repeated("\\left|", 330),
+      Repeated("\\sin", 490) + "x",
+      std::string("5\0006", 3),
+      "\xff\xfe",
+      "\\",
+      "\\boxed{",
+      "^",
+      "_",
+      "5_",
+      "\\frac",
+      "\\sqrt[",
+  };
+  for (const std::string& answer : answers) {
+    const std::string response = "\\boxed{" + answer + "}";
+    double best = 1e9;
+    for (int run = 0; run < 3; ++run) {
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_FALSE(GradeMath("5", response).correct) << answer.substr(0, 60);
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      best = std::min(best, elapsed.count());
+    }
+    // About a millisecond at most; the slack is for sanitizers and shared machines.
+    EXPECT_LT(best, 0.05) << answer.substr(0, 60);
+  }
+}
+
+TEST(MathGradeTest, TheSameHostileAnswerIsTheSame) {
+  for (const char* answer : {"9**9**9", "2004!", "10^{10^{10}}", "(x+y+z+w)^{50}"}) {
+    EXPECT_TRUE(GradeBoxed(answer, answer).correct) << answer;
+  }
+}
+
+TEST(MathGradeTest, LongAnswersAreTooLong) {
+  EXPECT_EQ(GradeBoxed("5", std::string(kMaxMathAnswerBytes + 1, '5')).reason, "too long");
+}
+
+// --- Threads ----------------------------------------------------------------------------
+
+TEST(MathGradeTest, ThreadsDoNotDisturbEachOther) {
+  std::vector<std::thread> threads;
+  std::vector<int> num_wrong(4);
+  for (size_t i = 0; i < num_wrong.size(); ++i) {
+    threads.emplace_back([&num_wrong, i] {
+      for (int round = 0; round < 50; ++round) {
+        num_wrong[i] += !GradeBoxed("\\sqrt{5+2\\sqrt6}", "\\sqrt2+\\sqrt3").correct;
+        num_wrong[i] += !GradeBoxed("1,080", "1080").correct;
+        num_wrong[i] += GradeBoxed("1/2004!", "1/2006!").correct;
+        num_wrong[i] += GradeBoxed("x>5", "x<5").correct;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(num_wrong, std::vector<int>(4));
+}
+
+// --- GSM8K ------------------------------------------------------------------------------
+
+// Needs GSM8K's train.jsonl at $AGON_GSM8K or in ../shared/data.
+TEST(MathGradeTest, Gsm8kHasNoFalseVerdict) {
+  const char* named = std::getenv("AGON_GSM8K");
+  const fs::path file = named != nullptr
+                            ? fs::path(named)
+                            : fs::path(AGON_SOURCE_DIR) / "../shared/data/gsm8k_train.jsonl";
+  if (!fs::exists(file)) GTEST_SKIP() << "no " << file;
+  const std::string text = ReadFile(file);
+  size_t num_golds = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string where = file.string() + ", gold " + std::to_string(++num_golds);
+    const Json task = ParseJson(std::string_view(text).substr(begin, end - begin), where);
+    const auto gold = JsonField<std::string>(task, "answer", where);
+    begin = end + 1;
+    const std::string x = gold.substr(gold.rfind("#### ") + 5);
+    std::string plain = x;
+    std::erase(plain, ',');
+    for (const std::string& right :
+         {gold, "\\boxed{" + x + "}", "Answer: " + x, "\\boxed{\\$" + plain + "}",
+          "Answer: $" + x + ".", "#### " + plain, "\\boxed{" + plain + ".00}",
+          "$\\boxed{" + plain + "\\text{ dollars}}$", "Answer: " + plain + " apples"}) {
+      EXPECT_TRUE(GradeMath(gold, right).correct) << where << ": " << right;
+    }
+    for (const std::string& wrong : {"\\boxed{" + plain + "1}", "Answer: " + plain + ".5",
+                                     "\\boxed{1" + plain + "} or \\boxed{" + x + "}"}) {
+      EXPECT_FALSE(GradeMath(gold, wrong).correct) << where << ": " << wrong;
+    }
+  }
+  EXPECT_GT(num_golds, 0u);
 }
 
 }  // namespace
