@@ -23,3 +23,4 @@ foreach(folder core envs)
 endforeach()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/envs/math/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/agon/envs/math
   FILES_MATCHING PATTERN "*.h")
+install(FILES ${CMAKE_SOURCE_DIR}/python/agon_env.py DESTINATION ${CMAKE_INSTALL_DATADIR}/agon/python)
