@@ -1,5 +1,6 @@
 // rl-env: the environments from the command line.
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "core/error.h"
 #include "envs/bench.h"
 #include "envs/catalog.h"
+#include "envs/grade_lines.h"
 #include "envs/scaffold.h"
 
 namespace agon {
@@ -19,7 +21,7 @@ struct Options {
   uint64_t seed = 0, index = 0;
   envs::ConformanceOptions conformance;
   envs::BenchOptions bench;
-  std::string language = "cpp", out;
+  std::string language = "cpp", out, file;
 };
 
 void AddList(CLI::App& app, Options& options) {
@@ -109,8 +111,38 @@ void AddNew(CLI::App& app, Options& options) {
   });
 }
 
+// Grades the lines of `file`, or of stdin if it is "".
+void Grade(const std::string& file, const envs::LineGrader& grade) {
+  std::ifstream stream;
+  if (!file.empty()) {
+    stream.open(file);
+    if (!stream) throw Error(ErrorKind::kNotFound, "no such file", file);
+  }
+  const std::string name = file.empty() ? "stdin" : file;
+  const auto counts =
+      envs::GradeLines(file.empty() ? std::cin : stream, name, grade, std::cout, std::cerr);
+  if (counts.num_broken > 0) {
+    throw Error(ErrorKind::kFailed,
+                std::to_string(counts.num_broken) + " of " + std::to_string(counts.num_lines) +
+                    " lines could not be graded",
+                name);
+  }
+}
+
+void AddGrade(CLI::App& app, Options& options) {
+  CLI::App* grade = app.add_subcommand("grade", "Grade responses: JSON lines in, JSON lines out");
+  grade->require_subcommand(1);
+  const auto add = [&](const char* name, const char* about, envs::LineGrader grader) {
+    CLI::App* command = grade->add_subcommand(name, about);
+    command->add_option("FILE", options.file, "JSON lines; stdin if none is named");
+    command->callback([&options, grader] { Grade(options.file, grader); });
+  };
+  add("math", "{\"gold\", \"response\"} to {\"reward\", \"extracted\", \"reason\"}",
+      envs::GradeMathLine);
+}
+
 int Run(int argc, char** argv) {
-  CLI::App app("Environments: list, inspect, play, check, measure and begin them.");
+  CLI::App app("Environments: list, inspect, play, check, measure, begin them and grade.");
   app.footer(
       "Examples:\n"
       "  rl-env list\n"
@@ -118,7 +150,8 @@ int Run(int argc, char** argv) {
       "  rl-env play \"math/shop(difficulty=2,families=change)\" --gold\n"
       "  rl-env check\n"
       "  rl-env new mine/clock --lang python\n"
-      "  rl-env check mine/clock --plugin clock/clock.py");
+      "  rl-env check mine/clock --plugin clock/clock.py\n"
+      "  rl-env grade math answers.jsonl > graded.jsonl");
   app.require_subcommand(1);
   app.fallthrough();
   Options options;
@@ -136,6 +169,7 @@ int Run(int argc, char** argv) {
   AddCheck(app, options);
   AddBench(app, options);
   AddNew(app, options);
+  AddGrade(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -56,6 +56,20 @@ TEST(RlEnvTest, CheckPassesOnOurOwn) {
   EXPECT_EQ(check.output, "ok      math/countdown\n");
 }
 
+TEST(RlEnvTest, GradesJsonLines) {
+  const std::string right = R"({"id":1,"gold":"1/2","response":"Answer: 0.5"})";
+  const CommandResult graded = RlEnv("grade math", right + "\n");
+  EXPECT_EQ(graded.exit_status, 0) << graded.output;
+  EXPECT_EQ(graded.output, R"({"id":1,"reward":1,"extracted":"0.5","reason":"right"})"
+                           "\n");
+  const CommandResult broken = RlEnv("grade math", right + "\n{\n" + right + "\n");
+  EXPECT_EQ(broken.exit_status, 1);
+  EXPECT_NE(broken.output.find("stdin line 2"), std::string::npos) << broken.output;
+  EXPECT_NE(broken.output.find("1 of 3 lines could not be graded"), std::string::npos);
+  EXPECT_EQ(RlEnv("grade math /no/such/file").exit_status, 1);
+  EXPECT_EQ(RlEnv("grade").exit_status, 2);
+}
+
 TEST(RlEnvTest, BadUsageIsStatusTwoAndSaysWhatToDo) {
   const CommandResult unknown = RlEnv("info math/shp");
   EXPECT_EQ(unknown.exit_status, 2);

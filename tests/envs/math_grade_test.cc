@@ -142,8 +142,8 @@ std::string Repeated(std::string_view unit, size_t count) {
   return text;
 }
 
-TEST(MathGradeTest, HostileAnswersAreWrongAtOnce) {
-  const std::string answers[] = {
+std::vector<std::string> HostileAnswers() {
+  return {
       "9**9**9",
       "9^{9^{9^{9}}}",
       "2004!",
@@ -194,7 +194,10 @@ TEST(MathGradeTest, HostileAnswersAreWrongAtOnce) {
       "\\frac",
       "\\sqrt[",
   };
-  for (const std::string& answer : answers) {
+}
+
+TEST(MathGradeTest, HostileAnswersAreWrongAtOnce) {
+  for (const std::string& answer : HostileAnswers()) {
     const std::string response = "\\boxed{" + answer + "}";
     double best = 1e9;
     for (int run = 0; run < 3; ++run) {
