@@ -119,6 +119,15 @@ std::string DrawWord(Rng& rng, size_t min_size, size_t max_size) {
   }
 }
 
+std::string SpacedLetters(std::string_view word) {
+  std::string spaced;
+  for (const char c : word) {
+    if (!spaced.empty()) spaced += ' ';
+    spaced += c;
+  }
+  return spaced;
+}
+
 std::string Capitalized(std::string word) {
   if (!word.empty() && word[0] >= 'a' && word[0] <= 'z')
     word[0] = static_cast<char>(word[0] & ~0x20);

@@ -20,6 +20,9 @@ std::span<const std::string_view> CommonWords();
 // REQUIRES: 3 <= min_size <= max_size <= 14.
 std::string DrawWord(Rng& rng, size_t min_size, size_t max_size);
 
+// "w o r d": tokenized, each letter is a token of its own.
+std::string SpacedLetters(std::string_view word);
+
 // With a capital first letter.
 std::string Capitalized(std::string word);
 
