@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "envs/choice.h"
 #include "envs/math/rational.h"
+#include "envs/problem_state.h"
 
 namespace agon::envs {
 namespace {
@@ -99,12 +100,11 @@ class ProblemEnv final : public Env {
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
-    const std::string where = "task " + std::to_string(task.id.index) + " of " + task.id.env;
     if (!task.id.env.starts_with(spec_.info.id)) {
-      throw Error(ErrorKind::kCorrupt, "the task isn't one of " + spec_.info.id, where);
+      throw Error(ErrorKind::kCorrupt, "the task isn't one of " + spec_.info.id,
+                  NameInErrors(task));
     }
-    auto given = JsonField<std::vector<int64_t>>(ParseJson(task.state, where), "given", where);
-    return std::make_unique<ProblemEpisode>(spec_.verify, std::move(given), task);
+    return std::make_unique<ProblemEpisode>(spec_.verify, GivenOf(task), task);
   }
 
  private:
