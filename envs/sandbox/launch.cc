@@ -54,11 +54,12 @@ Descriptor OpenExecutable() {
 }
 
 pid_t Spawn(const SandboxOptions& options, int socket, int executable) {
+  // Above the places, so that neither dup2 overwrites the other's source.
+  const Descriptor high_socket(fcntl(socket, F_DUPFD_CLOEXEC, kExecutablePlace + 1));
+  const Descriptor high_executable(fcntl(executable, F_DUPFD_CLOEXEC, kExecutablePlace + 1));
+  if (!high_socket.open() || !high_executable.open()) ThrowIo("dup");
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  // Above the places, so that neither dup2 overwrites the other's source.
-  const Descriptor high_socket(fcntl(socket, F_DUPFD_CLOEXEC, 64));
-  const Descriptor high_executable(fcntl(executable, F_DUPFD_CLOEXEC, 64));
   posix_spawn_file_actions_adddup2(&actions, high_socket.get(), kSocketPlace);
   posix_spawn_file_actions_adddup2(&actions, high_executable.get(), kExecutablePlace);
   const bool isolated = !options.unsafe_no_isolation;

@@ -73,7 +73,10 @@ std::unique_ptr<Box::State> Sandbox::State::Ask(const wire::Limits& limits) {
   auto state = std::make_unique<Box::State>();
   for (int i = 0; i < num_fds; ++i) state->fds[i] = Descriptor(fds[i]);
   if (got != sizeof(reply)) return nullptr;
-  if (reply.failed || num_fds != wire::kNumHostFds) return Box::State::Failed(reply.reason);
+  if (reply.failed) return Box::State::Failed(reply.reason);
+  if (num_fds != wire::kNumHostFds) {
+    return Box::State::Failed("this process has no file descriptors left for a box");
+  }
   return state;
 }
 

@@ -60,7 +60,7 @@ TEST_F(SandboxTest, ChannelCarriesLinesBothWays) {
                                       "for line in channel:\n"
                                       "    channel.write(line.upper())\n"
                                       "print('end')"));
-  const auto deadline = In(5000);
+  const auto deadline = In(30000);
   for (const char* word : {"alpha", "beta", ""}) {
     ASSERT_TRUE(box.Send(std::string(word) + "\n", deadline));
     const Received received = box.ReceiveLine(100, deadline);

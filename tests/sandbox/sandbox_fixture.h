@@ -1,4 +1,4 @@
-// One sandbox for the tests of this folder; they skip where the machine can't isolate.
+// Sandboxes for the tests of this folder; they skip where the machine can't isolate.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,25 +12,56 @@
 
 namespace agon::envs {
 
-// nullptr where the machine lacks what boxes need; `why` says what.
-inline std::unique_ptr<Sandbox> TryMakeSandbox(SandboxOptions options, std::string* why) {
-  try {
-    return std::make_unique<Sandbox>(std::move(options));
-  } catch (const Error& error) {
-    *why = error.what();
-    return nullptr;
+// A sandbox made at first use, and why there is none.
+struct LazySandbox {
+  explicit LazySandbox(SandboxOptions options) {
+    try {
+      sandbox = std::make_unique<Sandbox>(std::move(options));
+    } catch (const Error& error) {
+      why = error.what();
+    }
   }
-}
+  std::unique_ptr<Sandbox> sandbox;
+  std::string why;
+};
 
 class SandboxTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!Shared()) GTEST_SKIP() << "no sandbox on this machine: " << *Why();
+    if (!Shared().sandbox) GTEST_SKIP() << "this machine has no sandbox: " << Shared().why;
   }
 
-  static Sandbox& sandbox() { return *Shared(); }
+  static Sandbox& sandbox() { return *Shared().sandbox; }
+  // The same as it is where the machine lends no cgroup.
+  static Sandbox& no_cgroup() {
+    static LazySandbox lazy([] {
+      SandboxOptions options;
+      options.use_cgroup = false;
+      options.num_ready = 1;
+      return options;
+    }());
+    return *lazy.sandbox;
+  }
+  // Without any walls: attacks must succeed here, or their tests test nothing.
+  static Sandbox& leaky() {
+    static LazySandbox lazy([] {
+      SandboxOptions options;
+      options.unsafe_no_isolation = true;
+      options.num_ready = 1;
+      return options;
+    }());
+    return *lazy.sandbox;
+  }
 
-  static BoxResult RunPython(const std::string& source, const BoxLimits& limits = {}) {
+  // For programs that shall come to their end on a machine that is busy with other things.
+  static BoxLimits Patient() {
+    BoxLimits limits;
+    limits.wall_ms = 60000;
+    limits.cpu_ms = 30000;
+    return limits;
+  }
+
+  static BoxResult RunPython(const std::string& source, const BoxLimits& limits = Patient()) {
     return sandbox().Run(Program::Python(source), limits);
   }
 
@@ -39,18 +70,13 @@ class SandboxTest : public testing::Test {
   }
 
  private:
-  static std::string* Why() {
-    static std::string why;
-    return &why;
-  }
-  // Made at the first test, ended before main returns.
-  static Sandbox* Shared() {
-    static std::unique_ptr<Sandbox> sandbox = TryMakeSandbox({}, Why());
-    return sandbox.get();
+  static LazySandbox& Shared() {
+    static LazySandbox lazy({});
+    return lazy;
   }
 };
 
-// For EXPECT_*: what a run came to, whole.
+// For failure messages: what a run came to.
 inline std::string Tell(const BoxResult& result) {
   return std::string(BoxVerdictName(result.verdict)) + " (" + result.reason + ") exit " +
          std::to_string(result.exit_status) + "\n-- stdout\n" +

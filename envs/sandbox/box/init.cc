@@ -24,6 +24,7 @@ namespace {
 
 constexpr int64_t kMaxPayloadBytes = int64_t{64} << 20;
 constexpr int kMaxArguments = 1024;
+constexpr int kAbove = 16;  // descriptors that must not be in the way of 0 to 3
 
 int64_t NowNs() {
   timespec now{};
@@ -99,7 +100,7 @@ bool ArrangeDescriptors(const BoxSetup& setup, const int (&fds)[wire::kNumBoxFds
                              wire::kBoxChannel};
   int moved[4];
   for (int i = 0; i < 4; ++i) {
-    moved[i] = fcntl(fds[kPlaces[i]], F_DUPFD_CLOEXEC, 64);
+    moved[i] = fcntl(fds[kPlaces[i]], F_DUPFD_CLOEXEC, kAbove);
     if (moved[i] < 0) return false;
   }
   for (int i = 0; i < 4; ++i) {

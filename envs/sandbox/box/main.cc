@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "envs/sandbox/box/failure.h"
 #include "envs/sandbox/box/supervisor.h"
@@ -32,16 +33,21 @@ int Serve(int argc, char** argv) {
   options.read_only_paths.assign(argv + 5, argv + argc);
   fcntl(kHostSocket, F_SETFD, FD_CLOEXEC);
   close(kOwnExecutable);
+  std::optional<Supervisor> supervisor;
   try {
-    // A copy, since the socket must outlive a supervisor that fails.
+    // A copy, since the socket must outlive a supervisor that can't start.
     Descriptor host(fcntl(kHostSocket, F_DUPFD_CLOEXEC, kOwnExecutable));
-    Supervisor supervisor(std::move(options), std::move(host));
-    Greet(supervisor.Describe(), nullptr);
-    supervisor.Run();
-    return 0;
+    supervisor.emplace(std::move(options), std::move(host));
+    Greet(supervisor->Describe(), nullptr);
   } catch (const Failure& failure) {
     Greet(failure.what(), &failure);
     return 1;
+  }
+  try {
+    supervisor->Run();
+    return 0;
+  } catch (const Failure&) {
+    return 1;  // the host sees the socket close
   }
 }
 

@@ -1,10 +1,12 @@
 #include "envs/sandbox/box/process_tree.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -59,15 +61,19 @@ pid_t PidOf(int pidfd) {
 }
 
 std::vector<pid_t> ChildrenOf(pid_t pid) {
-  // Listed by the thread that made them; orphans by the adopter's first.
-  const std::string name = std::to_string(pid);
-  const std::string list = ReadProc("/proc/" + name + "/task/" + name + "/children");
+  // Each thread lists the children that it made.
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task/";
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(tasks.c_str()), closedir);
   std::vector<pid_t> children;
-  char* next = nullptr;
-  for (const char* at = list.c_str(); *at; at = next) {
-    const long child = std::strtol(at, &next, 10);
-    if (next == at) break;
-    children.push_back(static_cast<pid_t>(child));
+  while (const dirent* entry = folder ? readdir(folder.get()) : nullptr) {
+    if (entry->d_name[0] == '.') continue;
+    const std::string list = ReadProc(tasks + entry->d_name + "/children");
+    char* next = nullptr;
+    for (const char* at = list.c_str(); *at; at = next) {
+      const long child = std::strtol(at, &next, 10);
+      if (next == at) break;
+      children.push_back(static_cast<pid_t>(child));
+    }
   }
   return children;
 }

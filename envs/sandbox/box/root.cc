@@ -35,6 +35,7 @@ constexpr uid_t kNobody = 65534;
 constexpr uid_t kInnerId = 1000;
 constexpr int kZygoteSocket = 3;  // zygote.py knows them
 constexpr int kZygoteProc = 4;
+constexpr int kAbove = 16;  // descriptors that must not be in the way of these
 
 struct Bind {
   std::string source;  // without symbolic links
@@ -139,8 +140,8 @@ void DropPrivileges() {
 // Descriptors 0 and 1 are ends of broken pipes: the interpreter sees streams of the kind
 // that programs will have there, and can neither read nor write anything.
 void ArrangeDescriptors(int socket, int proc) {
-  const int high_socket = fcntl(socket, F_DUPFD_CLOEXEC, 64);
-  const int high_proc = fcntl(proc, F_DUPFD_CLOEXEC, 64);
+  const int high_socket = fcntl(socket, F_DUPFD_CLOEXEC, kAbove);
+  const int high_proc = fcntl(proc, F_DUPFD_CLOEXEC, kAbove);
   int input[2], output[2];
   Check(high_socket >= 0 && high_proc >= 0, "dup");
   Check(pipe2(input, O_CLOEXEC) == 0 && pipe2(output, O_CLOEXEC) == 0, "pipe");
@@ -158,10 +159,10 @@ void ArrangeDescriptors(int socket, int proc) {
     sethostname("box", 3);
     DropPrivileges();
     // Above what moves below.
-    const int high_pipe = fcntl(error_pipe, F_DUPFD_CLOEXEC, 64);
+    const int high_pipe = fcntl(error_pipe, F_DUPFD_CLOEXEC, kAbove);
     ArrangeDescriptors(socket, proc);
     error_pipe = high_pipe;
-    syscall(SYS_close_range, 5, 63, 0);
+    syscall(SYS_close_range, kZygoteProc + 1, kAbove - 1, 0);
     const std::string script(ZygoteScript());
     const char* argv[] = {
         python.executable.c_str(), "-s", "-S", "-B", "-X", "utf8", "-c", script.c_str(), nullptr};
