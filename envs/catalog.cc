@@ -91,6 +91,7 @@ std::string RenderInfo(const EnvInfo& info) {
 
 std::string DescribeEnv(const Env& env) {
   std::string text = RenderInfo(env.info());
+  if (!env.info().needs.empty()) return text;  // no tasks without it
   std::vector<std::string> examples(static_cast<size_t>(env.info().num_difficulties));
   for (uint64_t index = 0; index < 100; ++index) {
     const Task task = env.Get(Split::kTrain, /*seed=*/0, index);

@@ -148,6 +148,8 @@ std::optional<MathGrade> GradeNumbers(std::string_view gold,
                    correct ? "right" : "wrong, the answer is " + std::string(gold)};
 }
 
+[[noreturn]] void ThrowNoAnswer() { throw Error(ErrorKind::kCorrupt, "the gold holds no answer"); }
+
 // The gold's answers: one, or the boxes of a set.
 std::vector<std::string_view> GoldAnswers(std::string_view gold) {
   std::vector<std::string_view> answers;
@@ -160,7 +162,7 @@ std::vector<std::string_view> GoldAnswers(std::string_view gold) {
   } else if (const std::string_view answer = TrimSpace(gold); !answer.empty()) {
     answers = {answer};
   }
-  if (answers.empty()) throw Error(ErrorKind::kCorrupt, "the gold holds no answer");
+  if (answers.empty()) ThrowNoAnswer();
   if (std::any_of(answers.begin(), answers.end(), IsLong)) {
     throw Error(ErrorKind::kCorrupt, "the gold's answer is longer than " +
                                          std::to_string(kMaxMathAnswerBytes) + " bytes");
@@ -185,6 +187,14 @@ std::optional<Reading> Unite(Grader& grader, const Reading& wanted,
 
 }  // namespace
 
+std::string GoldAnswer(std::string_view gold) {
+  std::string joined;
+  for (const std::string_view answer : GoldAnswers(gold)) {
+    joined.append(joined.empty() ? "" : ", ").append(answer);
+  }
+  return joined;
+}
+
 MathGrade GradeMath(std::string_view gold, std::string_view response,
                     const MathGradeOptions& options) {
   const std::vector<std::string_view> golds = GoldAnswers(gold);
@@ -199,7 +209,11 @@ MathGrade GradeMath(std::string_view gold, std::string_view response,
 
   Grader grader(options);
   std::vector<Reading> gold_readings;
-  for (const std::string_view answer : golds) gold_readings.push_back(grader.Read(answer));
+  for (const std::string_view answer : golds) {
+    gold_readings.push_back(grader.Read(answer));
+    // "." and "$" say nothing.
+    if (gold_readings.back().spelling.empty()) ThrowNoAnswer();
+  }
   const Reading wanted =
       golds.size() == 1 ? std::move(gold_readings[0]) : Grader::Joined(gold_readings);
   auto answer = Unite(grader, wanted, candidates, found.boxes.size());

@@ -38,4 +38,8 @@ struct MathGradeOptions {
 MathGrade GradeMath(std::string_view gold, std::string_view response,
                     const MathGradeOptions& options = {});
 
+// The answer that a gold holds: "72" of "... #### 72", "1, -2" of two boxes. Throws as
+// GradeMath does.
+std::string GoldAnswer(std::string_view gold);
+
 }  // namespace agon::envs

@@ -13,7 +13,9 @@ namespace agon::envs {
 
 // An environment that can't do without parameters: id and parameters, files from tests/data.
 inline const std::map<std::string, std::string>& RequiredParameters() {
-  static const std::map<std::string, std::string> parameters = {};
+  static const std::map<std::string, std::string> parameters = {
+      {"math/jsonl-v1", "(file=" AGON_SOURCE_DIR "/tests/data/word_problems.jsonl)"},
+  };
   return parameters;
 }
 

@@ -101,7 +101,7 @@ TEST(MathGradeTest, AGoldMayBeAWholeSolution) {
 }
 
 TEST(MathGradeTest, AGoldWithoutAnAnswerIsAnError) {
-  for (const std::string gold : {"", "  \n", "####", "\\boxed{}", "\\boxed{"}) {
+  for (const std::string gold : {"", "  \n", "####", "\\boxed{}", "\\boxed{", ".", "$"}) {
     EXPECT_THROW(GradeMath(gold, "\\boxed{5}"), Error) << gold;
   }
   EXPECT_THROW(GradeMath(std::string(kMaxMathAnswerBytes + 1, '1'), "\\boxed{5}"), Error);
