@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <exception>
+#include <map>
 #include <utility>
 
 #include "core/error.h"
@@ -17,6 +18,7 @@ namespace {
 struct Waiting {
   policy::Prompt prompt;
   size_t first_episode = 0;  // sample prompt.first_sample; the next sample's follows
+  int seat = 0;
   bool is_first_turn = false;
 };
 
@@ -60,6 +62,7 @@ class Rollout {
   Player players_[2];
   std::vector<LiveEpisode> live_;   // by (task, sample)
   std::deque<Waiting> waiting_[2];  // by side
+  std::vector<size_t> ended_;       // episodes, until a stream has let go of them
   int64_t num_done_ = 0;
   int longest_prompt_ = 0;
   StepPool pool_;  // last: it stops before what its steps refer to goes
@@ -80,12 +83,33 @@ class Rollout::Source final : public policy::PromptSource {
     Waiting next = std::move(waiting.front());
     waiting.pop_front();
     given_.emplace_back(next.first_episode, next.prompt.first_sample);
+    next.prompt.may_continue = rollout_.env_->info().max_turns > 1;
+    const std::pair conversation(next.first_episode, next.seat);
+    if (const auto found = kept_.find(conversation); found != kept_.end()) {
+      next.prompt.continues = found->second;
+      kept_.erase(found);
+    }
     return std::move(next.prompt);
   }
 
   void Finish(policy::Completion completion) override {
-    const auto [episode, first_sample] = given_[static_cast<size_t>(completion.prompt_idx)];
-    rollout_.Finish(episode + (completion.sample - first_sample), completion);
+    const auto [first_episode, first_sample] = given_[static_cast<size_t>(completion.prompt_idx)];
+    const size_t episode = first_episode + (completion.sample - first_sample);
+    if (rollout_.env_->info().max_turns > 1) {
+      kept_[{episode, rollout_.live_[episode].seat()}] = {completion.prompt_idx, completion.sample};
+    }
+    rollout_.Finish(episode, completion);
+  }
+
+  std::vector<policy::CompletionId> TakeEnded() override {
+    std::vector<policy::CompletionId> ended;
+    for (const size_t episode : std::exchange(rollout_.ended_, {})) {
+      const auto first = kept_.lower_bound({episode, 0}),
+                 last = kept_.lower_bound({episode + 1, 0});
+      for (auto it = first; it != last; ++it) ended.push_back(it->second);
+      kept_.erase(first, last);
+    }
+    return ended;
   }
 
  private:
@@ -98,6 +122,8 @@ class Rollout::Source final : public policy::PromptSource {
   Rollout& rollout_;
   const size_t side_;
   std::vector<std::pair<size_t, uint32_t>> given_;  // by prompt_idx
+  // (episode, seat) to its last completion in this stream.
+  std::map<std::pair<size_t, int>, policy::CompletionId> kept_;
 };
 
 std::vector<Trajectory> Rollout::Run(std::span<const envs::Task> tasks) {
@@ -164,11 +190,18 @@ void Rollout::Enqueue(size_t episode) {
       live.player().policy->config().max_positions - static_cast<int>(trajectory.tokens.size());
   Waiting waiting;
   waiting.first_episode = episode;
+  waiting.seat = live.seat();
   waiting.prompt.tokens = trajectory.tokens;
   waiting.prompt.max_new_tokens = std::min(options_.max_new_tokens, room);
   waiting.prompt.task = SamplingKey(trajectory.task.id, trajectory.num_turns, live.seat());
   waiting.prompt.first_sample = trajectory.sample;
-  waiting_[SideOf(trajectory.task.id, live.seat())].push_back(std::move(waiting));
+  // Episodes that have begun go on before others begin.
+  std::deque<Waiting>& queue = waiting_[SideOf(trajectory.task.id, live.seat())];
+  if (trajectory.num_turns > 0) {
+    queue.push_front(std::move(waiting));
+  } else {
+    queue.push_back(std::move(waiting));
+  }
 }
 
 void Rollout::Finish(size_t episode, const policy::Completion& completion) {
@@ -189,6 +222,7 @@ void Rollout::Collect(bool may_wait) {
     live.Answer(std::move(step->result));
     if (live.done()) {
       ++num_done_;
+      ended_.push_back(step->id);
     } else {
       Enqueue(step->id);
     }

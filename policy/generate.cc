@@ -108,36 +108,81 @@ bool Generator::TakeJob(const Request& request, bool may_wait) {
   return true;
 }
 
-// Starts waiting completions in free slots.
+// What was kept of the conversation that `job` continues, if it is still there.
+bool Generator::Resume(const Job& job, Row& row) {
+  if (!job.prompt.continues) return false;
+  const auto kept = kept_.find(*job.prompt.continues);
+  if (kept == kept_.end()) return false;
+  const bool fits = kept->second.length < static_cast<int>(job.prompt.tokens.size());
+  if (fits) {
+    row.slot = kept->second.slot;
+    row.position = kept->second.length;
+  } else {
+    free_slots_.push_back(kept->second.slot);
+  }
+  kept_.erase(kept);
+  return fits;
+}
+
+// Gives back the slots of conversations that are over.
+void Generator::Release(const Request& request) {
+  for (const CompletionId id : request.source.TakeEnded()) {
+    const auto kept = kept_.find(id);
+    if (kept == kept_.end()) continue;
+    free_slots_.push_back(kept->second.slot);
+    kept_.erase(kept);
+  }
+}
+
+// Starts waiting completions: those that continue take up what was kept, others need a free
+// slot and a prefill, which is worth it for several rows at once.
 void Generator::Refill(const Request& request) {
-  while (!free_slots_.empty() && TakeJob(request, rows_.empty())) {
+  Release(request);
+  const bool may_prefill =
+      rows_.empty() || free_slots_.size() * 8 >= static_cast<size_t>(request.sampling.max_rows);
+  for (bool is_full = true; is_full;) {
+    is_full = false;
     std::vector<std::shared_ptr<Job>> jobs;
     std::vector<Row> started;
     size_t tokens = 0;
-    while (!free_slots_.empty() && TakeJob(request, /*may_wait=*/false)) {
-      if (jobs.empty() || jobs.back() != job_) {
-        tokens += job_->prompt.tokens.size();
-        if (!jobs.empty() && tokens > kPrefillTokens) break;
-        jobs.push_back(job_);
-      }
-      Row& row = started.emplace_back();
+    while (TakeJob(request, /*may_wait=*/rows_.empty() && started.empty())) {
+      Row row;
       row.job = job_;
       row.completion.prompt_idx = job_->prompt_idx;
-      row.completion.sample =
-          job_->prompt.first_sample + static_cast<uint32_t>(job_->num_started++);
+      row.completion.sample = job_->prompt.first_sample + static_cast<uint32_t>(job_->num_started);
       row.completion.policy_version = request.policy_version;
+      if (Resume(*job_, row)) {
+        ++job_->num_started;
+        rows_.push_back(std::move(row));
+        continue;
+      }
+      if (rows_.empty() && started.empty() && free_slots_.empty()) {
+        // All slots are kept for conversations that wait: one of them is computed again.
+        free_slots_.push_back(kept_.begin()->second.slot);
+        kept_.erase(kept_.begin());
+      }
+      if (!may_prefill || free_slots_.empty()) break;
+      if (jobs.empty() || jobs.back() != job_) {
+        tokens += job_->prompt.tokens.size();
+        is_full = !jobs.empty() && tokens > kPrefillTokens;
+        if (is_full) break;
+        jobs.push_back(job_);
+      }
+      ++job_->num_started;
       row.slot = free_slots_.back();
       row.position = static_cast<int>(job_->prompt.tokens.size());
       free_slots_.pop_back();
+      started.push_back(std::move(row));
     }
-    Prefill(jobs, std::move(started));
+    if (!started.empty()) Prefill(jobs, std::move(started));
   }
+  hidden_.resize(rows_.size() * HiddenBytes());
 }
 
 // A prompt is prefilled once, into the slot of the first of its samples that start here; the
 // others copy it. `started` is in the order of `jobs`.
 void Generator::Prefill(std::span<const std::shared_ptr<Job>> jobs, std::vector<Row> started) {
-  const size_t hidden_bytes = static_cast<size_t>(config_.hidden_size) * backend_.ElementBytes();
+  const size_t hidden_bytes = HiddenBytes();
   std::vector<std::span<const int32_t>> prompts;
   std::vector<int32_t> first_slots;
   std::vector<size_t> prompt_of_row;
@@ -163,45 +208,71 @@ void Generator::Prefill(std::span<const std::shared_ptr<Job>> jobs, std::vector<
   }
 }
 
-// Draws a token for every row and retires those that stop. Returns the tokens of the rest.
-std::vector<int32_t> Generator::SampleRows(const Request& request) {
-  const size_t count = rows_.size();
-  std::vector<float> uniforms(count), logprobs(count);
-  std::vector<int32_t> tokens(count);
-  for (size_t i = 0; i < count; ++i) {
+// The next token of every row: the prompt's where it isn't fed yet, else one drawn. Rows that
+// stop are retired; returns the tokens of the rest.
+std::vector<int32_t> Generator::NextTokens(const Request& request) {
+  const size_t hidden_bytes = HiddenBytes();
+  std::vector<size_t> sampled;
+  std::vector<float> uniforms;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (!rows_[i].IsSampled()) continue;
     const Completion& c = rows_[i].completion;
-    uniforms[i] = request.key.WithTask(rows_[i].job->prompt.task)
-                      .WithSample(c.sample)
-                      .Uniform(static_cast<uint32_t>(c.tokens.size()));
+    uniforms.push_back(request.key.WithTask(rows_[i].job->prompt.task)
+                           .WithSample(c.sample)
+                           .Uniform(static_cast<uint32_t>(c.tokens.size())));
+    // Moves up only: the rows before it are drawn, or were moved already.
+    if (sampled.size() != i) {
+      std::memcpy(hidden_.data() + sampled.size() * hidden_bytes, hidden_.data() + i * hidden_bytes,
+                  hidden_bytes);
+    }
+    sampled.push_back(i);
   }
-  backend_.SampleTokens(transformer_.head(), hidden_.data(), static_cast<int>(count),
-                        request.sampling, uniforms.data(), tokens.data(), logprobs.data());
+  std::vector<float> logprobs(sampled.size());
+  std::vector<int32_t> drawn(sampled.size()), tokens;
+  if (!sampled.empty()) {
+    backend_.SampleTokens(transformer_.head(), hidden_.data(), static_cast<int>(sampled.size()),
+                          request.sampling, uniforms.data(), drawn.data(), logprobs.data());
+  }
   const auto& stops = request.sampling.stop_token_ids;
-  size_t kept = 0;
-  for (size_t i = 0; i < count; ++i) {
-    Row& row = rows_[i];
-    Completion& c = row.completion;
-    const int limit = row.job->prompt.max_new_tokens;
-    bool done = limit == 0;
-    if (!done) {
-      c.tokens.push_back(tokens[i]);
-      c.rollout_logprobs.push_back(logprobs[i]);
-      request.source.OnToken(c.prompt_idx, c.sample, tokens[i]);
-      const bool stopped = std::find(stops.begin(), stops.end(), tokens[i]) != stops.end();
-      if (stopped) c.finish_reason = FinishReason::kStop;
-      done = stopped || static_cast<int>(c.tokens.size()) >= limit;
+  size_t kept = 0, next = 0;
+  for (Row& row : rows_) {
+    int32_t token = 0;
+    if (row.IsSampled()) {
+      Completion& c = row.completion;
+      const int limit = row.job->prompt.max_new_tokens;
+      bool done = limit == 0;
+      token = drawn[next];
+      if (!done) {
+        c.tokens.push_back(token);
+        c.rollout_logprobs.push_back(logprobs[next]);
+        request.source.OnToken(c.prompt_idx, c.sample, token);
+        const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();
+        if (stopped) c.finish_reason = FinishReason::kStop;
+        done = stopped || static_cast<int>(c.tokens.size()) >= limit;
+      }
+      ++next;
+      if (done) {
+        Retire(request, row);
+        continue;
+      }
+    } else {
+      token = row.job->prompt.tokens[static_cast<size_t>(row.position)];
     }
-    if (done) {
-      free_slots_.push_back(row.slot);
-      request.source.Finish(std::move(c));
-      continue;
-    }
-    if (kept != i) rows_[kept] = std::move(row);
-    tokens[kept++] = tokens[i];
+    tokens.push_back(token);
+    if (&row != &rows_[kept]) rows_[kept] = std::move(row);
+    ++kept;
   }
   rows_.resize(kept);
-  tokens.resize(kept);
   return tokens;
+}
+
+void Generator::Retire(const Request& request, Row& row) {
+  if (row.job->prompt.may_continue) {
+    kept_[{row.completion.prompt_idx, row.completion.sample}] = {row.slot, row.position};
+  } else {
+    free_slots_.push_back(row.slot);
+  }
+  request.source.Finish(std::move(row.completion));
 }
 
 void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampling,
@@ -211,7 +282,7 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
   const Request request{source, sampling, key, policy_version,
                         std::min(max_tokens, config_.max_positions)};
   // What an exception left behind is dropped here.
-  rows_.clear(), free_slots_.clear(), job_.reset();
+  rows_.clear(), free_slots_.clear(), kept_.clear(), job_.reset();
   num_prompts_ = 0;
   for (int slot = num_slots - 1; slot >= 0; --slot) free_slots_.push_back(slot);
   if (!TakeJob(request, /*may_wait=*/true)) return;
@@ -221,19 +292,16 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
   }
   std::vector<int32_t> slots, positions;
   while (true) {
-    // A refill runs a prefill: worth it for several rows at once.
-    const bool many_free = free_slots_.size() * 8 >= static_cast<size_t>(num_slots);
-    if (many_free || rows_.empty()) Refill(request);
+    Refill(request);
     if (rows_.empty()) return;
-    const std::vector<int32_t> tokens = SampleRows(request);
+    const std::vector<int32_t> tokens = NextTokens(request);
     if (tokens.empty()) continue;
     slots.clear(), positions.clear();
     for (Row& row : rows_) {
       slots.push_back(row.slot);
       positions.push_back(row.position++);
     }
-    hidden_.resize(rows_.size() * static_cast<size_t>(config_.hidden_size) *
-                   backend_.ElementBytes());
+    hidden_.resize(rows_.size() * HiddenBytes());
     transformer_.Decode(tokens, slots, positions, *cache_, hidden_.data());
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -31,7 +32,14 @@ class Generator {
     std::shared_ptr<const Job> job;
     Completion completion;
     int slot = 0;
-    int position = 0;  // of the token that is decoded next
+    int position = 0;  // of the token that is decoded next: tokens before it are cached
+    // Tokens of the prompt are fed, not sampled, while position is below its length.
+    bool IsSampled() const { return position >= static_cast<int>(job->prompt.tokens.size()); }
+  };
+  // What is kept of a completion whose conversation may go on.
+  struct Kept {
+    int slot = 0;
+    int length = 0;  // cached tokens
   };
   // What one Run needs everywhere.
   struct Request {
@@ -42,11 +50,17 @@ class Generator {
     int max_tokens;
   };
 
+  size_t HiddenBytes() const {
+    return static_cast<size_t>(config_.hidden_size) * backend_.ElementBytes();
+  }
   void Check(const Prompt& prompt, int max_tokens) const;
   bool TakeJob(const Request& request, bool may_wait);
   void Refill(const Request& request);
+  bool Resume(const Job& job, Row& row);
+  void Release(const Request& request);
   void Prefill(std::span<const std::shared_ptr<Job>> jobs, std::vector<Row> started);
-  std::vector<int32_t> SampleRows(const Request& request);
+  std::vector<int32_t> NextTokens(const Request& request);
+  void Retire(const Request& request, Row& row);
 
   const ModelConfig& config_;
   Backend& backend_;
@@ -54,6 +68,7 @@ class Generator {
   std::unique_ptr<KvCache> cache_;  // kept between calls; grows
   std::vector<Row> rows_;
   std::vector<int> free_slots_;
+  std::map<CompletionId, Kept> kept_;
   std::shared_ptr<Job> job_;  // its samples start next; null: none is waiting
   int32_t num_prompts_ = 0;   // taken from the source so far
   std::vector<char> hidden_;  // T (rows, C)

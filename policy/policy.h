@@ -86,12 +86,25 @@ struct TokenScores {
 
 enum class FinishReason { kStop, kLength };
 
+// Names a completion of a stream.
+struct CompletionId {
+  int32_t prompt_idx = 0;
+  uint32_t sample = 0;
+  auto operator<=>(const CompletionId&) const = default;
+};
+
 struct Prompt {
   std::vector<int32_t> tokens;  // (T_p), not empty
   int max_new_tokens = 0;       // T_p + max_new_tokens <= max_positions
   uint64_t task = 0;            // fields of the random key, so that the batch's
   uint32_t first_sample = 0;    //   composition can't change a token
   int num_samples = 1;          // completions wanted: samples first_sample, +1, ...
+  // Keeps what was computed for each completion until PromptSource names it as continued or
+  // ended: the conversation may go on.
+  bool may_continue = false;
+  // The completion of this stream whose prompt and tokens these tokens begin with: what was
+  // kept of it is taken up. Changes the work, never the result. Needs num_samples 1.
+  std::optional<CompletionId> continues = std::nullopt;
 };
 
 struct Sampling {
@@ -126,6 +139,8 @@ class PromptSource {
   virtual std::optional<Prompt> Next(bool may_wait) = 0;
   // A completion has come to its end.
   virtual void Finish(Completion completion) = 0;
+  // Completions that may_continue and won't, since the last call.
+  virtual std::vector<CompletionId> TakeEnded() { return {}; }
   // A token was decoded for sample `sample` of prompt `prompt_idx`.
   virtual void OnToken(int32_t /*prompt_idx*/, uint32_t /*sample*/, int32_t /*token*/) {}
 };

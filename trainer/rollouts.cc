@@ -38,7 +38,8 @@ std::vector<Group> RollOut(const RlConfig& config, const std::shared_ptr<const e
     if (rollout.trajectory.tokens.empty()) continue;  // the game ended before this seat's turn
     groups[i / (group_size * seats) * seats + i % seats].push_back(std::move(rollout));
   }
-  std::erase_if(groups, [](const Group& group) { return group.empty(); });
+  // One alone has nothing to be compared with.
+  std::erase_if(groups, [](const Group& group) { return group.size() < 2; });
   return groups;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
 #include "tests/policy/reference_model.h"
@@ -25,10 +26,12 @@ constexpr RngKey kKey{.run_seed = 17, .stream = RngStream::kSample};
 
 std::vector<Prompt> OnePrompt(int num_samples, int max_new_tokens) {
   Rng rng({.run_seed = 31, .stream = RngStream::kTest});
-  return {{.tokens = RandomTokens(rng, 12, TinyConfig().vocab_size),
-           .max_new_tokens = max_new_tokens,
-           .task = 5,
-           .num_samples = num_samples}};
+  Prompt prompt;
+  prompt.tokens = RandomTokens(rng, 12, TinyConfig().vocab_size);
+  prompt.max_new_tokens = max_new_tokens;
+  prompt.task = 5;
+  prompt.num_samples = num_samples;
+  return {prompt};
 }
 
 // Log-probabilities of the first new token, by the fp64 reference.
@@ -166,11 +169,11 @@ TEST(Stream, APromptThatComesLateGetsTheSameBits) {
   Rng rng({.run_seed = 32, .stream = RngStream::kTest});
   std::vector<Prompt> prompts;
   for (uint64_t p = 0; p < 9; ++p) {
-    prompts.push_back(
-        {.tokens = RandomTokens(rng, 3 + static_cast<int>(p), TinyConfig().vocab_size),
-         .max_new_tokens = 2 + static_cast<int>(p % 4),
-         .task = p,
-         .num_samples = 1 + static_cast<int>(p % 3)});
+    Prompt& prompt = prompts.emplace_back();
+    prompt.tokens = RandomTokens(rng, 3 + static_cast<int>(p), TinyConfig().vocab_size);
+    prompt.max_new_tokens = 2 + static_cast<int>(p % 4);
+    prompt.task = p;
+    prompt.num_samples = 1 + static_cast<int>(p % 3);
   }
   const auto together = policy->Generate(prompts, {}, kKey);
   LateSource source(prompts);
@@ -184,6 +187,75 @@ TEST(Stream, APromptThatComesLateGetsTheSameBits) {
     ASSERT_NE(found, source.completions.end());
     EXPECT_EQ(found->tokens, expected.tokens);
     EXPECT_EQ(found->rollout_logprobs, expected.rollout_logprobs);
+  }
+}
+
+// Conversations of three turns: after each completion the other side adds some tokens. Some
+// end early. `keeps` lets the stream keep what it computed.
+class ConversationSource final : public PromptSource {
+ public:
+  ConversationSource(int num_conversations, bool keeps) : keeps_(keeps) {
+    Rng rng({.run_seed = 33, .stream = RngStream::kTest});
+    for (int i = 0; i < num_conversations; ++i) {
+      texts.push_back(RandomTokens(rng, 3 + i % 5, TinyConfig().vocab_size));
+      ready_.push_back(static_cast<size_t>(i));
+    }
+    logprobs.resize(texts.size());
+    turns_.resize(texts.size());
+    last_.resize(texts.size());
+  }
+
+  std::optional<Prompt> Next(bool /*may_wait*/) override {
+    if (ready_.empty()) return std::nullopt;
+    const size_t i = ready_.front();
+    ready_.erase(ready_.begin());
+    Prompt prompt;
+    prompt.tokens = texts[i];
+    prompt.max_new_tokens = 4;
+    prompt.task = i * 10 + static_cast<uint64_t>(turns_[i]);
+    prompt.num_samples = 1;
+    prompt.may_continue = keeps_;
+    if (keeps_ && turns_[i] > 0) prompt.continues = last_[i];
+    given_.push_back(i);
+    return prompt;
+  }
+  void Finish(Completion completion) override {
+    const size_t i = given_[static_cast<size_t>(completion.prompt_idx)];
+    last_[i] = {completion.prompt_idx, completion.sample};
+    texts[i].insert(texts[i].end(), completion.tokens.begin(), completion.tokens.end());
+    logprobs[i].insert(logprobs[i].end(), completion.rollout_logprobs.begin(),
+                       completion.rollout_logprobs.end());
+    if (++turns_[i] == 3 || texts[i].back() % 5 == 0) {
+      ended_.push_back(last_[i]);
+      return;
+    }
+    for (int k = 0; k < 1 + turns_[i]; ++k) texts[i].push_back(7 * k % 70);
+    ready_.push_back(i);
+  }
+  std::vector<CompletionId> TakeEnded() override { return std::exchange(ended_, {}); }
+
+  std::vector<std::vector<int32_t>> texts;
+  std::vector<std::vector<float>> logprobs;
+
+ private:
+  bool keeps_;
+  std::vector<size_t> ready_, given_;
+  std::vector<int> turns_;
+  std::vector<CompletionId> last_, ended_;
+};
+
+TEST(Stream, AConversationGoesOnWithTheSameBits) {
+  for (const ComputeType compute : {ComputeType::kFloat32, ComputeType::kAuto}) {
+    const auto policy = TinyPolicy(compute);
+    ConversationSource again(20, /*keeps=*/false);
+    policy->Stream(again, 60, {}, kKey);
+    // With few rows, conversations that wait hold every one of them.
+    for (const int rows : {1, 2, 7, 64}) {
+      ConversationSource kept(20, /*keeps=*/true);
+      policy->Stream(kept, 60, With(&Sampling::max_rows, rows), kKey);
+      EXPECT_EQ(kept.texts, again.texts) << rows;
+      EXPECT_EQ(kept.logprobs, again.logprobs) << rows;
+    }
   }
 }
 
