@@ -79,7 +79,7 @@ TestVerdict RaisedVerdict(const std::string& type, const std::string& message) {
 }
 
 CandidateBox::CandidateBox(Sandbox& sandbox, std::string_view code, const CodeLimits& limits)
-    : box_(sandbox.Start(Program::Python(CandidateHarness()), BoxLimitsOf(limits))),
+    : box_(sandbox.Start(CandidateHarness(sandbox), BoxLimitsOf(limits))),
       deadline_(Box::Clock::now() + std::chrono::milliseconds(BoxLimitsOf(limits).wall_ms) +
                 kGrace),
       code_(code) {}
@@ -139,7 +139,17 @@ CandidateBox::Reply CandidateBox::Call(const std::string& name, const Json& args
       is_loaded_ = true;
     }
     const auto answer = Ask({{"name", name}, {"args", args}, {"kwargs", kwargs}}, &reply);
-    if (!answer || ReadError(*answer, &reply)) return reply;
+    if (!answer) return reply;
+    if (ReadError(*answer, &reply)) {
+      // The output was cut off, and the program was quicker to say so than the box to end it.
+      if (reply.type == "BrokenPipeError") {
+        ReadEnd(&reply);
+        if (reply.end->status != TestStatus::kOutput) {
+          reply.end = RaisedVerdict(reply.type, reply.message);
+        }
+      }
+      return reply;
+    }
     if (answer->contains("refused")) {
       reply.refused = Printable(JsonField<std::string>(*answer, "refused", kWhere));
     } else if (answer->contains("value")) {

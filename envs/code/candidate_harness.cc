@@ -1,9 +1,7 @@
 #include "envs/code/harness.h"
 
 namespace agon::envs {
-namespace {
-
-const char kCandidate[] = R"py(
+const char kCandidateHarness[] = R"py(
 def serve(encode=encode, decode=decode, describe=describe, Refused=Refused):
     send, receive = connect()
     message = receive()
@@ -32,12 +30,5 @@ def serve(encode=encode, decode=decode, describe=describe, Refused=Refused):
 
 serve()
 )py";
-
-}  // namespace
-
-const std::string& CandidateHarness() {
-  static const std::string source = std::string(kValueCodec) + kCandidate;
-  return source;
-}
 
 }  // namespace agon::envs

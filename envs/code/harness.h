@@ -22,14 +22,16 @@
 //         "unsupported" or "gone"
 #pragma once
 
-#include <string>
+#include "envs/sandbox/sandbox.h"
 
 namespace agon::envs {
 
-const std::string& CandidateHarness();
-const std::string& TesterHarness();
+// The programs, compiled once for each interpreter, in a box of their own: a box then begins
+// with bytecode. Thread-safe.
+const Program& CandidateHarness(Sandbox& sandbox);
+const Program& TesterHarness(Sandbox& sandbox);
 
-// Where `value_codec.cc` keeps what both begin with: encode, decode, send, receive.
-extern const char kValueCodec[];
+// Their sources: what both begin with, and the rest of each.
+extern const char kValueCodec[], kCandidateHarness[], kTesterHarness[];
 
 }  // namespace agon::envs

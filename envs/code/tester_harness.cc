@@ -1,13 +1,11 @@
 #include "envs/code/harness.h"
 
 namespace agon::envs {
-namespace {
-
 // A test is an assert. Each statement of a unit, or of its check function, that holds
 // asserts is tried on its own, so that one that fails does not hide the next. An assert
 // must be reached and hold every time; `assert False` must not be reached. Names with a
 // "!" can't occur in a test's own source.
-const char kTester[] = R"py(
+const char kTesterHarness[] = R"py(
 import ast
 
 class Unsupported(Exception):
@@ -70,11 +68,21 @@ def free_names(*trees):
             bound.add(node.name)
     return {name for name in loaded - bound if not name.endswith("!")}
 
+# Names used as "name.attribute" alone: modules of the library that a test took for granted,
+# as the candidate's file imports them.
+def assumed_modules(free, *trees):
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    bases = [node.value for node in nodes
+             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    alone = {node.id for node in nodes if isinstance(node, ast.Name) and node not in bases}
+    return {name for name in free - alone if name in sys.stdlib_module_names}
+
 class Unit:
     def __init__(self, source, setup, entry_point):
         tree = ast.parse(source)
         setup_tree = ast.parse(setup)
         free = free_names(tree, setup_tree)
+        self.modules = assumed_modules(free, tree, setup_tree)
         marker = Marker()
         calls_check = any(
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
@@ -87,7 +95,7 @@ class Unit:
         self.setup = compile(setup_tree, "setup", "exec")
         self.code = compile(ast.fix_missing_locations(tree), "tests", "exec")
         self.entry_point = entry_point
-        self.proxies = free | {entry_point} - {""}
+        self.proxies = (free - self.modules) | ({entry_point} - {""})
         if self.has_check and not entry_point:
             raise ValueError("a check function needs the name of the entry point")
 
@@ -174,6 +182,8 @@ class Run:
             space["candidate"] = self.proxy(unit.entry_point)
         rest = ("fail", "not reached")
         try:
+            for name in unit.modules:
+                space[name] = __import__(name)
             exec(unit.setup, space)
             exec(unit.code, space)
             if unit.has_check:
@@ -203,12 +213,5 @@ def serve():
 
 serve()
 )py";
-
-}  // namespace
-
-const std::string& TesterHarness() {
-  static const std::string source = std::string(kValueCodec) + kTester;
-  return source;
-}
 
 }  // namespace agon::envs

@@ -143,7 +143,7 @@ class UnitRun {
 }  // namespace
 
 Tester::Tester(Sandbox& sandbox, const CodeTests& tests, std::optional<Mask>* masked)
-    : box_(sandbox.Start(Program::Python(TesterHarness()), TesterLimits(tests.limits))) {
+    : box_(sandbox.Start(TesterHarness(sandbox), TesterLimits(tests.limits))) {
   const auto deadline = Box::Clock::now() + std::chrono::milliseconds(kTesterSlackMs);
   const std::string nonce = DrawNonce();
   Json message{{"nonce", nonce},

@@ -190,11 +190,12 @@ TEST_F(CodeGraderTest, AssertsReachTheCandidateThroughCalls) {
       "assert missing() == 1",
       "assert f(f) == 1",
       "assert f(lambda: 0) == 1",
-      "class P: pass\nassert f(P()) == 1"};
+      "class P: pass\nassert f(P()) == 1",
+      "assert f(math.pi) == math.tau"};
   const CodeGrade grade = Grade(UnitsOf({std::begin(units), std::end(units)}), code);
   EXPECT_EQ(Statuses(grade),
             "pass, pass, pass, pass, pass, pass, fail, fail, error, fail, fail, error, "
-            "unsupported, unsupported, unsupported")
+            "unsupported, unsupported, unsupported, pass")
       << Tell(grade);
   EXPECT_EQ(grade.tests[7].reason, "five");
   EXPECT_EQ(grade.tests[11].reason, "NameError: name 'missing' is not defined");
@@ -227,6 +228,12 @@ TEST_F(CodeGraderTest, SetupRunsInTheTestersBox) {
   tests.setup = "import math\nstart = 3\ngoal = math.factorial(3)";
   EXPECT_TRUE(Grade(tests, "def f(n): return 6 if n == 3 else 0").Passed());
   EXPECT_FALSE(Grade(tests, "def f(n): return goal").Passed());
+}
+
+TEST_F(CodeGraderTest, EntryPointMayHideABuiltin) {
+  const std::string code = "def sum(a, b): return a - b";
+  EXPECT_TRUE(Grade(UnitsOf({"assert sum(3, 2) == 1"}, "sum"), code).Passed());
+  EXPECT_FALSE(Grade(UnitsOf({"assert sum(3, 2) == 1"}), code).Passed());
 }
 
 TEST_F(CodeGraderTest, TestsThatCanJudgeNobodyAreRefused) {
@@ -269,15 +276,13 @@ TEST_F(CodeGraderTest, ReferenceScalesTheTimeLimit) {
 }
 
 TEST_F(CodeGraderTest, SandboxFailureMasksTheGrade) {
-  std::string why;
-  const auto own = TryMakeSandbox({}, &why);
-  ASSERT_TRUE(own) << why;
+  Sandbox own;
   CodeTests tests = CallsOf("f", {Call("[1]", "1"), Call("[2]", "2")});
   std::thread killer([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    kill(own->supervisor_pid(), SIGKILL);
+    kill(own.supervisor_pid(), SIGKILL);
   });
-  const CodeGrade grade = GradeCode(*own, tests, "import time\ndef f(x): time.sleep(3); return x");
+  const CodeGrade grade = GradeCode(own, tests, "import time\ndef f(x): time.sleep(3); return x");
   killer.join();
   ASSERT_TRUE(grade.masked) << Tell(grade);
   EXPECT_EQ(grade.masked->kind, "sandbox");
