@@ -8,6 +8,7 @@
 #include "envs/choice.h"
 #include "envs/math/rational.h"
 #include "envs/problem_state.h"
+#include "envs/text/text_answer.h"
 
 namespace agon::envs {
 namespace {
@@ -114,26 +115,6 @@ class ProblemEnv final : public Env {
   std::vector<const ProblemFamily*> chosen_;
 };
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = Lower(c);
-  return lower;
-}
-
-// In lower case, one space between words, without a final full stop.
-std::string Plain(std::string_view text) {
-  std::string plain;
-  for (const char c : TrimSpace(text)) {
-    const bool is_space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-    if (is_space && plain.ends_with(' ')) continue;
-    plain += is_space ? ' ' : Lower(c);
-  }
-  if (plain.ends_with('.')) plain.pop_back();
-  return plain;
-}
-
 }  // namespace
 
 std::unique_ptr<Env> MakeProblemEnv(ProblemEnvSpec spec, std::string_view params) {
@@ -166,24 +147,11 @@ Verdict VerifyNumber(std::string_view answer, const std::vector<int64_t>& /*give
           correct ? "right" : "wrong, the answer is " + std::string(answer)};
 }
 
-ExtractedAnswer ExtractText(std::string_view completion) {
-  ExtractedAnswer found = ExtractAnswer(completion);
-  const size_t heading = completion.rfind("####");
-  if (found.text.empty() || heading == std::string_view::npos) return found;
-  const std::string_view behind = completion.substr(heading + 4);
-  const bool is_last = Lower(behind).find("answer:") == std::string::npos &&
-                       behind.find("\\boxed{") == std::string_view::npos;
-  if (is_last && Plain(behind.substr(0, behind.find('\n'))) != Plain(found.text)) {
-    return {"", "two answers"};
-  }
-  return found;
-}
-
 Verdict VerifyText(std::string_view answer, const std::vector<int64_t>& /*given*/,
                    std::string_view completion) {
   ExtractedAnswer found = ExtractText(completion);
   if (found.text.empty()) return {false, "", std::move(found.problem)};
-  const bool correct = Plain(found.text) == Plain(answer);
+  const bool correct = PlainText(found.text) == PlainText(answer);
   return {correct, std::move(found.text),
           correct ? "right" : "wrong, the answer is " + std::string(answer)};
 }

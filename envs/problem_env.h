@@ -14,7 +14,6 @@
 
 #include "core/rng.h"
 #include "envs/env.h"
-#include "envs/math/extract.h"
 
 namespace agon::envs {
 
@@ -64,10 +63,6 @@ Split SplitOf(std::string_view family, std::string_view identity);
 // Verifies a number: exact comparison with the gold (envs/math/extract.h for markers).
 Verdict VerifyNumber(std::string_view answer, const std::vector<int64_t>& given,
                      std::string_view completion);
-
-// The answer where it is a text: as ExtractAnswer, but a heading "#### other" behind it is
-// another answer, too.
-ExtractedAnswer ExtractText(std::string_view completion);
 
 // Verifies a text: the gold in any case, with any spaces and maybe a full stop.
 Verdict VerifyText(std::string_view answer, const std::vector<int64_t>& given,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "envs/problem_env.h"
+#include "envs/text/text_answer.h"
 #include "envs/text/words.h"
 
 namespace agon::envs {
