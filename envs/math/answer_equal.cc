@@ -176,6 +176,10 @@ bool AnswerComparison::IsName(const Value& value) const {
 std::optional<AnswerComparison::Named> AnswerComparison::NamedValue(const Value& relation) {
   if (relation.ops.find_first_not_of("=~") != std::string::npos) return std::nullopt;
   const bool has_name = IsName(relation.items[0]);
+  // 5 = x
+  if (!has_name && relation.items.size() == 2 && IsName(relation.items[1])) {
+    return Named{&relation.items[1], &relation.items[0]};
+  }
   // What is about equal to the exact value only repeats it; "x is about 11" names 11.
   const size_t about = relation.ops.find('~', has_name ? 1 : 0);
   const size_t num_sides = about == std::string::npos ? relation.items.size() : about + 1;

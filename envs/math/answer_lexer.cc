@@ -208,10 +208,20 @@ class Lexer {
 
   void EmitWords(std::string_view words) {
     if (words.size() == 1 && IsLetter(words[0])) return Emit(TokenKind::kSymbol, words);
-    if (const auto meaning = WordMeaning(words)) {
-      if (meaning->kind != TokenKind::kWord) return Emit(meaning->kind, meaning->text);
+    const bool is_lone = std::none_of(words.begin(), words.end(), IsSpace);
+    while (!words.empty()) {
+      const auto end = std::find_if(words.begin(), words.end(), IsSpace);
+      const std::string_view word = words.substr(0, static_cast<size_t>(end - words.begin()));
+      const auto meaning = WordMeaning(word);
+      // In a sentence "max" and "pi" are words; "or", "and", "percent" are what they are.
+      const bool has_meaning =
+          meaning && meaning->kind != TokenKind::kWord &&
+          (is_lone || meaning->kind == TokenKind::kSeparator ||
+           meaning->kind == TokenKind::kPercent || meaning->kind == TokenKind::kDegree);
+      Emit(has_meaning ? meaning->kind : TokenKind::kText, has_meaning ? meaning->text : word);
+      words = TrimSpace(words.substr(word.size()));
+      if (!words.empty() && words[0] == '~') words.remove_prefix(1);
     }
-    Emit(TokenKind::kText, words);
   }
 
   void ReadEnvironment(bool is_begin) {
@@ -330,6 +340,9 @@ class Lexer {
         space_before_ && !is_latex_ && !tokens_.empty() &&
         (tokens_.back().kind == TokenKind::kWord || tokens_.back().kind == TokenKind::kNumber);
     auto meaning = length > 1 ? WordMeaning(word) : std::nullopt;
+    // \frac{NO}{ON} divides segments.
+    const bool has_lower = std::any_of(word.begin(), word.end(), [](char c) { return c >= 'a'; });
+    if (is_latex_ && !has_lower) meaning.reset();
     // "5 min" and "5 sec" apply no function.
     const char next = length < rest_.size() ? rest_[length] : ' ';
     const bool may_be_unit = word == "min" || word == "sec";

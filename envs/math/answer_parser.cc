@@ -249,17 +249,21 @@ bool AnswerGrammar::MixedNumber(std::vector<int>& factors, std::string& ops) {
   return factors.back() >= 0;
 }
 
-// Words behind a number: "125 miles", "5 cm^2", "3 miles per hour", "5 million".
+// Words behind a number: "125 miles", "5 cm^2", "3 miles per hour", "5 million", "72 (clips)".
 bool AnswerGrammar::Unit(std::vector<int>& factors, std::string& ops, size_t start) {
-  if (!At(kText) && !At(kWord)) return false;
-  const std::string word = Peek().text;
+  const auto is_word = [&](size_t ahead) {
+    return Peek(ahead).kind == kText || Peek(ahead).kind == kWord;
+  };
+  const bool has_brackets = AtOpen("(") && is_word(1) && Peek(2).kind == kClose;
+  if (!is_word(0) && !has_brackets) return false;
+  const std::string word = Peek(has_brackets ? 1 : 0).text;
   const auto is_number = [](const Token& token) { return token.kind == kNumber; };
   if (std::none_of(tokens_.begin() + start, tokens_.begin() + position_, is_number) ||
       ChangesValue(word) || result_.units.size() >= kMaxUnits) {
     Unexpected();
     return false;
   }
-  ++position_;
+  position_ += has_brackets ? 3 : 1;
   if (const long long magnitude = Magnitude(word)) {
     factors.push_back(Make(NodeKind::kNumber, std::to_string(magnitude)));
     ops += '*';
@@ -267,8 +271,7 @@ bool AnswerGrammar::Unit(std::vector<int>& factors, std::string& ops, size_t sta
   }
   result_.units.push_back(word);
   if (At(kPower) && Peek(1).kind == kNumber) position_ += 2;
-  const bool is_quotient = At(kDivide) && (Peek(1).kind == kText || Peek(1).kind == kWord);
-  if (is_quotient) ++position_;
+  if (At(kDivide) && is_word(1)) ++position_;
   return true;
 }
 

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "envs/math/vocabulary.h"
+
 namespace agon::envs {
 namespace {
 
@@ -13,11 +15,8 @@ constexpr int kMaxDigits = 18;  // 10^18 fits in 63 bits
 constexpr int kMaxUnitWords = 2;
 constexpr std::string_view kSpace = " \t\r\n";
 
-// Words after a number that change its value or offer another one.
-constexpr std::array<std::string_view, 24> kNotUnits = {
-    "or",      "and",     "to",       "not",      "minus", "plus",  "times", "over",
-    "half",    "percent", "hundred",  "thousand", "dozen", "k",     "m",     "b",
-    "million", "billion", "trillion", "squared",  "cubed", "maybe", "point", "negative"};
+// Further words after a number that change its value.
+constexpr std::array<std::string_view, 4> kNotUnits = {"percent", "k", "m", "b"};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -80,6 +79,7 @@ bool IsUnits(std::string_view text) {
     std::string word(text.substr(0, length));
     for (char& c : word) c = static_cast<char>(c | 0x20);
     if (std::find(kNotUnits.begin(), kNotUnits.end(), word) != kNotUnits.end()) return false;
+    if (ChangesValue(word) || Magnitude(word) != 0) return false;
     text.remove_prefix(length);
   }
   return true;

@@ -222,8 +222,14 @@ constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
 };
 
 constexpr std::string_view kChanging[] = {
-    "cubed", "half", "maybe", "minus",   "negative", "not",
-    "over",  "plus", "point", "squared", "times",    "to",
+    "and",      "but",    "cubed",    "either",   "except",  "half",     "if",        "instead",
+    "maybe",    "minus",  "negative", "neither",  "never",   "no",       "nor",       "not",
+    "or",       "over",   "perhaps",  "plus",     "point",   "possibly", "squared",   "times",
+    "to",       "unless", "versus",   "vs",       "wrong",   "zero",     "one",       "two",
+    "three",    "four",   "five",     "six",      "seven",   "eight",    "nine",      "ten",
+    "eleven",   "twelve", "thirteen", "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen",
+    "nineteen", "twenty", "thirty",   "forty",    "fifty",   "sixty",    "seventy",   "eighty",
+    "ninety",
 };
 
 static_assert(std::ranges::is_sorted(kCommands, {}, &Entry::name));
@@ -287,7 +293,15 @@ long long Magnitude(std::string_view word) {
   return 0;
 }
 
-bool ChangesValue(std::string_view word) { return Has(kChanging, Lower(word)); }
+bool ChangesValue(std::string_view word) {
+  const std::string lower = Lower(word);
+  for (std::string_view rest = lower; !rest.empty();) {
+    const size_t length = std::min(rest.find_first_of("-/."), rest.size());
+    if (Has(kChanging, rest.substr(0, length))) return true;
+    rest.remove_prefix(std::min(length + 1, rest.size()));
+  }
+  return false;
+}
 
 std::string_view CanonicalUnit(std::string_view word) {
   std::string lower = Lower(word);

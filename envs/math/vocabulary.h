@@ -30,7 +30,8 @@ std::optional<Meaning> WordMeaning(std::string_view word);
 
 // 1,000 for "thousand"; 0 if the word is no number.
 long long Magnitude(std::string_view word);
-// Words behind a number that change its value or take it back ("minus", "squared").
+// Whether a word behind a number changes its value, takes it back or is a number itself
+// ("squared", "not", "twenty-six").
 bool ChangesValue(std::string_view word);
 // One name for all spellings of a unit of measurement ("cm" for "centimeters"); "" for
 // anything else.

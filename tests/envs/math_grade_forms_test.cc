@@ -7,6 +7,17 @@ namespace agon::envs {
 namespace {
 
 constexpr GoldAndAnswer kSame[] = {
+    {"72", "72 (clips)"},
+    {"\\frac{NO}{ON}", "1"},
+    {"72", "\\text{72}"},
+    {"72", "\\mathbf{72}"},
+    {"72", "72\\text{ clips in all}"},
+    {"72", "\\$72.00"},
+    {"5000000", "\\$5\\text{ million dollars}"},
+    {"5", "5=x"},
+    {"x=5", "5=x"},
+    {"{-2,1}", "\\{1,-2\\}"},
+    {"19, 46\\text{ and }82", "82,46,19"},
     {"(-\\infty,2)\\cup(3,\\infty)", "x\\in(3,\\infty)\\cup(-\\infty,2)"},
     {"\\mathbb{R}", "(-\\infty,\\infty)"},
     {"\\frac{1}{\\sqrt2}", "\\frac{\\sqrt2}{2}"},

@@ -83,9 +83,29 @@ TEST(MathGradeTest, BoxesAreTheElementsOfAWantedSet) {
 }
 
 TEST(MathGradeTest, HedgesAreWrong) {
-  for (const char* answer :
-       {"5 or 6", "5, 6", "5/6", "5 and 6", "5 6", "5=6", "x=5=6", "\\pm 5", "5 (or 6)", "not 5",
-        "\\{5,6\\}", "5\\approx6 \\text{ or }6", "[5,6]", "5;6", "4<5<6", "x\\in\\{5,6\\}"}) {
+  for (const char* answer : {"5 or 6",
+                             "5, 6",
+                             "5/6",
+                             "5 and 6",
+                             "5 6",
+                             "5=6",
+                             "x=5=6",
+                             "\\pm 5",
+                             "5 (or 6)",
+                             "not 5",
+                             "5\\text{ or six}",
+                             "5 or six",
+                             "5 six",
+                             "5\\text{ not}",
+                             "5\\text{ but maybe }6",
+                             "5\\text{ (not 6)}",
+                             "5 twenty-six",
+                             "\\{5,6\\}",
+                             "5\\approx6 \\text{ or }6",
+                             "[5,6]",
+                             "5;6",
+                             "4<5<6",
+                             "x\\in\\{5,6\\}"}) {
     EXPECT_FALSE(GradeBoxed("5", answer).correct) << answer;
     EXPECT_FALSE(GradeBoxed("6", answer).correct) << answer;
   }

@@ -167,7 +167,7 @@ TEST(ParseNumberTest, RefusesHedgesAndNonsense) {
       "5\n6",       "1234,567",
       "1.5/2",      "9999999999999999999",
       "5 squared",  "0.1234567890123456789",
-      "5 dozen",
+      "5 dozen",    "5 six",
   };
   for (const std::string& text : texts) EXPECT_FALSE(ParseNumber(text)) << text;
   EXPECT_FALSE(ParseNumber(std::string("5\0", 2)));
