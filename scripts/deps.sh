@@ -14,7 +14,7 @@ packages=(
   ccache mold
   # JSON, TOML, flags
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
-  # big integers for the math grader (header-only)
+  # big integers for the math grader; HTTP and WebSockets (header-only)
   libboost-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev

@@ -3,8 +3,10 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "core/error.h"
 #include "tests/envs/program_file.h"
@@ -56,7 +58,12 @@ TEST(ProcessLeakTest, AProgramThatIgnoresTheEndIsKilledWithItsChildren) {
 )") + "time.sleep(600)\n");
     EXPECT_EQ(program.Say(pid_file).Reward(), 1);
   }
-  EXPECT_FALSE(IsAlive(ReadFile(pid_file)));
+  const std::string child = ReadFile(pid_file);
+  // SIGKILL takes effect when the kernel comes to it.
+  for (int i = 0; i < 200 && IsAlive(child); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_FALSE(IsAlive(child));
 }
 
 // A shell script greets and dies of the next request: 1,000 times.
