@@ -47,8 +47,8 @@ const std::vector<std::string>& ConformanceChecks();
 
 // Empty if `env` keeps the contract; at most five findings a check. `env` must be
 // registered (a second object is made from its spec). In an episode of several turns a
-// hostile answer is repeated to the end. Hedges are tried on environments of one turn, and
-// blind answers where one seat and a gold answer exist. Takes about a second for a light
+// hostile answer is repeated to the end. Hedges and blind answers are tried where there is
+// one seat and demonstrations earn the maximum. Takes about a second for a light
 // environment.
 std::vector<ConformanceFinding> CheckConformance(const Env& env,
                                                  const ConformanceOptions& options = {});

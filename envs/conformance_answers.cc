@@ -96,7 +96,7 @@ class AnswerChecker {
   }
 
   void CheckHedges() {
-    if (info_.max_turns > 1 || info_.num_seats > 1) return;
+    if (!info_.demonstrates_gold || info_.num_seats > 1) return;
     for (size_t i = 0; i < tasks_.size(); ++i) {
       const auto pair = GoldAndWrong(i);
       if (!pair) continue;
