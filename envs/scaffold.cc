@@ -68,19 +68,25 @@ import agon_env
 class Environment(agon_env.Env):
     id = "@ID@"
     summary = "A number plus twice another"
-    families = ["twice"]
+    families = ("twice",)
     num_difficulties = 2
 
-    def draw(self, rng, difficulty):
+    def make(self, rng, family, difficulty):
         """One problem. All that varies comes from `rng`: then a task is the same for ever."""
         high = 60 if difficulty == 0 else 999
         a, b = rng.randint(2, high), rng.randint(2, high)
-        return agon_env.Problem(
-            question=f"What is {a} plus twice {b}?",
-            answer=str(a + 2 * b),
-            # What a labeler writes who thinks step by step, before "Answer: ...".
-            steps=[f"2*{b}={2 * b}"],
-        )
+        question = f"What is {a} plus twice {b}?"
+        return agon_env.Task(question, answer=str(a + 2 * b), state=b)
+
+    def grade(self, task, completion):
+        right = agon_env.same_answer(agon_env.extract_answer(completion), task.answer)
+        return right, "right" if right else f"wrong, it is {task.answer}"
+
+    def demonstrate(self, task, session, labeler, variant):
+        answer = f"Answer: {task.answer}"
+        if labeler == "immediate":
+            return answer
+        return f"2*{task.state}={2 * task.state}\n{answer}"
 
 
 if __name__ == "__main__":

@@ -143,6 +143,10 @@ EvalResult Evaluate(policy::Policy& policy, const datasets::ChatTemplate& chat,
   for (const SuiteSpec& suite : checked) {
     std::vector<SampleRecord> samples = RunSuite(policy, chat, suite);
     std::vector<Metric> metrics = ComputeMetrics(suite.env, samples, suite.pass_at);
+    if (!suite.opponent.empty()) {
+      const auto is_reward = [](const Metric& m) { return m.metric == "reward"; };
+      metrics.push_back(EloOf(*std::find_if(metrics.begin(), metrics.end(), is_reward)));
+    }
     std::move(samples.begin(), samples.end(), std::back_inserter(result.samples));
     std::move(metrics.begin(), metrics.end(), std::back_inserter(result.metrics));
   }

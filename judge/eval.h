@@ -60,7 +60,8 @@ struct EvalResult {
 };
 
 // Metrics of each suite: "pass@K" for each K, "reward", "length" (sampled tokens),
-// "truncated" (share), "masked" (count), "pass@1/family=F" and "pass@1/difficulty=D".
+// "truncated" (share), "masked" (count), "pass@1/family=F", "pass@1/difficulty=D", and against
+// an opponent "elo", the difference of ratings.
 // Masked episodes are left out of all but "masked". Shares keep their intervals within
 // [0, 1]; where all tasks agree on 0 or 1 the interval is the exact binomial one. Draws a progress
 // bar. Throws Error(kUsage) on a suite that makes no sense.

@@ -166,6 +166,16 @@ std::vector<Metric> ComputeMetrics(const std::string& suite, std::span<const Sam
   return metrics;
 }
 
+Metric EloOf(const Metric& score) {
+  const auto elo = [&](double s) {
+    const double margin = 0.5 / static_cast<double>(std::max<int64_t>(1, score.n));
+    s = std::clamp(s, margin, 1 - margin);
+    return 400 * std::log10(s / (1 - s));
+  };
+  return {score.suite,        "elo",  elo(score.value), NAN, elo(score.ci_low),
+          elo(score.ci_high), score.n};
+}
+
 const Metric* FindMetric(const EvalResult& result, const std::string& suite,
                          const std::string& metric) {
   const auto found =
@@ -195,7 +205,9 @@ std::vector<Comparison> Compare(const EvalResult& a, const EvalResult& b) {
                   "evaluate both models on the same suite");
     }
     for (const Metric& metric : a.metrics) {
-      if (metric.suite != suite || metric.metric == "masked") continue;
+      if (metric.suite != suite || metric.metric == "masked" || metric.metric == "elo") {
+        continue;
+      }
       if (auto comparison = CompareMetric(a, b, metric, tasks_a, tasks_b)) {
         comparisons.push_back(*std::move(comparison));
       }

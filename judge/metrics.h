@@ -15,6 +15,11 @@ std::vector<Metric> ComputeMetrics(const std::string& suite, std::span<const Sam
                                    std::span<const int> pass_at);
 
 // The metric of that name, or nullptr.
+// "elo": by how much the evaluated model is rated above its opponent, from the mean score
+// of games (win 1, draw 0.5): 400 log10(s / (1 - s)), Elo 1978; the interval is the score's,
+// carried over. A score of 0 or 1 counts as half a task off.
+Metric EloOf(const Metric& score);
+
 const Metric* FindMetric(const EvalResult& result, const std::string& suite,
                          const std::string& metric);
 

@@ -128,5 +128,16 @@ TEST(CompareTest, NothingInCommonIsAnError) {
   EXPECT_THROW(Compare(a, b), Error);
 }
 
+// 400 log10(0.75 / 0.25) = 190.85; a score of 1 over 50 tasks counts as 0.99: 798.25.
+TEST(MetricsTest, EloFollowsFromTheScore) {
+  Metric score{"game", "reward", 0.75, 0.02, 0.5, 1.0, 50};
+  const Metric elo = EloOf(score);
+  EXPECT_EQ(elo.metric, "elo");
+  EXPECT_NEAR(elo.value, 190.85, 0.005);
+  EXPECT_NEAR(elo.ci_low, 0, 1e-12);
+  EXPECT_NEAR(elo.ci_high, 798.25, 0.005);
+  EXPECT_EQ(elo.n, 50);
+}
+
 }  // namespace
 }  // namespace agon::judge

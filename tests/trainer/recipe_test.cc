@@ -76,6 +76,16 @@ TEST(RecipeTest, QuickstartIsBuiltInAndValid) {
   EXPECT_EQ(LoadRecipe("quickstart", {"rl.num_steps=3"}).rl.num_steps, 3);
 }
 
+TEST(RecipeTest, EveryRecipeIsValid) {
+  int num_recipes = 0;
+  const auto folder = std::filesystem::path(AGON_SOURCE_DIR) / "recipes";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    EXPECT_NO_THROW(LoadRecipe(entry.path().string())) << entry.path();
+    ++num_recipes;
+  }
+  EXPECT_GE(num_recipes, 3);
+}
+
 TEST(RecipeTest, RefusesUnknownKeysAndGroups) {
   ExpectMentions(Refusal("[rl]\ngroupsize = 8\n"), {"my.toml", "rl.groupsize", "rl.group_size"});
   ExpectMentions(Refusal("", {"rl.losss=dapo"}), {"rl.losss", "rl.loss"});
