@@ -15,6 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{50}, kMaxPause{2000};
+constexpr int kFarewellMs = 1000;
 
 Mask Broken(std::string reason) { return {"environment", std::move(reason)}; }
 
@@ -27,8 +28,10 @@ OpenEnvSession::~OpenEnvSession() {
   if (socket_ == nullptr) return;
   try {
     socket_->Send(R"({"type":"close"})");
+    // OpenEnv's server hangs up itself; two farewells at once make it complain.
+    socket_->Receive(kFarewellMs);
   } catch (const Error&) {
-    // Gone already.
+    // Gone, as it should be.
   }
 }
 
