@@ -24,7 +24,7 @@ struct SandboxOptions {
   std::string python;  // the interpreter; "" takes /usr/bin/python3 or /usr/local/bin/python3
   // Further host files or folders that programs may read, at the same paths.
   std::vector<std::string> read_only_paths;
-  int num_ready = 4;       // boxes kept prepared, each about 4 MB
+  int num_ready = 8;       // boxes kept prepared, each about 1 MB
   bool use_cgroup = true;  // false: rlimits and sampling alone, as where no cgroup is lent
   // Runs programs as ordinary processes of this user: they can read, write and send
   // whatever this user can. Only time and output limits remain. Commands call the flag

@@ -80,10 +80,15 @@ struct ZygoteSetup {
   int32_t num_filter = 0;
 };
 
+// Net namespaces made ahead, one for each box that lives at a time; beyond, boxes share.
+// Making one takes half a millisecond and unmaking it stalls others' making. None keeps
+// anything from one box to the next: no socket can be made in it but connected pairs.
+inline constexpr int kNumNets = 32;
+
 // Supervisor to the warm interpreter: make a box around these descriptors. Answered by a
 // MakeReply with a pidfd.
 struct MakeRequest {
-  int32_t serial = 0;
+  int32_t net = 0;  // which net namespace
 };
 struct MakeReply {
   int32_t error = 0;

@@ -35,7 +35,7 @@ TEST_F(CompileTest, PythonSourceBombsStayInTheirBox) {
        }) {
     const BoxResult result = sandbox().Run(Program::Python(source), limits);
     EXPECT_NE(result.verdict, BoxVerdict::kSandboxFailure) << Tell(result) << source.substr(0, 40);
-    EXPECT_LT(result.wall_ms, 4000) << source.substr(0, 40);
+    EXPECT_LT(result.wall_ms, 15000) << source.substr(0, 40);
   }
 }
 

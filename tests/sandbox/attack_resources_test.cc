@@ -10,6 +10,9 @@ namespace agon::envs {
 namespace {
 
 constexpr int64_t kMiB = int64_t{1} << 20;
+// Much less than what an attack would take if nothing stopped it, much more than stopping it
+// takes on a quiet machine (0.1 to 0.5 s).
+constexpr int kPatienceMs = 15000;
 
 class AttackTest : public SandboxTest {
  protected:
@@ -50,7 +53,7 @@ except OSError as error:
 TEST_F(AttackTest, ForkBombThatNeverStopsIsOver) {
   BoxLimits limits;
   limits.wall_ms = 300;
-  const BoxResult result = RunWithin(3000, R"(
+  const BoxResult result = RunWithin(kPatienceMs, R"(
 import os
 while True:
     try:
@@ -116,7 +119,7 @@ import os, time
 for _ in range(2):
     if os.fork() == 0:
         hoard = b'x' * (60 << 20)
-        time.sleep(0.5)
+        time.sleep(5)
         os._exit(0)
 os.wait(); os.wait()
 )"),
@@ -164,7 +167,7 @@ for call in 29, 319, 240:  # shmget, memfd_create, mq_open
 TEST_F(AttackTest, EndlessOutput) {
   for (const char* source : {"while True: print('x' * 1000)",
                              "import sys\nwhile True: sys.stderr.write('x' * 100000)"}) {
-    const BoxResult result = RunWithin(1000, source, {});
+    const BoxResult result = RunWithin(kPatienceMs, source, {});
     EXPECT_EQ(result.verdict, BoxVerdict::kOutputLimit) << Tell(result);
     EXPECT_EQ(result.stdout_bytes.size() + result.stderr_bytes.size() >= size_t{1} << 20, true);
     EXPECT_LE(result.stdout_bytes.size(), size_t{1} << 20);
@@ -175,7 +178,7 @@ TEST_F(AttackTest, EndlessOutput) {
 TEST_F(AttackTest, OneEndlessLine) {
   BoxLimits limits;
   limits.output_bytes = 1000;
-  const BoxResult result = RunWithin(1000, R"(
+  const BoxResult result = RunWithin(kPatienceMs, R"(
 import os
 while True:
     os.write(1, b"x" * 65536)
@@ -227,7 +230,7 @@ except OSError as error:
 TEST_F(AttackTest, Sleeper) {
   BoxLimits limits;
   limits.wall_ms = 200;
-  const BoxResult result = RunWithin(1500, "import time; time.sleep(60)", limits);
+  const BoxResult result = RunWithin(kPatienceMs, "import time; time.sleep(60)", limits);
   EXPECT_EQ(result.verdict, BoxVerdict::kTimeLimit) << Tell(result);
   EXPECT_GE(result.wall_ms, 200);
 }
@@ -241,7 +244,7 @@ TEST_F(AttackTest, BusyLoopMeetsTheCpuLimit) {
     EXPECT_EQ(result.verdict, BoxVerdict::kTimeLimit) << Tell(result);
     EXPECT_NE(result.reason.find("CPU"), std::string::npos);
     EXPECT_GE(result.cpu_ms, 200);
-    EXPECT_LE(result.cpu_ms, 600);
+    EXPECT_LE(result.cpu_ms, 1000);
   }
 }
 
@@ -262,13 +265,13 @@ threading.Thread(target=spawn).start()
                                      limits);
   EXPECT_EQ(result.verdict, BoxVerdict::kTimeLimit) << Tell(result);
   EXPECT_NE(result.reason.find("CPU"), std::string::npos) << result.reason;
-  EXPECT_LE(result.cpu_ms, 900);
+  EXPECT_LE(result.cpu_ms, 2000);
 }
 
 TEST_F(AttackTest, NoSignalCanBeIgnoredAwayFromTheLimit) {
   BoxLimits limits;
   limits.wall_ms = 250;
-  const BoxResult result = RunWithin(1500, R"(
+  const BoxResult result = RunWithin(kPatienceMs, R"(
 import signal
 for number in range(1, 65):
     try:
@@ -316,7 +319,7 @@ except OSError as error:
 }
 
 TEST_F(AttackTest, DeepFoldersVanishWithTheBox) {
-  const BoxResult result = RunWithin(5000, R"(
+  const BoxResult result = RunWithin(kPatienceMs, R"(
 import os
 for depth in range(1000):
     os.mkdir("d" * 50)

@@ -73,6 +73,15 @@ TEST_F(SandboxTest, ChannelCarriesLinesBothWays) {
   EXPECT_EQ(box.Wait().stdout_bytes, "end\n") << Tell(box.Wait());
 }
 
+TEST_F(SandboxTest, MoreBoxesLiveAtOnceThanNetNamespaces) {
+  std::vector<Box> boxes;
+  for (int i = 0; i < 40; ++i) {
+    boxes.push_back(
+        sandbox().Start(Program::Python("print(len(open(3, 'rb').read()))"), Patient()));
+  }
+  for (Box& box : boxes) EXPECT_EQ(box.Wait().stdout_bytes, "0\n") << Tell(box.Wait());
+}
+
 TEST_F(SandboxTest, ManyThreadsShareOneSandbox) {
   std::vector<std::thread> threads;
   std::vector<std::string> outputs(24);

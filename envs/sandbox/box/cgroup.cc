@@ -87,6 +87,9 @@ std::optional<fs::path> OwnFolder(const fs::path& proc_self, const std::string& 
   return std::nullopt;
 }
 
+// A predecessor with the same process id may have left one.
+bool MakeFolder(const fs::path& path) { return mkdir(path.c_str(), 0755) == 0 || errno == EEXIST; }
+
 std::string FolderName() { return "agon-" + std::to_string(getpid()); }
 
 // Folders that supervisors left behind when they were killed: named after processes that
@@ -201,7 +204,7 @@ bool CgroupRoot::TryVersion1(const fs::path& proc_self) {
   memory_ = *memory / FolderName();
   pids_ = *pids / FolderName();
   for (const fs::path& folder : {memory_, pids_}) {
-    if (mkdir(folder.c_str(), 0755) == 0) continue;
+    if (MakeFolder(folder)) continue;
     reason_ = folder.string() + ": " + std::strerror(errno);
     rmdir(memory_.c_str());
     return false;
@@ -228,7 +231,7 @@ bool CgroupRoot::TryVersion2(const fs::path& proc_self) {
     }
   }
   memory_ = pids_ = *own / FolderName();
-  if (mkdir(memory_.c_str(), 0755) != 0 || !Write(memory_ / "cgroup.subtree_control", enable)) {
+  if (!MakeFolder(memory_) || !Write(memory_ / "cgroup.subtree_control", enable)) {
     reason_ = memory_.string() + ": " + std::strerror(errno);
     rmdir(memory_.c_str());
     return false;

@@ -63,6 +63,10 @@ constexpr int kUnknown[] = {435, 449, 451, 452};
 
 using Context = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
 
+scmp_arg_cmp Argument(unsigned index, scmp_compare comparison, uint64_t a, uint64_t b = 0) {
+  return {index, comparison, a, b};
+}
+
 void Check(int status) {
   if (status >= 0) return;
   errno = -status;
@@ -102,15 +106,15 @@ std::vector<sock_filter> MakeFilter() {
     std::istringstream names(group);
     for (std::string name; names >> name;) Allow(context, name);
   }
-  Allow(context, "clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, kNamespaces, 0)});
-  Allow(context, "socketpair", {SCMP_A0(SCMP_CMP_EQ, AF_UNIX)});
+  Allow(context, "clone", {Argument(0, SCMP_CMP_MASKED_EQ, kNamespaces, 0)});
+  Allow(context, "socketpair", {Argument(0, SCMP_CMP_EQ, AF_UNIX)});
   // Of itself only: the limits of the box's first process are not a program's to lower.
-  Allow(context, "prlimit64", {SCMP_A0(SCMP_CMP_EQ, 0)});
+  Allow(context, "prlimit64", {Argument(0, SCMP_CMP_EQ, 0)});
   for (const unsigned long request : kIoctls) {
-    Allow(context, "ioctl", {SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffUL, request)});
+    Allow(context, "ioctl", {Argument(1, SCMP_CMP_MASKED_EQ, 0xffffffffUL, request)});
   }
   for (const unsigned long option : kPrctls) {
-    Allow(context, "prctl", {SCMP_A0(SCMP_CMP_EQ, option)});
+    Allow(context, "prctl", {Argument(0, SCMP_CMP_EQ, option)});
   }
   for (const int number : kUnknown) {
     Check(seccomp_rule_add(context.get(), SCMP_ACT_ERRNO(ENOSYS), number, 0));

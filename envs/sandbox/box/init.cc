@@ -54,12 +54,12 @@ bool WriteProc(int proc_fd, const char* name, const char* text) {
   return ok;
 }
 
-// The user and pid namespaces are there already: they come with the clone.
+// The user, pid and net namespaces are there already: they come with the clone.
 void EnterNamespaces(const BoxSetup& setup, int socket) {
   WriteProc(setup.proc_fd, "self/setgroups", "deny");  // absent where already denied for good
   if (!WriteProc(setup.proc_fd, "self/uid_map", "1000 1000 1")) Fail(socket, "uid_map");
   if (!WriteProc(setup.proc_fd, "self/gid_map", "1000 1000 1")) Fail(socket, "gid_map");
-  constexpr int kRest = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  constexpr int kRest = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
   if (unshare(kRest | CLONE_NEWCGROUP) != 0 && unshare(kRest) != 0) Fail(socket, "unshare");
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
@@ -235,14 +235,16 @@ Payload RunInit(const BoxSetup& setup, const int (&fds)[wire::kNumBoxFds]) {
     return payload;
   }
   Tell(socket, event);
-  for (int i = 0; i < wire::kNumBoxFds; ++i) {
-    if (fds[i] != socket) close(fds[i]);
+  if (!setup.isolated) {
+    for (int i = 0; i < wire::kNumBoxFds; ++i) {
+      if (fds[i] != socket) close(fds[i]);
+    }
+    Reap(setup, socket, program, start_ns);
   }
-  if (setup.isolated) {
-    close(setup.proc_fd);
-    DropAll();
-  }
-  Reap(setup, socket, program, start_ns);
+  DropAll();
+  dup2(socket, 0);
+  syscall(SYS_close_range, 1, ~0U, 0);
+  Reap(setup, 0, program, start_ns);
 }
 
 }  // namespace agon::envs::box

@@ -46,9 +46,10 @@ int64_t NowNs() {
   return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
 }
 
-bool Member::Open(int serial, bool isolated, Ends* ends) {
+bool Member::Open(int serial, int net, bool isolated, Ends* ends) {
   using namespace wire;
   serial_ = serial;
+  net_ = net;
   isolated_ = isolated;
   auto& host = ends->host;
   auto& box = ends->box;

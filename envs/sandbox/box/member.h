@@ -24,7 +24,7 @@ class Member {
   };
 
   // Makes the descriptors. False with errno set.
-  bool Open(int serial, bool isolated, Ends* ends);
+  bool Open(int serial, int net, bool isolated, Ends* ends);
 
   // The box's first process runs; from here on it can be watched and killed.
   void SetProcess(Descriptor pidfd, pid_t pid, Cgroup group);
@@ -33,6 +33,7 @@ class Member {
   int pid_fd() const { return pidfd_.get(); }
   int report_fd() const { return report_.get(); }
   int serial() const { return serial_; }
+  int net() const { return net_; }  // its net namespace, of wire::kNumNets
   bool ready() const { return said_ready_ && pidfd_.open() && !over_ && !limits_; }
   bool handed_over() const { return limits_.has_value(); }
 
@@ -62,6 +63,7 @@ class Member {
   void Judge(wire::Report* report) const;
 
   int serial_ = 0;
+  int net_ = 0;
   bool isolated_ = true;
   bool said_ready_ = false;
   bool over_ = false;

@@ -22,6 +22,7 @@
 
 #include "envs/sandbox/box/embedded.h"
 #include "envs/sandbox/box/failure.h"
+#include "envs/sandbox/wire.h"
 
 namespace agon::envs::box {
 namespace {
@@ -35,7 +36,8 @@ constexpr uid_t kNobody = 65534;
 constexpr uid_t kInnerId = 1000;
 constexpr int kZygoteSocket = 3;  // zygote.py knows them
 constexpr int kZygoteProc = 4;
-constexpr int kAbove = 16;  // descriptors that must not be in the way of these
+constexpr int kZygoteNets = 5;
+constexpr int kAbove = kZygoteNets + wire::kNumNets;  // out of the way of these
 
 struct Bind {
   std::string source;  // without symbolic links
@@ -127,14 +129,31 @@ void BuildTree(const PythonFiles& python, const std::vector<Bind>& binds) {
       "mount_setattr");
 }
 
+// Keeps what entering the prepared net namespaces takes, and only over this namespace: a
+// box's own user namespace starts without it.
 void DropPrivileges() {
-  for (int cap = 0; cap < 64 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; ++cap) {
+  for (int cap = 0; cap < 64; ++cap) {
+    if (cap != CAP_SYS_ADMIN && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0) break;
   }
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[2] = {};
-  Check(syscall(SYS_capset, &header, none) == 0, "capset");
+  constexpr uint32_t kKept = 1U << CAP_SYS_ADMIN;
+  __user_cap_data_struct data[2] = {{kKept, kKept, kKept}, {}};
+  Check(syscall(SYS_capset, &header, data) == 0, "capset");
+  Check(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0) == 0, "ambient");
   Check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+// Leaves the namespaces open at kZygoteNets and above. Each is empty, its loopback down.
+void MakeNets() {
+  for (int i = 0; i < wire::kNumNets; ++i) {
+    Check(unshare(CLONE_NEWNET) == 0, "a net namespace");
+    // By way of a place above: the lowest free one may be the very place it shall have.
+    Descriptor low(openat(kZygoteProc, "self/ns/net", O_RDONLY | O_CLOEXEC));
+    const Descriptor high(fcntl(low.get(), F_DUPFD_CLOEXEC, kAbove));
+    low.Close();
+    Check(high.open() && dup2(high.get(), kZygoteNets + i) >= 0, "/proc/self/ns/net");
+  }
 }
 
 // Descriptors 0 and 1 are ends of broken pipes: the interpreter sees streams of the kind
@@ -157,12 +176,13 @@ void ArrangeDescriptors(int socket, int proc) {
           "setresuid");
     BuildTree(python, binds);
     sethostname("box", 3);
-    DropPrivileges();
     // Above what moves below.
     const int high_pipe = fcntl(error_pipe, F_DUPFD_CLOEXEC, kAbove);
     ArrangeDescriptors(socket, proc);
     error_pipe = high_pipe;
-    syscall(SYS_close_range, kZygoteProc + 1, kAbove - 1, 0);
+    syscall(SYS_close_range, kZygoteNets, kAbove - 1, 0);
+    MakeNets();
+    DropPrivileges();
     const std::string script(ZygoteScript());
     const char* argv[] = {
         python.executable.c_str(), "-s", "-S", "-B", "-X", "utf8", "-c", script.c_str(), nullptr};

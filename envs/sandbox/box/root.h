@@ -12,8 +12,8 @@
 
 namespace agon::envs::box {
 
-// The warm interpreter: first process of a pid namespace inside the file tree, without
-// capabilities. It ends when the socket closes.
+// The warm interpreter: first process of a pid namespace inside the file tree. It can do
+// nothing there but enter net namespaces. It ends when the socket closes.
 struct Zygote {
   pid_t pid = -1;
   Descriptor socket;

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -99,15 +100,22 @@ void Supervisor::Refill() {
   for (auto num = waiting; num < wanted && NowNs() >= retry_ns_; ++num) MakeBox();
 }
 
+int Supervisor::LeastUsedNet() const {
+  std::array<int, wire::kNumNets> num_users{};
+  for (const Member& member : members_) ++num_users[member.net()];
+  return static_cast<int>(std::min_element(num_users.begin(), num_users.end()) - num_users.begin());
+}
+
 void Supervisor::MakeBox() {
+  const int net = LeastUsedNet();
   members_.emplace_back();
   const auto member = std::prev(members_.end());
   Member::Ends ends;
-  bool ok = member->Open(++serial_, options_.isolated, &ends);
+  bool ok = member->Open(++serial_, net, options_.isolated, &ends);
   if (ok && options_.isolated) {
     int fds[wire::kNumBoxFds];
     for (int i = 0; i < wire::kNumBoxFds; ++i) fds[i] = ends.box[i].get();
-    const wire::MakeRequest request{serial_};
+    const wire::MakeRequest request{net};
     ok = SendMessage(zygote_.socket.get(), &request, sizeof(request), fds, wire::kNumBoxFds);
     if (ok) making_.push_back(member);
   } else if (ok) {

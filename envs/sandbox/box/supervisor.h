@@ -17,7 +17,7 @@ struct SupervisorOptions {
   std::string python;
   bool use_cgroup = true;
   bool isolated = true;
-  int num_ready = 4;
+  int num_ready = 8;
   std::vector<std::string> read_only_paths;
 };
 
@@ -35,6 +35,7 @@ class Supervisor {
  private:
   void Refill();
   void MakeBox();
+  int LeastUsedNet() const;
   bool ForkUnisolated(Member* member, Member::Ends* ends);
   void ReadZygote();
   void ReadHost();

@@ -20,10 +20,15 @@ namespace {
 Payload payload;
 constexpr size_t kMaxFilterBytes = sizeof(sock_filter) * 4096;
 
-// Returns true in the box's first process.
-bool MakeBox(int socket) {
+// Returns true in the box's first process, which is born into the net namespace.
+bool MakeBox(int socket, int net_fd) {
   int pidfd = -1;
   wire::MakeReply reply;
+  if (setns(net_fd, CLONE_NEWNET) != 0) {
+    reply.error = errno;
+    if (!SendMessage(socket, &reply, sizeof(reply))) _exit(0);
+    return false;
+  }
   constexpr unsigned long kFlags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD | SIGCHLD;
   // Not glibc's fork, which has no flags. The child stays in C++ until it forks properly.
   const long pid = syscall(SYS_clone, kFlags, nullptr, &pidfd, nullptr, nullptr);
@@ -39,7 +44,7 @@ bool MakeBox(int socket) {
 
 // Serves until the supervisor hangs up, which ends this process. Returns in the process of
 // each box that is to run a Python program, with the size of the program.
-extern "C" int64_t AgonServe(int socket, int proc_fd) {
+extern "C" int64_t AgonServe(int socket, int proc_fd, int first_net_fd) {
   using namespace agon::envs;
   static char message[sizeof(wire::ZygoteSetup) + box::kMaxFilterBytes];
   wire::ZygoteSetup head;
@@ -60,7 +65,7 @@ extern "C" int64_t AgonServe(int socket, int proc_fd) {
     const ssize_t size =
         ReceiveMessage(socket, &request, sizeof(request), fds, wire::kNumBoxFds, &num_fds);
     if (size <= 0 || num_fds != wire::kNumBoxFds) _exit(0);
-    if (box::MakeBox(socket)) {
+    if (box::MakeBox(socket, first_net_fd + request.net)) {
       close(socket);
       box::payload = box::RunInit(setup, fds);
       return box::payload.size;

@@ -1,11 +1,11 @@
 """The warm interpreter: imports what programs tend to import, then becomes one program in
 each box. AgonServe forks; it returns in the box, once the box is sealed."""
 
-import bisect, collections, copy, datetime, decimal, fractions, functools, heapq, io, itertools
-import json, math, operator, os, random, re, statistics, string, threading, typing
+import bisect, collections, copy, functools, heapq, itertools, json, math, operator, os, random
+import re, string, threading, typing
 import atexit, ctypes, gc, sys, types
 
-SOCKET, PROC = 3, 4
+SOCKET, PROC, NETS = 3, 4, 5
 MEMORY_ERROR_STATUS = 86
 
 
@@ -53,6 +53,6 @@ gc.collect()
 gc.freeze()
 
 ctypes.pythonapi.PyOS_BeforeFork()
-size = box.AgonServe(SOCKET, PROC)
+size = box.AgonServe(SOCKET, PROC, NETS)
 ctypes.pythonapi.PyOS_AfterFork_Child()
 leave(run(ctypes.string_at(box.AgonPayload(), size), main), exit)
