@@ -110,6 +110,11 @@ class Lexer {
     const size_t length = CountLetters(rest_.substr(1));
     if (length == 0) {
       const char c = rest_.size() > 1 ? rest_[1] : '\0';
+      // Outside of a matrix, "\\frac" is a backslash that was escaped twice.
+      if (c == '\\' && num_matrices_ <= 0 && rest_.size() > 2 && IsLetter(rest_[2])) {
+        Skip(1);
+        return ReadBackslash();
+      }
       Skip(2);
       switch (c) {
         case '{':
@@ -117,12 +122,7 @@ class Lexer {
         case '}':
           return Emit(TokenKind::kClose, "\\}");
         case '\\':
-          // Outside of a matrix, "\\\\frac" is a backslash that was escaped twice.
-          if (num_matrices_ > 0 || rest_.empty() || !IsLetter(rest_[0])) {
-            return Emit(TokenKind::kNewRow);
-          }
-          rest_ = std::string_view(rest_.data() - 1, rest_.size() + 1);
-          return ReadBackslash();
+          return Emit(TokenKind::kNewRow);
         case '|':
           return Emit(TokenKind::kBar);
         case '%':
