@@ -572,4 +572,4 @@ def _try(classes):
                     print("  outcome:", json.dumps(result["outcome"]))
                     break
                 print("  then:", " ".join(m["content"] for m in result["turn"]["messages"]))
-    print("\nNow hold it to the contract: rl-env check --plugin", sys.argv[0], cls.id)
+    print("\nNow hold it to the contract: rl-env check", cls.id, "--plugin", sys.argv[0])

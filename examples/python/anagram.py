@@ -1,6 +1,6 @@
 """py/anagram: put the letters of a word back in order. One question, one answer.
 
-rl-env check --plugin examples/python/anagram.py py/anagram
+rl-env check py/anagram --plugin examples/python/anagram.py
 """
 
 import agon_env

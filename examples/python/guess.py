@@ -1,6 +1,6 @@
 """py/guess: find a number by halving. Several turns, a dial, a saved session.
 
-rl-env check --plugin examples/python/guess.py py/guess
+rl-env check py/guess --plugin examples/python/guess.py
 """
 
 import agon_env
