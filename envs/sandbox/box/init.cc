@@ -26,6 +26,13 @@ constexpr int64_t kMaxPayloadBytes = int64_t{64} << 20;
 constexpr int kMaxArguments = 1024;
 constexpr int kAbove = 16;  // descriptors that must not be in the way of 0 to 3
 
+// Shared by the first process and the program's until the latter is sealed.
+struct Birth {
+  int64_t start_ns;  // of the program's first instruction; 0 if it never got so far
+  int32_t error;     // errno of the step that failed, if one did
+  char step[48];
+};
+
 int64_t NowNs() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -111,12 +118,9 @@ bool ArrangeDescriptors(const BoxSetup& setup, const int (&fds)[wire::kNumBoxFds
   return syscall(SYS_close_range, 4, ~0U, 0) == 0;
 }
 
+// As a command expects them; the interpreter ignores SIGPIPE.
 void ResetSignals() {
-  for (int signal = 1; signal < 65; ++signal) {
-    struct sigaction action {};
-    // The interpreter keeps its own handlers; SIG_DFL for the ones that init changed.
-    if (signal == SIGCHLD || signal == SIGPIPE) sigaction(signal, &action, nullptr);
-  }
+  signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -151,13 +155,12 @@ void ResetSignals() {
   _exit(127);
 }
 
-// In the program's process. `start_ns` is shared with the box's first process.
+// In the program's process.
 void BecomeProgram(const BoxSetup& setup, const wire::ProgramHeader& header,
-                   const int (&fds)[wire::kNumBoxFds], const Payload& payload,
-                   volatile int64_t* start_ns) {
-  // What goes wrong from here on is told through the shared page, negative.
-  const auto fail = [&](const char*) {
-    *start_ns = -errno;
+                   const int (&fds)[wire::kNumBoxFds], const Payload& payload, Birth* birth) {
+  const auto fail = [birth](const char* step) {
+    birth->error = errno;
+    wire::SetText(birth->step, step);
     _exit(1);
   };
   setsid();
@@ -165,8 +168,8 @@ void BecomeProgram(const BoxSetup& setup, const wire::ProgramHeader& header,
   if (!ArrangeDescriptors(setup, fds)) fail("descriptors");
   if (!header.is_python) ResetSignals();
   if (const char* step = Seal(setup, header.limits)) fail(step);
-  *start_ns = NowNs();
-  munmap(const_cast<int64_t*>(start_ns), sizeof(int64_t));
+  birth->start_ns = NowNs();
+  munmap(birth, sizeof(Birth));
   if (!header.is_python || !setup.isolated) Execute(setup, header.is_python, payload);
 }
 
@@ -176,8 +179,7 @@ void DropAll() {
   syscall(SYS_capset, &header, none);
 }
 
-[[noreturn]] void Reap(const BoxSetup& setup, int socket, pid_t program,
-                       const volatile int64_t* start_ns) {
+[[noreturn]] void Reap(const BoxSetup& setup, int socket, pid_t program, const Birth* birth) {
   wire::InitEvent event;
   for (;;) {
     int status = 0;
@@ -191,16 +193,16 @@ void DropAll() {
   }
   event.kind = wire::kExited;
   event.time_ns = NowNs();
-  event.start_ns = *start_ns;
+  event.start_ns = birth->start_ns;
   rusage usage{};
   getrusage(RUSAGE_CHILDREN, &usage);
   event.cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * int64_t{1000000} +
                  usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
   event.max_rss_bytes = usage.ru_maxrss * int64_t{1024};
-  if (event.start_ns < 0) {
+  if (birth->error != 0) {
     event.kind = wire::kFailed;
-    event.error = static_cast<int32_t>(-event.start_ns);
-    wire::SetText(event.where, "sealing the program's process");
+    event.error = birth->error;
+    wire::SetText(event.where, birth->step);
   }
   Tell(socket, event);
   _exit(0);
@@ -222,16 +224,16 @@ Payload RunInit(const BoxSetup& setup, const int (&fds)[wire::kNumBoxFds]) {
   const Payload payload = ReadPayload(fds[wire::kBoxProgram], header.payload_bytes, socket);
   if (setup.isolated) MountTmp(header.limits, socket);
   void* shared =
-      mmap(nullptr, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+      mmap(nullptr, sizeof(Birth), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) Fail(socket, "mmap");
-  auto* start_ns = static_cast<volatile int64_t*>(shared);
+  auto* birth = static_cast<Birth*>(shared);  // zeros
 
   event.kind = wire::kStarted;
   event.time_ns = NowNs();
   const pid_t program = fork();
   if (program < 0) Fail(socket, "fork");
   if (program == 0) {
-    BecomeProgram(setup, header, fds, payload, start_ns);
+    BecomeProgram(setup, header, fds, payload, birth);
     return payload;
   }
   Tell(socket, event);
@@ -239,12 +241,12 @@ Payload RunInit(const BoxSetup& setup, const int (&fds)[wire::kNumBoxFds]) {
     for (int i = 0; i < wire::kNumBoxFds; ++i) {
       if (fds[i] != socket) close(fds[i]);
     }
-    Reap(setup, socket, program, start_ns);
+    Reap(setup, socket, program, birth);
   }
   DropAll();
   dup2(socket, 0);
   syscall(SYS_close_range, 1, ~0U, 0);
-  Reap(setup, 0, program, start_ns);
+  Reap(setup, 0, program, birth);
 }
 
 }  // namespace agon::envs::box

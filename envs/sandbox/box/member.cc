@@ -120,7 +120,10 @@ void Member::KillFor(BoxVerdict verdict, const std::string& reason) {
   killed_for_ = {verdict, reason};
   if (!isolated_) {
     // Nothing but the program's own process and its session can be found.
-    for (const pid_t child : ChildrenOf(pid_)) kill(-child, SIGKILL), kill(child, SIGKILL);
+    for (const pid_t child : ChildrenOf(pid_)) {
+      kill(-child, SIGKILL);
+      kill(child, SIGKILL);
+    }
   }
   Kill();
 }
