@@ -15,7 +15,8 @@ namespace agon {
 namespace {
 
 struct Options {
-  bool json = false, gold = false;
+  bool json = false, gold = false, unsafe = false;
+  int num_grading_threads = 4;
   std::string spec, split = "test";
   std::vector<std::string> specs;
   uint64_t seed = 0, index = 0;
@@ -112,15 +113,15 @@ void AddNew(CLI::App& app, Options& options) {
 }
 
 // Grades the lines of `file`, or of stdin if it is "".
-void Grade(const std::string& file, const envs::LineGrader& grade) {
+void Grade(const std::string& file, const envs::LineGrader& grade, int num_threads = 1) {
   std::ifstream stream;
   if (!file.empty()) {
     stream.open(file);
     if (!stream) throw Error(ErrorKind::kNotFound, "no such file", file);
   }
   const std::string name = file.empty() ? "stdin" : file;
-  const auto counts =
-      envs::GradeLines(file.empty() ? std::cin : stream, name, grade, std::cout, std::cerr);
+  const auto counts = envs::GradeLines(file.empty() ? std::cin : stream, name, grade, std::cout,
+                                       std::cerr, num_threads);
   if (counts.num_broken > 0) {
     throw Error(ErrorKind::kFailed,
                 std::to_string(counts.num_broken) + " of " + std::to_string(counts.num_lines) +
@@ -139,6 +140,22 @@ void AddGrade(CLI::App& app, Options& options) {
   };
   add("math", "{\"gold\", \"response\"} to {\"reward\", \"extracted\", \"reason\"}",
       envs::GradeMathLine);
+  CLI::App* code = grade->add_subcommand(
+      "code",
+      "{\"response\", \"tests\"|\"check\"|\"calls\"|\"stdio\"} to {\"reward\", \"tests\", ...}");
+  code->add_option("FILE", options.file, "JSON lines; stdin if none is named");
+  code->add_option("--threads", options.num_grading_threads, "Lines graded at once")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  code->add_flag("--unsafe-run-model-code-unsandboxed", options.unsafe,
+                 "Run programs as ordinary processes of yours: they can read, write and send "
+                 "what you can");
+  code->callback([&options] {
+    std::string description;
+    const auto grader = envs::MakeCodeLineGrader(options.unsafe, &description);
+    std::cerr << "sandbox: " << description << "\n";
+    Grade(options.file, grader, options.num_grading_threads);
+  });
 }
 
 int Run(int argc, char** argv) {
@@ -151,7 +168,8 @@ int Run(int argc, char** argv) {
       "  rl-env check\n"
       "  rl-env new mine/clock --lang python\n"
       "  rl-env check mine/clock --plugin clock/clock.py\n"
-      "  rl-env grade math answers.jsonl > graded.jsonl");
+      "  rl-env grade math answers.jsonl > graded.jsonl\n"
+      "  rl-env grade code programs.jsonl > graded.jsonl");
   app.require_subcommand(1);
   app.fallthrough();
   Options options;

@@ -34,7 +34,13 @@ class ToolEpisode final : public Episode {
     const auto call = FindToolCall(completion, tools_);
     if (!call || truncated) return problem_->Step(call ? "" : completion, truncated);
     if (++progress_.num_turns >= max_turns_) return OutOfTurns();
-    std::string result = call->problem.empty() ? run_(*call) : "error: " + call->problem;
+    std::string result;
+    try {
+      result = call->problem.empty() ? run_(*call) : "error: " + call->problem;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kFailed) throw;
+      return MaskedOutcome("sandbox", error.what());
+    }
     if (result.size() > kMaxResultBytes) result.resize(kMaxResultBytes);
     Follow(*call, calls_, progress_.num_immediate);
     Follow(*call, steps_, progress_.num_steps);

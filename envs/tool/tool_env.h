@@ -20,7 +20,8 @@
 
 namespace agon::envs {
 
-// What the tool says to a call that can be run: short, any number of lines. Pure.
+// What the tool says to a call that can be run: short, any number of lines. Pure. Throws
+// Error(kFailed) where the tool itself failed: the episode is masked ("sandbox").
 using ToolFunction = std::function<std::string(const ToolCall&)>;
 
 // `spec.info.tools` and `max_turns` must be set. A problem's `calls` are what kImmediate

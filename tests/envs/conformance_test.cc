@@ -18,8 +18,11 @@ namespace {
 class ConformanceTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(ConformanceTest, KeepsTheContract) {
+  if (const std::string why = WhyNotHere(GetParam()); !why.empty()) GTEST_SKIP() << why;
   const auto env = MakeEnv(GetParam());
-  for (const ConformanceFinding& finding : CheckConformance(*env)) {
+  ConformanceOptions options;
+  if (RunsPrograms(GetParam())) options.num_tasks = 8;
+  for (const ConformanceFinding& finding : CheckConformance(*env, options)) {
     ADD_FAILURE() << Describe(finding);
   }
 }

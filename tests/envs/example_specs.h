@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
+#include "envs/code/shared_sandbox.h"
 #include "envs/env.h"
 
 namespace agon::envs {
@@ -15,6 +17,7 @@ namespace agon::envs {
 inline const std::map<std::string, std::string>& RequiredParameters() {
   static const std::map<std::string, std::string> parameters = {
       {"math/jsonl-v1", "(file=" AGON_SOURCE_DIR "/tests/data/word_problems.jsonl)"},
+      {"code/jsonl-v1", "(file=" AGON_SOURCE_DIR "/tests/data/functions.jsonl)"},
   };
   return parameters;
 }
@@ -23,6 +26,23 @@ inline const std::map<std::string, std::string>& RequiredParameters() {
 // of a server, which are tested against one of their own (openenv_test.cc).
 inline bool IsLeftOut(const std::string& id) {
   return id.starts_with("zz_test/") || id.starts_with("openenv/");
+}
+
+// Whether an environment runs programs in boxes: it needs a machine that has them, and
+// milliseconds for a step.
+inline bool RunsPrograms(const std::string& spec) {
+  return spec.starts_with("code/") || spec.starts_with("tool/python");
+}
+
+// Why the environment can't run on this machine; "" if it can.
+inline std::string WhyNotHere(const std::string& spec) {
+  if (!RunsPrograms(spec)) return "";
+  try {
+    SharedSandbox();
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
 }
 
 // A spec that has tasks for each registered environment that isn't left out.
