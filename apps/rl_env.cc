@@ -180,7 +180,8 @@ int Run(int argc, char** argv) {
            for (const std::string& file : files) envs::LoadPlugin(file);
          },
          "File with environments of your own; may be repeated")
-      ->trigger_on_parse();
+      ->trigger_on_parse()
+      ->allow_extra_args(false);
   AddList(app, options);
   AddInfo(app, options);
   AddPlay(app, options);

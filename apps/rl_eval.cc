@@ -33,7 +33,8 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::str
   app.add_option("--seed", command.seed, "Of tasks and sampling (42)");
   app.add_option("--opponent", command.opponent, "Model directory that plays the other seats");
   app.add_option("--out", command.out, "Folder for the report")->required();
-  app.add_option("--plugin", plugins, "File with environments; may be repeated");
+  app.add_option("--plugin", plugins, "File with environments; may be repeated")
+      ->allow_extra_args(false);
   app.add_flag("--json", command.json, "Write results.json to stdout, too");
 }
 

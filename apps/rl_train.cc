@@ -38,7 +38,8 @@ void AddOptions(CLI::App& app, Options& options) {
       ->take_all()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--plugin", options.plugins, "File with environments; may be repeated");
+  app.add_option("--plugin", options.plugins, "File with environments; may be repeated")
+      ->allow_extra_args(false);
   app.add_flag("--dry-run", options.dry_run, "Check the recipe and print it as resolved");
   app.add_flag("--quiet", options.quiet, "No progress bars");
   app.add_flag("--verbose", options.run.verbose, "A line per step, and the memory of each stage");
