@@ -79,7 +79,7 @@ TEST(ProcessModuleTest, SplitsAsTheProblemEnvironmentsDo) {
 }
 
 TEST(ProcessEnvTest, ManyThreadsGetWhatOneGets) {
-  const Program program("many.py", ModuleProgram(""));
+  const TestProgram program("many.py", ModuleProgram(""));
   constexpr int kTasks = 400, kThreads = 16;
   std::vector<std::string> alone(kTasks), together(kTasks);
   const auto play = [&](int i) {
@@ -105,7 +105,7 @@ TEST(ProcessEnvTest, ManyThreadsGetWhatOneGets) {
 
 TEST(ProcessEnvTest, RepliesMayComeInAnyOrder) {
   // Holds the first step back until another was asked.
-  const Program program("order.py", RawProgram(R"(    global held
+  const TestProgram program("order.py", RawProgram(R"(    global held
     if request["type"] == "step" and "held" not in globals():
         held = request
     elif request["type"] == "step":
@@ -119,7 +119,7 @@ TEST(ProcessEnvTest, RepliesMayComeInAnyOrder) {
 }
 
 TEST(ProcessEnvTest, AnyBytesMayBeSaid) {
-  const Program program("bytes.py", ModuleProgram(""));
+  const TestProgram program("bytes.py", ModuleProgram(""));
   std::string bytes(1 << 20, '\xff');
   bytes[7] = '\0', bytes[8] = '\n', bytes[9] = '"';
   const Outcome outcome = program.Say(bytes);
@@ -128,7 +128,7 @@ TEST(ProcessEnvTest, AnyBytesMayBeSaid) {
 }
 
 TEST(ProcessEnvTest, PrintsDoNoHarm) {
-  const Program program("prints.py", ModuleProgram(R"(
+  const TestProgram program("prints.py", ModuleProgram(R"(
     def grade(self, task, completion):
         print("a user's print")
         os.system("echo from a shell")
@@ -139,7 +139,7 @@ TEST(ProcessEnvTest, PrintsDoNoHarm) {
 }
 
 TEST(ProcessEnvTest, InputIsNotEaten) {
-  const Program program("input.py", ModuleProgram(R"(
+  const TestProgram program("input.py", ModuleProgram(R"(
     def grade(self, task, completion):
         return sys.stdin.read() == ""
 )"));
@@ -147,7 +147,7 @@ TEST(ProcessEnvTest, InputIsNotEaten) {
 }
 
 TEST(ProcessEnvTest, GroupsAreScored) {
-  const Program program("group.py", ModuleProgram(R"(
+  const TestProgram program("group.py", ModuleProgram(R"(
     def score_group(self, task, completions, outcomes):
         for completion, outcome in zip(completions, outcomes):
             outcome.parts.append({"name": "short", "value": 1 / len(completion)})
@@ -164,7 +164,7 @@ TEST(ProcessEnvTest, GroupsAreScored) {
 }
 
 TEST(ProcessEnvTest, AnEpisodeOutlivesItsEnv) {
-  auto program = std::make_unique<Program>("outlives.py", ModuleProgram(""));
+  auto program = std::make_unique<TestProgram>("outlives.py", ModuleProgram(""));
   const auto episode = program->Start();
   program.reset();
   EXPECT_EQ(std::get<Outcome>(episode->Step("no", false)).Reward(), 0);
@@ -173,7 +173,7 @@ TEST(ProcessEnvTest, AnEpisodeOutlivesItsEnv) {
 TEST(ProcessEnvTest, EpisodesAreBounded) {
   ProcessOptions options = QuietOptions();
   options.max_sessions = 2;
-  const Program program("bounded.py", ModuleProgram(""), "", options);
+  const TestProgram program("bounded.py", ModuleProgram(""), "", options);
   const auto first = program.Start();
   {
     const auto second = program.Start();
@@ -183,7 +183,7 @@ TEST(ProcessEnvTest, EpisodesAreBounded) {
 }
 
 TEST(ProcessEnvTest, ATaskOfAnotherEnvironmentIsRefused) {
-  const Program program("other.py", ModuleProgram(""));
+  const TestProgram program("other.py", ModuleProgram(""));
   Task task = program.env->Get(Split::kTrain, 1, 1);
   task.id.env = "math/shop-v1";
   try {

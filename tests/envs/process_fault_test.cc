@@ -58,7 +58,7 @@ const char* const kFaults = R"(
 )";
 
 TEST(ProcessFaultTest, ACrashMasksWhatWasOnItsWayAndTheRunGoesOn) {
-  const Program program("crash.py", ModuleProgram(kFaults));
+  const TestProgram program("crash.py", ModuleProgram(kFaults));
   const auto victim = program.Start(1), bystander = program.Start(2);
   const Outcome outcome = std::get<Outcome>(victim->Step("die", false));
   ExpectMasked(outcome, "environment", "exit status 3: the dice fell off the table");
@@ -74,7 +74,7 @@ TEST(ProcessFaultTest, ACrashMasksWhatWasOnItsWayAndTheRunGoesOn) {
 }
 
 TEST(ProcessFaultTest, AMaskedEpisodeStaysMasked) {
-  const Program program("stays.py", ModuleProgram(kFaults));
+  const TestProgram program("stays.py", ModuleProgram(kFaults));
   const auto episode = program.Start();
   ExpectMasked(std::get<Outcome>(episode->Step("raise", false)), "environment", "no dice");
   ExpectMasked(std::get<Outcome>(episode->Step("1", false)), "environment", "no dice");
@@ -82,7 +82,7 @@ TEST(ProcessFaultTest, AMaskedEpisodeStaysMasked) {
 }
 
 TEST(ProcessFaultTest, AFreshEpisodeDemonstratesAgainAfterACrash) {
-  const Program program("fresh.py", ModuleProgram(kFaults));
+  const TestProgram program("fresh.py", ModuleProgram(kFaults));
   const Task task = program.env->Get(Split::kTrain, 1, 7);
   const auto episode = program.env->Start(task);
   ExpectMasked(program.Say("exit"), "environment", "exit status 1: enough");
@@ -90,7 +90,7 @@ TEST(ProcessFaultTest, AFreshEpisodeDemonstratesAgainAfterACrash) {
 }
 
 TEST(ProcessFaultTest, ExceptionsShowTheLastLineOfTheTraceback) {
-  const Program program("raise.py", ModuleProgram(kFaults + std::string(R"(
+  const TestProgram program("raise.py", ModuleProgram(kFaults + std::string(R"(
     def demonstrate(self, task, session, labeler, variant):
         return {}["missing"]
 )")));
@@ -103,21 +103,22 @@ TEST(ProcessFaultTest, ExceptionsShowTheLastLineOfTheTraceback) {
 }
 
 TEST(ProcessFaultTest, NanIsMaskedNeverScored) {
-  const Program program("nan.py", ModuleProgram(kFaults));
+  const TestProgram program("nan.py", ModuleProgram(kFaults));
   ExpectMasked(program.Say("nan"), "grader", "\"correct\" is not a finite number");
   for (const std::string number : {"NaN", "1e999", "-Infinity"}) {
-    const Program raw("nan_" + number + ".py",
-                      RawProgram("    if request['type'] != 'step': return serve(request)\n"
-                                 "    write('{\"id\":%d,\"type\":\"result\",\"data\":{\"outcome\":"
-                                 "{\"parts\":[{\"name\":\"a\",\"value\":" +
-                                 number + "}]}}}' % request['id'])"));
+    const TestProgram raw(
+        "nan_" + number + ".py",
+        RawProgram("    if request['type'] != 'step': return serve(request)\n"
+                   "    write('{\"id\":%d,\"type\":\"result\",\"data\":{\"outcome\":"
+                   "{\"parts\":[{\"name\":\"a\",\"value\":" +
+                   number + "}]}}}' % request['id'])"));
     ExpectMasked(raw.Say(), "environment", "the reply is broken");
     ExpectMasked(raw.Say(), "environment", number);
   }
 }
 
 TEST(ProcessFaultTest, AnEndlessStepMasksOnlyItsEpisode) {
-  const Program program("loop.py", ModuleProgram(kFaults, 300));
+  const TestProgram program("loop.py", ModuleProgram(kFaults, 300));
   const auto bystander = program.Start(2);
   ExpectMasked(program.Say("loop"), "timeout", "no answer within 300 ms");
   EXPECT_EQ(std::get<Outcome>(bystander->Step("1", false)).Reward(), 1);
@@ -128,7 +129,7 @@ TEST(ProcessFaultTest, AnEndlessStepMasksOnlyItsEpisode) {
 }
 
 TEST(ProcessFaultTest, AProgramThatHangsIsKilledAndStartedAgain) {
-  const Program program("hang.py", ModuleProgram(kFaults, 300));
+  const TestProgram program("hang.py", ModuleProgram(kFaults, 300));
   const auto bystander = program.Start(2);
   ExpectMasked(program.Say("stop"), "timeout", "no answer within 300 ms");
   ExpectMasked(std::get<Outcome>(bystander->Step("1", false)), "environment",
@@ -139,11 +140,11 @@ TEST(ProcessFaultTest, AProgramThatHangsIsKilledAndStartedAgain) {
 }
 
 TEST(ProcessFaultTest, AnIgnoredRequestIsMaskedWhileOthersGoOn) {
-  const Program program("ignores.py", RawProgram(R"(    if request["type"] == "step" and \
+  const TestProgram program("ignores.py", RawProgram(R"(    if request["type"] == "step" and \
             request["data"]["completion"] == "ignore me":
         return
     serve(request))",
-                                                 500));
+                                                     500));
   std::thread ignored([&] { ExpectMasked(program.Say("ignore me"), "timeout", "500 ms"); });
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
   while (std::chrono::steady_clock::now() < end) {
@@ -155,7 +156,7 @@ TEST(ProcessFaultTest, AnIgnoredRequestIsMaskedWhileOthersGoOn) {
 }
 
 TEST(ProcessFaultTest, GarbageIsToleratedAndShown) {
-  const Program program("garbage.py", RawProgram(R"(    write("debug: got " + request["type"])
+  const TestProgram program("garbage.py", RawProgram(R"(    write("debug: got " + request["type"])
     write("[1,2")
     write('{"id": 999999, "type": "result"}')
     write('{"batch": 7}')
@@ -166,23 +167,23 @@ TEST(ProcessFaultTest, GarbageIsToleratedAndShown) {
   EXPECT_GE(program.host->Health().num_bad_lines, 15);
   const std::string error = ErrorOf(
       [] {
-        const Program silent("silent.py", RawProgram("    write('Hello, world')\n"
-                                                     "    os._exit(1)"));
+        const TestProgram silent("silent.py", RawProgram("    write('Hello, world')\n"
+                                                         "    os._exit(1)"));
       },
       ErrorKind::kFailed);
   EXPECT_TRUE(Contains(error, "Hello, world")) << error;
 }
 
 TEST(ProcessFaultTest, FloodsEnd) {
-  const Program shouts("shouts.py", RawProgram(R"(    if request["type"] == "step":
+  const TestProgram shouts("shouts.py", RawProgram(R"(    if request["type"] == "step":
         while True: print("spam")
     serve(request))"));
   ExpectMasked(shouts.Say(), "environment", "lines on stdout that are no replies");
-  const Program line("long_line.py", RawProgram(R"(    if request["type"] == "step":
+  const TestProgram line("long_line.py", RawProgram(R"(    if request["type"] == "step":
         while True: sys.stdout.write("x" * 1000000)
     serve(request))"));
   ExpectMasked(line.Say(), "environment", "a line longer than 64 MB");
-  const Program errors("errors.py", RawProgram(R"(    if request["type"] == "step":
+  const TestProgram errors("errors.py", RawProgram(R"(    if request["type"] == "step":
         for _ in range(100000): print("complaint", file=sys.stderr)
     serve(request))"));
   EXPECT_EQ(errors.Say().Reward(), 1);
@@ -190,10 +191,10 @@ TEST(ProcessFaultTest, FloodsEnd) {
 
 TEST(ProcessFaultTest, ARepliesShapeIsChecked) {
   const auto say = [](const std::string& name, const std::string& data) {
-    const Program program(name,
-                          RawProgram("    if request['type'] != 'step': return serve(request)\n"
-                                     "    result(request, " +
-                                     data + ")"));
+    const TestProgram program(name,
+                              RawProgram("    if request['type'] != 'step': return serve(request)\n"
+                                         "    result(request, " +
+                                         data + ")"));
     return program.Say();
   };
   ExpectMasked(say("shape1.py", "7"), "environment", "missing field \"outcome\"");
@@ -205,7 +206,7 @@ TEST(ProcessFaultTest, ARepliesShapeIsChecked) {
 }
 
 TEST(ProcessFaultTest, AClosedStdoutIsTheEnd) {
-  const Program program("closed.py", RawProgram(R"(    if request["type"] == "step":
+  const TestProgram program("closed.py", RawProgram(R"(    if request["type"] == "step":
         import socket
         socket.socket(fileno=1).shutdown(socket.SHUT_RDWR)
         time.sleep(60)
@@ -216,7 +217,7 @@ TEST(ProcessFaultTest, AClosedStdoutIsTheEnd) {
 TEST(ProcessStartTest, EachBadStartIsAClearError) {
   const auto load = [](const std::string& name, const std::string& text,
                        const ProcessOptions& options = QuietOptions()) {
-    return [=] { const Program program(name, text, "", options); };
+    return [=] { const TestProgram program(name, text, "", options); };
   };
   const std::string version = ErrorOf(
       load("version.py", RawProgram("    serve(request)", 60000, 2)), ErrorKind::kUnsupported);
@@ -237,7 +238,8 @@ TEST(ProcessStartTest, EachBadStartIsAClearError) {
       Contains(ErrorOf(load("slow.py", "import time\ntime.sleep(20)\n", hasty), ErrorKind::kFailed),
                "no answer within 100 ms"));
   hasty.hello_limit_ms = 20000;
-  const Program slow("slower.py", "import time\ntime.sleep(1)\n" + ModuleProgram(""), "", hasty);
+  const TestProgram slow("slower.py", "import time\ntime.sleep(1)\n" + ModuleProgram(""), "",
+                         hasty);
   EXPECT_EQ(slow.host->Health().num_starts, 1);
 }
 
@@ -255,9 +257,9 @@ TEST(ProcessStartTest, LoadPluginNamesTheFile) {
 TEST(ProcessRestartTest, TooManyCrashesInARowAreAnError) {
   ProcessOptions options = QuietOptions();
   options.max_crashes = 4;
-  const Program program("always.py", RawProgram(R"(    if request["type"] == "get": os._exit(9)
+  const TestProgram program("always.py", RawProgram(R"(    if request["type"] == "get": os._exit(9)
     serve(request))"),
-                        "", options);
+                            "", options);
   const auto get = [&] { program.env->Get(Split::kTrain, 0, 0); };
   EXPECT_TRUE(Contains(ErrorOf(get, ErrorKind::kFailed), "exit status 9"));
   std::string last;
@@ -270,7 +272,7 @@ TEST(ProcessRestartTest, TooManyCrashesInARowAreAnError) {
 TEST(ProcessRestartTest, ProgressForgivesCrashes) {
   ProcessOptions options = QuietOptions();
   options.max_crashes = 2;
-  const Program program("forgiven.py", ModuleProgram(kFaults), "", options);
+  const TestProgram program("forgiven.py", ModuleProgram(kFaults), "", options);
   for (int i = 0; i < 4; ++i) {
     EXPECT_EQ(program.Say().Reward(), 1);
     EXPECT_TRUE(program.Say("die").masked);
@@ -280,7 +282,7 @@ TEST(ProcessRestartTest, ProgressForgivesCrashes) {
 }
 
 TEST(ProcessRestartTest, CrashesUnderManyThreadsLoseNothing) {
-  const Program program("storm.py", ModuleProgram(kFaults));
+  const TestProgram program("storm.py", ModuleProgram(kFaults));
   std::atomic<int> num_right = 0, num_masked = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {

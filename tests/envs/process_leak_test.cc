@@ -37,7 +37,7 @@ bool IsAlive(const std::string& pid) {
 TEST(ProcessLeakTest, AHostTakesAllWithIt) {
   const Census before;
   {
-    const Program program("takes.py", ModuleProgram(""));
+    const TestProgram program("takes.py", ModuleProgram(""));
     const auto episode = program.Start();
     EXPECT_NE(Census(), before);
   }
@@ -47,7 +47,7 @@ TEST(ProcessLeakTest, AHostTakesAllWithIt) {
 TEST(ProcessLeakTest, AProgramThatIgnoresTheEndIsKilledWithItsChildren) {
   const fs::path pid_file = fs::path(testing::TempDir()) / "child.pid";
   {
-    const Program program("ignores_end.py", ModuleProgram(R"(
+    const TestProgram program("ignores_end.py", ModuleProgram(R"(
     def grade(self, task, completion):
         child = os.fork()
         if child == 0:
@@ -79,7 +79,7 @@ kill -9 $$
     ProcessOptions options = QuietOptions();
     options.max_crashes = 2000;
     options.first_pause_ms = 0;
-    const Program program("thousand", script, "", options);
+    const TestProgram program("thousand", script, "", options);
     Task task;
     task.id.env = "zz_test/program-v1";
     task.messages = {{Role::kUser, "?"}};

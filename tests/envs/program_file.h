@@ -85,9 +85,9 @@ inline ProcessOptions QuietOptions() {
 }
 
 // One program and its environment.
-struct Program {
-  Program(const std::string& name, const std::string& text, const std::string& params = "",
-          const ProcessOptions& options = QuietOptions())
+struct TestProgram {
+  TestProgram(const std::string& name, const std::string& text, const std::string& params = "",
+              const ProcessOptions& options = QuietOptions())
       : host(std::make_shared<ProcessHost>(WriteProgram(name, text), options)),
         env(MakeProcessEnv(host, "zz_test/program-v1", params)) {}
 
