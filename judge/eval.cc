@@ -6,8 +6,8 @@
 
 #include "core/error.h"
 #include "core/progress.h"
+#include "judge/frozen_opponent.h"
 #include "judge/metrics.h"
-#include "judge/model_directory.h"
 
 namespace agon::judge {
 namespace {
@@ -83,25 +83,6 @@ std::string RunningAccuracy(std::span<const SampleRecord> samples) {
   return "correct " + std::to_string(100 * correct / scored) + " %";
 }
 
-// The model that plays the other seats of a game.
-class GamePartner {
- public:
-  explicit GamePartner(const SuiteSpec& suite) : model_(Load(suite)), chat_(model_.tokenizer) {}
-  Player AsPlayer() const { return {model_.policy.get(), &chat_}; }
-
- private:
-  static ModelDirectory Load(const SuiteSpec& suite) {
-    if (suite.opponent.empty()) {
-      throw Error(ErrorKind::kUsage, "a game needs an opponent", "suite " + suite.env,
-                  "name the model directory that plays the other seats (--opponent)");
-    }
-    return LoadModelDirectory(suite.opponent);
-  }
-
-  ModelDirectory model_;
-  datasets::ChatTemplate chat_;
-};
-
 std::vector<SampleRecord> RunSuite(policy::Policy& policy, const datasets::ChatTemplate& chat,
                                    const SuiteSpec& suite) {
   const std::shared_ptr<const envs::Env> env = envs::MakeEnv(suite.env);
@@ -109,10 +90,12 @@ std::vector<SampleRecord> RunSuite(policy::Policy& policy, const datasets::ChatT
   options.sampling.temperature = suite.temperature;
   options.max_new_tokens = suite.max_new_tokens;
   options.num_samples = suite.samples_per_task;
-  std::optional<GamePartner> partner;
-  if (env->info().num_seats > 1) {
-    options.opponent = partner.emplace(suite).AsPlayer();
+  if (env->info().num_seats > 1 && suite.opponent.empty()) {
+    throw Error(ErrorKind::kUsage, "a game needs an opponent", "suite " + suite.env,
+                "name the model directory that plays the other seats (--opponent)");
   }
+  const FrozenOpponent opponent(suite.opponent);
+  options.opponent = opponent.get();
   const RngKey key{suite.seed, RngStream::kSample};
   const int chunk_tasks = std::max(1, kChunkEpisodes / suite.samples_per_task);
   std::vector<SampleRecord> samples;

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "core/error.h"
-#include "trainer/frozen_opponent.h"
+#include "judge/frozen_opponent.h"
 #include "trainer/losses.h"
 #include "trainer/rollouts.h"
 #include "trainer/step_meter.h"
@@ -116,7 +116,7 @@ UpdateStats UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig&
 void RunRl(const RlConfig& config, const StageContext& context) {
   CheckRl(config, context.policy.config());
   const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
-  const FrozenOpponent opponent(config.opponent);
+  const judge::FrozenOpponent opponent(config.opponent);
   StepMeter meter("rl", config.num_steps, context);
   for (int step = context.first_step; step <= config.num_steps; ++step) {
     meter.Start();

@@ -1,4 +1,4 @@
-// Who plays the other seats of a game while the policy learns.
+// A model that plays the other seats of a game.
 #pragma once
 
 #include <memory>
@@ -8,25 +8,25 @@
 #include "judge/model_directory.h"
 #include "judge/rollout.h"
 
-namespace agon::trainer {
+namespace agon::judge {
 
 class FrozenOpponent {
  public:
   // Loads a model directory; "": nobody, the policy plays every seat.
   explicit FrozenOpponent(const std::string& dir) {
     if (dir.empty()) return;
-    model_.emplace(judge::LoadModelDirectory(dir));
+    model_.emplace(LoadModelDirectory(dir));
     chat_.emplace(model_->tokenizer);
   }
 
-  std::optional<judge::Player> get() const {
+  std::optional<Player> get() const {
     if (!model_) return std::nullopt;
-    return judge::Player{model_->policy.get(), &*chat_};
+    return Player{model_->policy.get(), &*chat_};
   }
 
  private:
-  std::optional<judge::ModelDirectory> model_;
+  std::optional<ModelDirectory> model_;
   std::optional<datasets::ChatTemplate> chat_;
 };
 
-}  // namespace agon::trainer
+}  // namespace agon::judge
