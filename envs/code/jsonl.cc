@@ -8,9 +8,7 @@
 // taken as `rl-env grade code` takes it (envs/code/grader.h).
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,13 +16,12 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
-#include "core/rng.h"
 #include "envs/choice.h"
 #include "envs/code/shared_sandbox.h"
 #include "envs/code/task_line.h"
 #include "envs/code/verdict_cache.h"
+#include "envs/line_tasks.h"
 #include "envs/math/extract.h"
-#include "envs/problem_env.h"
 
 namespace agon::envs {
 namespace {
@@ -112,63 +109,32 @@ class CodeFile final : public Env {
     if (choice.own["file"].empty()) return;
     info_.needs.clear();
     tasks_ = std::make_shared<const std::vector<CodeFileTask>>(ReadTasks(choice.own["file"]));
-    info_.num_tasks = static_cast<int64_t>(tasks_->size());
-    for (size_t i = 0; i < tasks_->size(); ++i) {
-      of_split_[static_cast<size_t>(SplitOf(kFamily, (*tasks_)[i].question))].push_back(i);
-    }
+    for (const CodeFileTask& task : *tasks_) lines_.Add(task.question);
+    info_.num_tasks = lines_.size();
   }
 
   const EnvInfo& info() const override { return info_; }
 
   Task Get(Split split, uint64_t seed, uint64_t index) const override {
-    if (!tasks_) {
-      throw Error(ErrorKind::kUsage, "no file of tasks", info_.id,
-                  "name one: \"code/jsonl(file=PATH)\"");
-    }
-    const auto& members = of_split_[static_cast<size_t>(split)];
-    if (members.empty()) {
-      throw Error(ErrorKind::kUsage,
-                  std::string("no task falls into the ") + SplitName(split) + " split", spec_,
-                  "give a file with more tasks");
-    }
-    const size_t line = members[Place(split, seed, index, members.size())];
-    Task task;
-    task.id = {spec_, split, seed, index};
-    task.messages = {{Role::kUser, (*tasks_)[line].question}};
-    task.answer = (*tasks_)[line].solution;
-    task.family = kFamily;
-    task.state = std::to_string(line);
+    Task task = lines_.Find(spec_, split, seed, index);
+    const CodeFileTask& line = (*tasks_)[lines_.LineOf(task)];
+    task.messages = {{Role::kUser, line.question}};
+    task.answer = line.solution;
     return task;
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
-    size_t line = 0;
-    const char* const end = task.state.data() + task.state.size();
-    const auto [rest, error] = std::from_chars(task.state.data(), end, line);
-    if (error != std::errc() || rest != end || !tasks_ || line >= tasks_->size()) {
-      throw Error(ErrorKind::kCorrupt, "no task \"" + task.state + "\" in the file",
-                  "task " + std::to_string(task.id.index) + " of " + task.id.env);
-    }
+    const size_t line = lines_.LineOf(task);
     return std::make_unique<CodeFileEpisode>(
         std::shared_ptr<const CodeFileTask>(tasks_, &(*tasks_)[line]), task.state, cache_, unsafe_);
   }
 
  private:
-  // Every task comes once before any comes again, in an order that depends on the seed.
-  size_t Place(Split split, uint64_t seed, uint64_t index, size_t size) const {
-    const uint64_t round = index / size;
-    Rng rng({seed, RngStream::kTask, Hash64(info_.id, static_cast<uint64_t>(split)), round, 0});
-    size_t step = size == 1 ? 0 : 1 + rng.Below(size - 1);
-    while (size > 1 && std::gcd(step, size) != 1) step = step % (size - 1) + 1;
-    const size_t start = rng.Below(size);
-    return static_cast<size_t>((start + static_cast<__int128>(index % size) * step) % size);
-  }
-
   EnvInfo info_;
+  LineTasks lines_{"code/jsonl-v1", std::string(kFamily)};
   std::string spec_;
   bool unsafe_ = false;
   std::shared_ptr<const std::vector<CodeFileTask>> tasks_;  // null without a file
-  std::array<std::vector<size_t>, 3> of_split_;             // by Split; places in `tasks_`
   std::shared_ptr<VerdictCache> cache_ = std::make_shared<VerdictCache>();
 };
 

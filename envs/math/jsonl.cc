@@ -7,9 +7,7 @@
 // "... \boxed{72}"); the work is what the step-by-step labeler shows.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,11 +15,10 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
-#include "core/rng.h"
 #include "envs/choice.h"
+#include "envs/line_tasks.h"
 #include "envs/math/grade.h"
 #include "envs/math/rational.h"
-#include "envs/problem_env.h"
 
 namespace agon::envs {
 namespace {
@@ -165,64 +162,33 @@ class WordProblemFile final : public Env {
     const auto key = [&](const std::string& name) { return own[name].empty() ? name : own[name]; };
     problems_ = std::make_shared<const std::vector<WordProblem>>(
         Reader(own["file"], key("question"), key("answer"), grading_).Read());
-    info_.num_tasks = static_cast<int64_t>(problems_->size());
-    for (size_t i = 0; i < problems_->size(); ++i) {
-      of_split_[static_cast<size_t>(SplitOf(kFamily, (*problems_)[i].question))].push_back(i);
-    }
+    for (const WordProblem& problem : *problems_) lines_.Add(problem.question);
+    info_.num_tasks = lines_.size();
   }
 
   const EnvInfo& info() const override { return info_; }
 
   Task Get(Split split, uint64_t seed, uint64_t index) const override {
-    const auto& members = of_split_[static_cast<size_t>(split)];
-    if (!problems_) {
-      throw Error(ErrorKind::kUsage, "no file of problems", info_.id,
-                  "name one: \"math/jsonl(file=PATH)\"");
-    }
-    if (members.empty()) {
-      throw Error(ErrorKind::kUsage,
-                  std::string("no problem falls into the ") + SplitName(split) + " split", spec_,
-                  "give a file with more problems");
-    }
-    const size_t line = members[Place(split, seed, index, members.size())];
-    Task task;
-    task.id = {spec_, split, seed, index};
-    task.messages = {{Role::kUser, (*problems_)[line].question}};
-    task.answer = (*problems_)[line].gold;
-    task.family = kFamily;
-    task.state = std::to_string(line);
+    Task task = lines_.Find(spec_, split, seed, index);
+    const WordProblem& line = (*problems_)[lines_.LineOf(task)];
+    task.messages = {{Role::kUser, line.question}};
+    task.answer = line.gold;
     return task;
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
-    size_t line = 0;
-    const char* const end = task.state.data() + task.state.size();
-    const auto [rest, error] = std::from_chars(task.state.data(), end, line);
-    if (error != std::errc() || rest != end || !problems_ || line >= problems_->size()) {
-      throw Error(ErrorKind::kCorrupt, "no problem \"" + task.state + "\" in the file",
-                  "task " + std::to_string(task.id.index) + " of " + task.id.env);
-    }
+    const size_t line = lines_.LineOf(task);
     // Shares all problems, of which the episode needs one.
     return std::make_unique<WordProblemEpisode>(
         std::shared_ptr<const WordProblem>(problems_, &(*problems_)[line]), grading_);
   }
 
  private:
-  // Every problem comes once before any comes again, in an order that depends on the seed.
-  size_t Place(Split split, uint64_t seed, uint64_t index, size_t size) const {
-    const uint64_t round = index / size;
-    Rng rng({seed, RngStream::kTask, Hash64(info_.id, static_cast<uint64_t>(split)), round, 0});
-    size_t step = size == 1 ? 0 : 1 + rng.Below(size - 1);
-    while (size > 1 && std::gcd(step, size) != 1) step = step % (size - 1) + 1;
-    const size_t start = rng.Below(size);
-    return static_cast<size_t>((start + static_cast<__int128>(index % size) * step) % size);
-  }
-
   EnvInfo info_;
+  LineTasks lines_{"math/jsonl-v1", std::string(kFamily)};
   std::string spec_;
   MathGradeOptions grading_;
   std::shared_ptr<const std::vector<WordProblem>> problems_;  // null without a file
-  std::array<std::vector<size_t>, 3> of_split_;               // by Split; places in `problems_`
 };
 
 std::unique_ptr<Env> MakeWordProblemFile(std::string_view params) {
