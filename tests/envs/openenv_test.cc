@@ -11,6 +11,7 @@
 #include "envs/env.h"
 #include "envs/openenv/text.h"
 #include "net/http_client.h"
+#include "tests/error_of.h"
 #include "tests/net/fake_server.h"
 
 namespace agon::envs {
@@ -23,21 +24,6 @@ FakeServer& Server() {
 
 std::unique_ptr<Env> Remote(const std::string& mode, const std::string& params = "") {
   return MakeEnv("openenv/remote(url=" + Server().Ws(mode) + params + ")");
-}
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-template <typename Body>
-std::string ErrorOf(const Body& body, ErrorKind kind) {
-  try {
-    body();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  return "";
 }
 
 // "Say 7." -> "7".

@@ -9,6 +9,7 @@
 #include "envs/demonstration.h"
 #include "envs/env.h"
 #include "envs/plugin/shared_object.h"
+#include "tests/error_of.h"
 
 namespace agon::envs {
 namespace {
@@ -22,22 +23,6 @@ std::unique_ptr<Env> Guess(const std::string& params = "") {
   static const auto ids = LoadPlugin(PluginFile("guess"));
   EXPECT_EQ(ids, std::vector<std::string>{"zz_test/guess-v1"});
   return MakeEnv("zz_test/guess" + params);
-}
-
-// The message of the Error that `body` throws; "" if it throws none.
-template <typename Body>
-std::string ErrorOf(const Body& body, ErrorKind kind) {
-  try {
-    body();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  return "";
-}
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 TEST(PluginTest, KeepsTheContract) {

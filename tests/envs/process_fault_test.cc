@@ -10,25 +10,10 @@
 #include "core/error.h"
 #include "envs/env.h"
 #include "tests/envs/program_file.h"
+#include "tests/error_of.h"
 
 namespace agon::envs {
 namespace {
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-// The message of the Error that `body` throws; "" if it throws none.
-template <typename Body>
-std::string ErrorOf(const Body& body, ErrorKind kind) {
-  try {
-    body();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  return "";
-}
 
 void ExpectMasked(const Outcome& outcome, const std::string& kind, const std::string& reason) {
   ASSERT_TRUE(outcome.masked) << outcome.Reward();

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "net/http_client.h"
 #include "net/url.h"
+#include "tests/error_of.h"
 #include "tests/net/fake_server.h"
 
 namespace agon::net {
@@ -21,22 +22,6 @@ constexpr int kLongMs = 30000;
 FakeServer& Server() {
   static FakeServer server;
   return server;
-}
-
-// The message of the Error that `body` throws; "" if it throws none.
-template <typename Body>
-std::string ErrorOf(const Body& body, ErrorKind kind) {
-  try {
-    body();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  return "";
-}
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 TEST(WebSocketTest, MessagesComeBackInOrder) {
