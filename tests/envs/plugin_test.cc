@@ -1,5 +1,6 @@
 // Environments in shared objects: what a good one does, and what becomes of bad ones.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -120,9 +121,12 @@ TEST(BadPluginTest, EachIsAClearError) {
 TEST(BadPluginTest, AnIdIsTakenOnce) {
   Guess();
   EXPECT_EQ(LoadPlugin(PluginFile("guess")).size(), 1u) << "the same file again is fine";
-  const fs::path copy = fs::path(testing::TempDir()) / "guess_copy.so";
+  // A name of its own: it stays mapped, and another run may not write over it.
+  const fs::path copy =
+      fs::path(testing::TempDir()) / ("guess_copy_" + std::to_string(getpid()) + ".so");
   fs::copy_file(PluginFile("guess"), copy, fs::copy_options::overwrite_existing);
   EXPECT_TRUE(Contains(ErrorOf([&] { LoadPlugin(copy); }, ErrorKind::kUsage), "registered twice"));
+  fs::remove(copy);
 }
 
 }  // namespace
