@@ -89,8 +89,17 @@ void PackRows(const void* source, int64_t stride, int rows, int cols, int panel_
   }
 }
 
+// Asks for the 32 columns at `p`, so that they are there when the tile that ends in them is.
+template <typename E>
+inline void PrefetchColumns(E* p) {
+  constexpr bool kWrite = !std::is_const_v<E>;
+  __builtin_prefetch(p, kWrite);
+  if constexpr (sizeof(E) == 4) __builtin_prefetch(p + 16, kWrite);
+}
+
 template <typename T, Epilogue kEpilogue, int kRows>
 inline void Finish(const F32x16 (&acc)[kRows][2], int row, int column, const EpilogueArgs& args) {
+#pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r) {
     const int64_t at = (row + r) * args.stride + column;
     if constexpr (kEpilogue == Epilogue::kStore) {
@@ -129,6 +138,28 @@ inline void Finish(const F32x16 (&acc)[kRows][2], int row, int column, const Epi
   }
 }
 
+// Shorter products write little, and to lines that are near: asking costs more than it saves.
+inline constexpr int kPrefetchSteps = 256;
+
+// What Finish will touch of the tile at (row, column).
+template <typename T, Epilogue kEpilogue, int kRows>
+inline void Prefetch(int row, int column, const EpilogueArgs& args) {
+  using Element =
+      std::conditional_t<kEpilogue == Epilogue::kStoreFloat || kEpilogue == Epilogue::kAddFloat,
+                         float, T>;
+  constexpr int kWidth = kEpilogue == Epilogue::kSwiGluBackward ? 2 : 1;
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r) {
+    const int64_t at = kWidth * ((row + r) * args.stride + column);
+    for (int i = 0; i < kWidth; ++i) {
+      PrefetchColumns(static_cast<Element*>(args.out) + at + 32 * i);
+      if constexpr (kEpilogue == Epilogue::kSwiGluBackward) {
+        PrefetchColumns(static_cast<const T*>(args.input) + at + 32 * i);
+      }
+    }
+  }
+}
+
 template <typename T, Epilogue kEpilogue>
 void GemmRange(const T* a, int64_t a_stride, int row_begin, int row_end, int k, const char* panels,
                int panel_begin, int panel_end, const EpilogueArgs& args) {
@@ -142,6 +173,9 @@ void GemmRange(const T* a, int64_t a_stride, int row_begin, int row_end, int k, 
     for (int panel = panel_begin; panel < panel_end; ++panel) {
       const char* b = panels + static_cast<ptrdiff_t>(panel) * steps * kPanelStepBytes;
       ForRowTiles(rows, [&]<int kRows>(int row) {
+        if (steps >= kPrefetchSteps) {
+          Prefetch<T, kEpilogue, kRows>(begin + row, panel * 32, args);
+        }
         F32x16 acc[kRows][2];
         ClearTile(acc);
         Tile<T, kRows>(left.Row(row), b, steps, acc);
@@ -193,12 +227,18 @@ void GemmTransposed(const void* dy_panels, const void* x_panels, int rows, int d
       const char* b = static_cast<const char*>(x_panels) +
                       (static_cast<ptrdiff_t>(panel) * steps + begin) * kPanelStepBytes;
       ForRowTiles(valid, [&]<int kRows>(int row) {
+        const auto out_row = [&](int r) {
+          const int weight_row = WeightRow(dy_panel * 32 + row + r, glu_half);
+          return dw + static_cast<ptrdiff_t>(weight_row) * k + panel * 32;
+        };
+#pragma GCC unroll 12
+        for (int r = 0; r < kRows; ++r) PrefetchColumns(out_row(r));
         F32x16 acc[kRows][2];
         ClearTile(acc);
         Tile<T, kRows>(block.Row(row), b, count, acc);
+#pragma GCC unroll 12
         for (int r = 0; r < kRows; ++r) {
-          const int weight_row = WeightRow(dy_panel * 32 + row + r, glu_half);
-          float* out = dw + static_cast<ptrdiff_t>(weight_row) * k + panel * 32;
+          float* out = out_row(r);
           Store(out, Load(out) + acc[r][0]);
           Store(out + 16, Load(out + 16) + acc[r][1]);
         }
