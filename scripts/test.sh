@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
 done
 
 dev=()
-[ "$preset" != tsan ] || dev=(--dev)  # it is built with clang
+case "$preset" in asan | tsan) dev=(--dev) ;; esac  # they are built with clang
 scripts/deps.sh "${dev[@]}"
 cmake --preset "$preset" > "/tmp/agon-configure-$$.log" ||
   { cat "/tmp/agon-configure-$$.log"; exit 1; }

@@ -39,19 +39,24 @@ Checkpoint ReadCheckpoint(const fs::path& dir) {
   state.seed = JsonField<uint64_t>(json, "seed", where);
   state.finished_stages = JsonField<std::vector<std::string>>(json, "finished_stages", where);
   state.recipe_hash = JsonField<std::string>(json, "recipe_hash", where);
+  const Json curriculum = JsonField<Json>(json, "curriculum", where);
+  state.curriculum.level = JsonField<int>(curriculum, "level", where);
+  state.curriculum.recent = JsonField<std::vector<double>>(curriculum, "recent", where);
   checkpoint.compute = JsonField<std::string>(json, "compute", where);
   return checkpoint;
 }
 
 std::string StateJson(const TrainerState& state, const policy::Policy& policy) {
-  const Json json = {{"format", 1},
-                     {"stage", state.stage},
-                     {"step", state.step},
-                     {"done", state.done},
-                     {"seed", state.seed},
-                     {"finished_stages", state.finished_stages},
-                     {"recipe_hash", state.recipe_hash},
-                     {"compute", ComputeName(policy.compute())}};
+  const Json json = {
+      {"format", 1},
+      {"stage", state.stage},
+      {"step", state.step},
+      {"done", state.done},
+      {"seed", state.seed},
+      {"finished_stages", state.finished_stages},
+      {"recipe_hash", state.recipe_hash},
+      {"curriculum", {{"level", state.curriculum.level}, {"recent", state.curriculum.recent}}},
+      {"compute", ComputeName(policy.compute())}};
   return json.dump(2) + "\n";
 }
 

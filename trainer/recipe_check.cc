@@ -2,6 +2,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "envs/dial.h"
 #include "envs/env.h"
 #include "trainer/recipe.h"
 
@@ -18,6 +19,18 @@ void CheckEnv(const std::string& env, const std::string& key) {
   } catch (const Error& error) {
     Refuse(error.what(), key, "");
   }
+}
+
+void CheckCurriculum(const RlConfig& rl) {
+  if (rl.curriculum.empty()) return;
+  try {
+    const envs::LevelRange levels = envs::DialRange(rl.env, rl.curriculum);
+    if (levels.low < levels.high) return;
+  } catch (const Error& error) {
+    Refuse(error.what(), "rl.curriculum", "");
+  }
+  Refuse("rl.env has one level of " + rl.curriculum + " only", "rl.curriculum",
+         "let rl.env name a range, as " + rl.curriculum + "=0..2");
 }
 
 // Looks at the first tasks of a split only: tasks have no end.
@@ -63,6 +76,7 @@ void CheckRecipe(const Recipe& recipe) {
   if (recipe.rl.num_steps > 0) {
     CheckEnv(recipe.rl.env, "rl.env");
     CheckRl(recipe.rl, model);
+    CheckCurriculum(recipe.rl);
   }
   CheckEnv(recipe.eval.env, "eval.env");
   if (recipe.eval.max_new_tokens >= model.max_positions) {

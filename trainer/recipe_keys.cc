@@ -72,6 +72,11 @@ void BindRollouts(RlConfig& rl, ConfigTable& t) {
   t.Add("rl.opponent", &rl.opponent,
         "who plays the other seats of a game: sft, a model directory, or empty for the policy "
         "itself");
+  t.Add("rl.curriculum", &rl.curriculum,
+        "difficulty, or an attribute of the environment, whose levels open one by one; empty: all "
+        "are open");
+  t.Add("rl.curriculum_success", &rl.curriculum_success, 0, 1, "share",
+        "of right answers, over four steps, that opens the next level");
   t.Add("rl.num_steps", &rl.num_steps, 0, kMaxSteps, "steps", "0: no reinforcement learning");
   t.Add("rl.tasks_per_step", &rl.tasks_per_step, 1, 1 << 20, "tasks", "rolled out per step");
   t.Add("rl.group_size", &rl.group_size, 1, 4096, "completions",

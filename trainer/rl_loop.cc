@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "judge/frozen_opponent.h"
+#include "trainer/curriculum.h"
 #include "trainer/losses.h"
 #include "trainer/rollouts.h"
 #include "trainer/step_meter.h"
@@ -111,18 +112,54 @@ UpdateStats UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig&
   return stats;
 }
 
+Numbers StepNumbers(const RolloutBatch& rollouts, const UpdateStats& update, float lr) {
+  const double tokens = std::max(1.0, update.loss.num_tokens);
+  Numbers numbers = rollouts.statistics;
+  const Numbers of_update = {{"loss", update.loss.loss},
+                             {"kl", update.loss.kl_sum / tokens},
+                             {"entropy", update.entropy_sum / tokens},
+                             {"ratio_max", update.loss.ratio_max},
+                             {"clip_fraction", update.loss.num_clipped / tokens},
+                             {"logprob_diff_max", update.on_policy_difference},
+                             {"grad_norm", update.grad_norm},
+                             {"lr", lr},
+                             {"zero_variance_groups", rollouts.num_zero_variance},
+                             {"refilled_groups", rollouts.num_refilled}};
+  numbers.insert(numbers.end(), of_update.begin(), of_update.end());
+  return numbers;
+}
+
+// The number of that name. REQUIRES: it is there.
+double Named(const Numbers& numbers, std::string_view name) {
+  const auto has_name = [&](const auto& number) { return number.first == name; };
+  return std::find_if(numbers.begin(), numbers.end(), has_name)->second;
+}
+
+// For the progress bar; `dial` is the curriculum's.
+std::string Detail(const Numbers& numbers, const std::string& dial) {
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "reward %.3f  length %.1f  kl %.4f  clip %.3f  zero-var %.0f  cut %.0f%%",
+                Named(numbers, "reward"), Named(numbers, "length"), Named(numbers, "kl"),
+                Named(numbers, "clip_fraction"), Named(numbers, "zero_variance_groups"),
+                100.0 * Named(numbers, "truncated"));
+  if (dial.empty()) return text;
+  return dial + " " + std::to_string(static_cast<int>(Named(numbers, "level"))) + "  " + text;
+}
+
 }  // namespace
 
 void RunRl(const RlConfig& config, const StageContext& context) {
   CheckRl(config, context.policy.config());
-  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
+  Curriculum curriculum(config, context.curriculum ? *context.curriculum : CurriculumState());
   const judge::FrozenOpponent opponent(config.opponent);
   StepMeter meter("rl", config.num_steps, context);
   for (int step = context.first_step; step <= config.num_steps; ++step) {
     meter.Start();
 
     // Tasks, prompts, completions, environment steps, rewards, advantages.
-    const RolloutBatch rollouts = CollectRollouts(config, env, opponent.get(), step, context);
+    const RolloutBatch rollouts =
+        CollectRollouts(config, curriculum.env(), opponent.get(), step, context);
     const double rollout_seconds = meter.Seconds();
     if (rollouts.groups.empty()) {
       context.log.Event("rl step " + std::to_string(step) +
@@ -133,32 +170,21 @@ void RunRl(const RlConfig& config, const StageContext& context) {
     const float lr = config.schedule.At(step, config.num_steps);
     const UpdateStats update = UpdatePolicy(rollouts, lr, config, context);
 
-    const double tokens = std::max(1.0, update.loss.num_tokens);
-    Numbers numbers = rollouts.statistics;
-    const Numbers of_update = {{"loss", update.loss.loss},
-                               {"kl", update.loss.kl_sum / tokens},
-                               {"entropy", update.entropy_sum / tokens},
-                               {"ratio_max", update.loss.ratio_max},
-                               {"clip_fraction", update.loss.num_clipped / tokens},
-                               {"logprob_diff_max", update.on_policy_difference},
-                               {"grad_norm", update.grad_norm},
-                               {"lr", lr},
-                               {"zero_variance_groups", rollouts.num_zero_variance},
-                               {"refilled_groups", rollouts.num_refilled}};
-    numbers.insert(numbers.end(), of_update.begin(), of_update.end());
+    Numbers numbers = StepNumbers(rollouts, update, lr);
+    if (curriculum.is_active()) numbers.emplace_back("level", curriculum.level());
     context.log.Append("rl", step, numbers);
 
-    char detail[160];
-    std::snprintf(detail, sizeof detail,
-                  "reward %.3f  length %.1f  kl %.4f  clip %.3f  zero-var %d  cut %.0f%%",
-                  numbers[0].second, numbers[3].second, update.loss.kl_sum / tokens,
-                  update.loss.num_clipped / tokens, rollouts.num_zero_variance,
-                  100.0 * numbers[4].second);
     const auto sampled = static_cast<double>(rollouts.num_sampled_tokens);
     const double decode_flop =
         sampled * 2.0 * static_cast<double>(context.policy.config().NumParameters());
-    meter.Finish(step, sampled + update.num_trained_tokens, update.flop + decode_flop, detail,
+    meter.Finish(step, sampled + update.num_trained_tokens, update.flop + decode_flop,
+                 Detail(numbers, config.curriculum),
                  {{"rollout_s", rollout_seconds}, {"train_s", meter.Seconds() - rollout_seconds}});
+    if (curriculum.Observe(Named(rollouts.statistics, "correct"))) {
+      context.log.Event("rl step " + std::to_string(step) + ": " + config.curriculum + " " +
+                        std::to_string(curriculum.level()) + " opened");
+    }
+    if (context.curriculum) *context.curriculum = curriculum.state();
     SaveOrStop(step, config.num_steps, context);
   }
 }

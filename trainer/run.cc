@@ -203,6 +203,7 @@ void Run::RunStage(const Stage& stage) {
 
 void Run::TrainStage(const Stage& stage) {
   int first_step = 1;
+  CurriculumState curriculum;
   const std::string before = finished_.empty() ? "" : finished_.back();
   std::unique_ptr<policy::Policy> reference;
   if (stage.name == "rl" && recipe_.rl.loss.kl != KlEstimator::kNone) {
@@ -212,6 +213,7 @@ void Run::TrainStage(const Stage& stage) {
   if (start_ && start_->state.stage == stage.name) {
     policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer);
     first_step = start_->state.step + 1;
+    curriculum = start_->state.curriculum;
   } else {
     UsePolicyOf(before);
     policy_->ConfigureOptimizer(stage.optimizer);
@@ -222,9 +224,10 @@ void Run::TrainStage(const Stage& stage) {
   std::vector<policy::MemoryUse> memory;
   const auto save = [&](int step) {
     const bool done = step == stage.num_steps;
-    SaveCheckpoint(options_.out,
-                   {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_)},
-                   *policy_, *chat_);
+    SaveCheckpoint(
+        options_.out,
+        {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_), curriculum},
+        *policy_, *chat_);
     log_.Event("saved " + stage.name + " step " + std::to_string(step));
   };
   const auto stop_requested = [&] {
@@ -240,7 +243,8 @@ void Run::TrainStage(const Stage& stage) {
                   .save = save,
                   .stop_requested = stop_requested,
                   .verbose = options_.verbose,
-                  .ceiling_gflops = policy::MeasureGemmCeiling(policy_->compute())});
+                  .ceiling_gflops = policy::MeasureGemmCeiling(policy_->compute()),
+                  .curriculum = &curriculum});
   finished_.push_back(stage.name);
   log_.Event(stage.name + " finished; memory by purpose:\n" + RenderMemory(memory));
   if (options_.verbose) out_ << "memory of " << stage.name << ":\n" << RenderMemory(memory);

@@ -74,7 +74,9 @@ struct LossConfig {
 
 struct RlConfig {
   std::string env = "math/shop";
-  std::string opponent;  // model directory for a game's other seats; "": the policy
+  std::string opponent;    // model directory for a game's other seats; "": the policy
+  std::string curriculum;  // dial of the environment whose levels open one by one; "": all open
+  float curriculum_success = 0.7f;  // share of right answers that opens the next level
   int num_steps = 100;
   int tasks_per_step = 32;
   int group_size = 16;            // G >= 2
@@ -96,6 +98,12 @@ struct RlConfig {
   uint64_t seed = 1;
 };
 
+// Where a curriculum stands; part of a checkpoint.
+struct CurriculumState {
+  int level = 0;               // highest open
+  std::vector<double> recent;  // shares of right answers since it opened, at most a window
+};
+
 // What a loop needs around it. `save` is called after every `save_every` steps and after
 // the last one; `stop_requested` is asked after each step: a loop that stops early saves
 // first and throws Error(kInterrupted).
@@ -108,8 +116,9 @@ struct StageContext {
   int save_every = 50;
   std::function<void(int step)> save;
   std::function<bool()> stop_requested;
-  bool verbose = false;       // a line per step on stdout besides the bar
-  double ceiling_gflops = 0;  // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
+  bool verbose = false;                   // a line per step on stdout besides the bar
+  double ceiling_gflops = 0;              // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
+  CurriculumState* curriculum = nullptr;  // read at the start, written before each save
 };
 
 void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,

@@ -1,5 +1,5 @@
 // What a fuzz target is: FuzzOne over any bytes. It runs in two ways: explored by libFuzzer
-// (preset `fuzz`), and replayed over tests/fuzz/corpus/<topic>/ by ctest in every other build.
+// (preset `asan`), and replayed over tests/fuzz/corpus/<topic>/ by ctest in every other build.
 #pragma once
 
 #include <algorithm>

@@ -79,7 +79,8 @@ TEST_F(CheckpointTest, IsAModelDirectoryWithTrainerState) {
 }
 
 TEST_F(CheckpointTest, StateReadsBack) {
-  SaveCheckpoint(dir_, {"rl", 12, true, 99, {"pretrain", "sft"}, "0123"}, *policy_, chat_);
+  SaveCheckpoint(dir_, {"rl", 12, true, 99, {"pretrain", "sft"}, "0123", {2, {0.1, 0.7}}}, *policy_,
+                 chat_);
   const auto found = FindLastCheckpoint(dir_);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->state.stage, "rl");
@@ -88,6 +89,8 @@ TEST_F(CheckpointTest, StateReadsBack) {
   EXPECT_EQ(found->state.seed, 99u);
   EXPECT_EQ(found->state.finished_stages, (std::vector<std::string>{"pretrain", "sft"}));
   EXPECT_EQ(found->state.recipe_hash, "0123");
+  EXPECT_EQ(found->state.curriculum.level, 2);
+  EXPECT_EQ(found->state.curriculum.recent, (std::vector<double>{0.1, 0.7}));
   EXPECT_EQ(found->compute, "fp32");
 }
 
