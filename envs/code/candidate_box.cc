@@ -129,8 +129,13 @@ bool CandidateBox::ReadError(const Json& answer, Reply* reply) {
   return true;
 }
 
-CandidateBox::Reply CandidateBox::Call(const std::string& name, const Json& args,
-                                       const Json& kwargs) {
+Json CandidateBox::ReadReference(const Json& answer) {
+  if (answer.contains("method")) return {{"method", true}};
+  if (!answer.contains("object")) return Json::object();
+  return {{"object", JsonField<uint32_t>(answer, "object", kWhere)}};
+}
+
+CandidateBox::Reply CandidateBox::Request(const Json& request) {
   Reply reply;
   try {
     if (!is_loaded_) {
@@ -138,7 +143,7 @@ CandidateBox::Reply CandidateBox::Call(const std::string& name, const Json& args
       if (!loaded || ReadError(*loaded, &reply)) return reply;
       is_loaded_ = true;
     }
-    const auto answer = Ask({{"name", name}, {"args", args}, {"kwargs", kwargs}}, &reply);
+    const auto answer = Ask(request, &reply);
     if (!answer) return reply;
     if (ReadError(*answer, &reply)) {
       // The output was cut off, and the program was quicker to say so than the box to end it.
@@ -152,6 +157,7 @@ CandidateBox::Reply CandidateBox::Call(const std::string& name, const Json& args
     }
     if (answer->contains("refused")) {
       reply.refused = Printable(JsonField<std::string>(*answer, "refused", kWhere));
+      reply.reference = ReadReference(*answer);
     } else if (answer->contains("value")) {
       reply.value = PlainValueFromJson(answer->at("value"), kWhere);
     } else {

@@ -35,6 +35,7 @@ class CandidateBox {
     bool raised = false;        // `type` and `message` say what
     std::string type, message;  // untrusted, short
     std::string refused;        // why what came back is no plain value
+    Json reference;             // of what was refused: {"object": N}, {"method": true} or {}
     // The program is gone, or broke the protocol: no further call makes sense.
     std::optional<TestVerdict> end;
     std::optional<Mask> masked;  // the sandbox failed
@@ -43,7 +44,12 @@ class CandidateBox {
   // Starts the box; the code runs at the first call.
   CandidateBox(Sandbox& sandbox, std::string_view code, const CodeLimits& limits);
 
-  Reply Call(const std::string& name, const Json& args, const Json& kwargs);
+  // Calls "name" with "args" and "kwargs", or reads the attribute "name" if those are absent;
+  // of object "on" if it is there, else of the program. "value" sets the attribute.
+  Reply Request(const Json& request);
+  Reply Call(const std::string& name, const Json& args, const Json& kwargs) {
+    return Request({{"name", name}, {"args", args}, {"kwargs", kwargs}});
+  }
 
   // Ends the program and says how much CPU time it took.
   int64_t Finish();
@@ -51,6 +57,7 @@ class CandidateBox {
  private:
   // Sends a message and reads what answers it; `reply` says why there is none.
   std::optional<Json> Ask(Json message, Reply* reply);
+  static Json ReadReference(const Json& answer);
   // What a raised exception in `answer` says; false if there is none.
   static bool ReadError(const Json& answer, Reply* reply);
   void ReadEnd(Reply* reply);

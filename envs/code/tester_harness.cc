@@ -20,6 +20,25 @@ class NoPlainValue(CandidateError):
 class CandidateGone(BaseException):
     pass
 
+# An object of a class that the candidate wrote. It stays in the candidate's box; attributes
+# and methods are asked for there. Equal to itself only: its own opinion counts for nothing.
+class Handle:
+    __slots__ = ("agon_run", "agon_life", "agon_place")
+    def __init__(self, run, place):
+        for name, value in zip(Handle.__slots__, (run, run.life, place)):
+            object.__setattr__(self, name, value)
+    def agon_number(self):
+        if self.agon_life != self.agon_run.life:
+            raise CandidateGone
+        return self.agon_place
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.agon_run.request({"on": self.agon_number(), "name": name}, self)
+    def __setattr__(self, name, value):
+        self.agon_run.request({"on": self.agon_number(), "name": name,
+                               "value": self.agon_run.encoded("a value", value)})
+
 def name_node(name):
     return ast.Name(id=name, ctx=ast.Load())
 
@@ -104,6 +123,7 @@ class Run:
         self.unit, self.ask = unit, ask
         self.states = [None] * len(unit.must_reach)
         self.entered, self.span = None, range(0)
+        self.life, self.handles = 0, {}  # which candidate it is, and its objects by place
     def settle(self, test, status, reason=""):
         if not (self.states[test] and self.states[test][0] == "gone"):
             self.states[test] = (status, reason)
@@ -141,15 +161,27 @@ class Run:
         if isinstance(error, AssertionError) and not hasattr(error, "from_candidate"):
             return "fail", text
         return "error", name + ": " + text if text else name
-    def call(self, name, args, kwargs):
+    def encoded(self, what, value):
         try:
-            message = {"call": name, "args": encode(list(args)), "kwargs": encode(kwargs)}
+            return encode(value)
         except Refused as refused:
-            raise Unsupported("an argument " + str(refused)) from None
+            raise Unsupported(what + " " + str(refused)) from None
+    def call(self, name, args, kwargs, on=None):
+        message = {"name": name, "args": self.encoded("an argument", list(args)),
+                   "kwargs": self.encoded("an argument", kwargs)}
+        return self.request(message if on is None else {"on": on.agon_number(), **message})
+    # `owner` is the Handle whose attribute is asked for.
+    def request(self, message, owner=None):
         answer = self.ask(message)
         if "value" in answer:
             return decode(answer["value"])
+        if "object" in answer:
+            place = answer["object"]
+            return self.handles.setdefault(place, Handle(self, place))
+        if "method" in answer and owner is not None:
+            return lambda *args, **kwargs: self.call(message["name"], args, kwargs, owner)
         if "gone" in answer:
+            self.life, self.handles = self.life + 1, {}
             # Also where the test forgives everything: outside of a statement with asserts,
             # what comes later hangs on the answer that never came.
             for test in self.span or range(len(self.states)):

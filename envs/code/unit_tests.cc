@@ -93,8 +93,9 @@ class UnitRun {
 
   Json Relay(const Json& message) {
     if (!candidate_) candidate_.emplace(grading_.sandbox, grading_.code, grading_.limits);
-    const auto reply = candidate_->Call(JsonField<std::string>(message, "call", kWhere),
-                                        message.at("args"), message.at("kwargs"));
+    Json request = message;
+    request.erase("nonce");
+    const auto reply = candidate_->Request(request);
     if (reply.masked) grading_.grade.masked = reply.masked;
     if (reply.end) {
       end_ = *reply.end;
@@ -103,7 +104,9 @@ class UnitRun {
     }
     if (reply.raised) return {{"error", Json::array({reply.type, reply.message})}};
     if (reply.value) return {{"value", PlainValueToJson(*reply.value)}};
-    return {{"refused", reply.refused}};
+    Json answer = reply.reference;
+    answer["refused"] = reply.refused;
+    return answer;
   }
 
   void Report(const Json& tests) {

@@ -16,6 +16,8 @@ TYPES = {t.__name__: t for t in (int, float, bool, str, bytes, complex, list, tu
 class Refused(Exception):
     pass
 
+Handle = None  # the tester's stand-in for an object that stays in the candidate's box
+
 def encode(value, budget=None, depth=0):
     if budget is None:
         budget = [MAX_BYTES]
@@ -62,14 +64,17 @@ def encode(value, budget=None, depth=0):
         return {"$bytes": value.hex()}
     if kind is complex:
         return {"$complex": [encode(value.real, budget), encode(value.imag, budget)]}
+    if kind is Handle:
+        return {"$object": value.agon_number()}
     if kind is type and TYPES.get(value.__name__) is value:
         return {"$type": value.__name__}
     name = kind.__name__
     raise Refused("of type " + (name[:60] if type(name) is str else "?"))
 
-def decode(tree):
+# `objects` are those that a "$object" may name.
+def decode(tree, objects=()):
     if type(tree) is list:
-        return [decode(item) for item in tree]
+        return [decode(item, objects) for item in tree]
     if type(tree) is not dict:
         return tree
     if len(tree) == 1:
@@ -79,16 +84,18 @@ def decode(tree):
         if tag == "$float":
             return float(body)
         if tag in ("$tuple", "$set", "$frozenset"):
-            return TYPES[tag[1:]]([decode(item) for item in body])
+            return TYPES[tag[1:]]([decode(item, objects) for item in body])
         if tag == "$dict":
-            return {decode(key): decode(item) for key, item in body}
+            return {decode(key, objects): decode(item, objects) for key, item in body}
+        if tag == "$object":
+            return objects[body]
         if tag == "$bytes":
             return bytes.fromhex(body)
         if tag == "$complex":
             return complex(decode(body[0]), decode(body[1]))
         if tag == "$type":
             return TYPES[body]
-    return {key: decode(item) for key, item in tree.items()}
+    return {key: decode(item, objects) for key, item in tree.items()}
 
 def describe(error):
     name = type(error).__name__

@@ -230,6 +230,66 @@ TEST_F(CodeGraderTest, SetupRunsInTheTestersBox) {
   EXPECT_FALSE(Grade(tests, "def f(n): return goal").Passed());
 }
 
+// Objects of the candidate's classes stay in its box; the tests hold on to them from outside.
+TEST_F(CodeGraderTest, TestsMayUseTheCandidatesObjects) {
+  const std::string tree = R"py(
+class Node:
+    def __init__(self, data):
+        self.data, self.left, self.right = data, None, None
+    def twice(self, more=0):
+        return 2 * self.data + more
+def size(node):
+    return 0 if node is None else 1 + size(node.left) + size(node.right)
+def total(nodes):
+    return sum(node.data for node in nodes)
+def grow(node):
+    node.left = Node(9)
+    return node
+def fail(node):
+    raise KeyError(node.data)
+def hang(node):
+    while True: pass
+)py";
+  CodeTests tests = UnitsOf({R"py(
+assert size(root) == 3
+assert root.data == 1 and root.left.left is None
+assert root.left is root.left and root.left != root.right
+assert root.twice() == 2 and root.left.twice(more=1) == 5
+assert total([root, root.left, {"x": root}["x"]]) == 4
+assert grow(root.right) is root.right and size(root) == 4
+assert root.right.left.data == 9
+)py"});
+  tests.setup = "root = Node(1)\nroot.left = Node(2)\nroot.right = Node(data=3)";
+  EXPECT_TRUE(Grade(tests, tree).Passed()) << Tell(Grade(tests, tree));
+  // Each says why, and a program that ended takes its objects along.
+  tests.units = {
+      "assert size(root) == 2\nassert root.missing == 1\nassert root.data.left\n"
+      "assert fail(root)\nassert hang(root)\nassert size(root) == 3"};
+  tests.limits.time_ms = 300;
+  EXPECT_EQ(Statuses(Grade(tests, tree)), "fail, error, error, error, time, time");
+}
+
+// Equal to itself only, whatever it says of itself.
+TEST_F(CodeGraderTest, TheCandidatesObjectsAgreeWithNothing) {
+  const std::string yes = R"py(
+class Yes:
+    def __eq__(self, other): return True
+    def __ne__(self, other): return True
+    def __gt__(self, other): return True
+    def __contains__(self, other): return True
+    def __len__(self): return 3
+    def __getattr__(self, name): return Yes()
+    __hash__ = object.__hash__
+def f(x): return Yes()
+)py";
+  const CodeTests tests = UnitsOf({"assert f(1) == 6", "assert 6 == f(1)", "assert f(1) == f(1)",
+                                   "assert f(1) in [6, Yes()]", "assert f(1).value == 6",
+                                   "assert f(1) > 3", "assert 6 in f(1)", "assert len(f(1)) == 3",
+                                   "assert f(1)() == 6", "assert isinstance(f(1), int)"});
+  EXPECT_EQ(Statuses(Grade(tests, yes)),
+            "fail, fail, fail, fail, fail, error, error, error, error, fail");
+}
+
 TEST_F(CodeGraderTest, EntryPointMayHideABuiltin) {
   const std::string code = "def sum(a, b): return a - b";
   EXPECT_TRUE(Grade(UnitsOf({"assert sum(3, 2) == 1"}, "sum"), code).Passed());

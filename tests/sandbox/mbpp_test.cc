@@ -70,15 +70,12 @@ class MbppTest : public CodeTest {
   std::vector<CodeFileTask> tasks_;
 };
 
-// Objects of the candidate's own classes can't cross into the tester's box.
-const std::set<size_t> kOwnClasses = {367, 601, 927};
-
 TEST_F(MbppTest, SlowReferenceSolutionsPass) {
   const auto failed = TasksWhere([&](const CodeFileTask& task) {
     const CodeGrade grade = Grade(task.tests, task.solution);
     return !grade.Passed();
   });
-  EXPECT_EQ(failed, kOwnClasses);
+  EXPECT_EQ(failed, std::set<size_t>());
 }
 
 TEST_F(MbppTest, SlowCorruptedSolutionsFail) {
