@@ -1,6 +1,10 @@
 // reason/tower_of_hanoi: discs from any position to one peg; the moves are played out.
 //
 //   Discs, smaller on larger only: A: 3 1, B: none, C: 2. Move all to C, one by one.
+//   CB: A: 3 1, B: 2, C: none
+//   AB: A: 3, B: 2 1, C: none
+//   AC: A: none, B: 2 1, C: 3
+//   ...
 //   Answer: CB AB AC BA BC AC
 //
 // Any sequence of legal moves that ends with all discs on the peg is right. Difficulty 0,
@@ -36,22 +40,28 @@ std::string Drawn(const Discs& discs) {
   return text;
 }
 
+struct Move {
+  std::string pegs;   // "AC"
+  std::string drawn;  // the discs after it
+};
+
 // The shortest way to put the smallest `num_discs` on `target`: the largest that stands
 // elsewhere moves once, after the smaller ones have gone to the third peg.
-void Solve(Discs& discs, size_t num_discs, int64_t target, std::vector<std::string>& moves) {
+void Solve(Discs& discs, size_t num_discs, int64_t target, std::vector<Move>& moves) {
   while (num_discs > 0 && discs[num_discs - 1] == target) --num_discs;
   if (num_discs == 0) return;
   int64_t& peg = discs[num_discs - 1];
   Solve(discs, num_discs - 1, 3 - peg - target, moves);
-  moves.push_back({kPegs[static_cast<size_t>(peg)], kPegs[static_cast<size_t>(target)]});
+  const std::string pegs = {kPegs[static_cast<size_t>(peg)], kPegs[static_cast<size_t>(target)]};
   peg = target;
+  moves.push_back({pegs, Drawn(discs)});
   Solve(discs, num_discs - 1, target, moves);
 }
 
 Problem Draw(Rng& rng, int difficulty) {
   const auto target = static_cast<int64_t>(rng.Below(3));
   Discs discs(static_cast<size_t>(difficulty) + 3);
-  std::vector<std::string> moves;
+  std::vector<Move> moves;
   while (moves.empty()) {
     for (int64_t& peg : discs) peg = static_cast<int64_t>(rng.Below(3));
     Discs solved = discs;
@@ -59,12 +69,16 @@ Problem Draw(Rng& rng, int difficulty) {
   }
   const std::string what = Drawn(discs) + ". Move all to " + kPegs[static_cast<size_t>(target)];
   std::string answer;
-  for (const std::string& move : moves) answer += (answer.empty() ? "" : " ") + move;
+  std::vector<std::string> steps;
+  for (const Move& move : moves) {
+    answer += (answer.empty() ? "" : " ") + move.pegs;
+    steps.push_back(move.pegs + ": " + move.drawn);
+  }
   Discs given = discs;
   given.push_back(target);
   return {"Discs, smaller on larger only: " + what + ", one by one.",
           std::move(answer),
-          {},
+          std::move(steps),
           std::move(given),
           what};
 }
