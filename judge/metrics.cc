@@ -166,12 +166,14 @@ std::vector<Metric> ComputeMetrics(const std::string& suite, std::span<const Sam
   return metrics;
 }
 
+double EloDifference(double score, int64_t n) {
+  const double margin = 0.5 / static_cast<double>(std::max<int64_t>(1, n));
+  const double s = std::clamp(score, margin, 1 - margin);
+  return 400 * std::log10(s / (1 - s));
+}
+
 Metric EloOf(const Metric& score) {
-  const auto elo = [&](double s) {
-    const double margin = 0.5 / static_cast<double>(std::max<int64_t>(1, score.n));
-    s = std::clamp(s, margin, 1 - margin);
-    return 400 * std::log10(s / (1 - s));
-  };
+  const auto elo = [&](double s) { return EloDifference(s, score.n); };
   return {score.suite,        "elo",  elo(score.value), NAN, elo(score.ci_low),
           elo(score.ci_high), score.n};
 }

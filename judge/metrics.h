@@ -14,12 +14,13 @@ namespace agon::judge {
 std::vector<Metric> ComputeMetrics(const std::string& suite, std::span<const SampleRecord> samples,
                                    std::span<const int> pass_at);
 
-// The metric of that name, or nullptr.
-// "elo": by how much the evaluated model is rated above its opponent, from the mean score
-// of games (win 1, draw 0.5): 400 log10(s / (1 - s)), Elo 1978; the interval is the score's,
-// carried over. A score of 0 or 1 counts as half a task off.
+// By how much a player is rated above another, from its mean score over n games (win 1, draw
+// 0.5): 400 log10(s / (1 - s)), Elo 1978. A score of 0 or 1 counts as half a game off.
+double EloDifference(double score, int64_t n);
+// "elo" of the metric "reward" of games; the interval is the score's, carried over.
 Metric EloOf(const Metric& score);
 
+// The metric of that name, or nullptr.
 const Metric* FindMetric(const EvalResult& result, const std::string& suite,
                          const std::string& metric);
 

@@ -44,6 +44,21 @@ std::string SmallChart(const StageLog& log, const std::string& field, const std:
   return RenderLineChart(chart);
 }
 
+// What only some runs have: games against a frozen opponent, a curriculum.
+std::string OwnCharts(const StageLog& log) {
+  LineChart elo;
+  elo.title = "Elo over the opponent";
+  elo.note = "from each step's games; the frozen opponent stands at 0";
+  elo.series = {Curve(log, "elo", "", "after", true)};
+  LineChart level;
+  level.title = "Curriculum";
+  level.note = "highest level whose tasks are drawn";
+  level.y_min = 0.0;
+  level.series = {Curve(log, "level", "", "before", false)};
+  const std::string charts = RenderLineChart(elo) + RenderLineChart(level);
+  return charts.empty() ? "" : "<div class=\"charts\">" + charts + "</div>\n";
+}
+
 std::string RlCharts(const StageLog& log) {
   LineChart accuracy;
   accuracy.title = "Right answers";
@@ -58,8 +73,8 @@ std::string RlCharts(const StageLog& log) {
   length.y_min = 0.0;
   length.series = {Curve(log, "length", "", "before", true)};
   std::string html = "<h2>Reinforcement learning</h2>\n<div class=\"charts\">" +
-                     RenderLineChart(accuracy) + RenderLineChart(length) +
-                     "</div>\n<div class=\"charts\">";
+                     RenderLineChart(accuracy) + RenderLineChart(length) + "</div>\n" +
+                     OwnCharts(log) + "<div class=\"charts\">";
   html += SmallChart(log, "reward", "Reward", "mean over scored episodes");
   html += SmallChart(log, "entropy", "Entropy", "nats per sampled token");
   html += SmallChart(log, "kl", "KL to the reference", "k3 estimate, nats per token");

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "judge/frozen_opponent.h"
+#include "judge/metrics.h"
 #include "trainer/curriculum.h"
 #include "trainer/losses.h"
 #include "trainer/rollouts.h"
@@ -135,6 +136,13 @@ double Named(const Numbers& numbers, std::string_view name) {
   return std::find_if(numbers.begin(), numbers.end(), has_name)->second;
 }
 
+// Of the policy over its frozen opponent, from this step's games.
+double EloOver(const RolloutBatch& rollouts) {
+  const double scored =
+      Named(rollouts.statistics, "episodes") - Named(rollouts.statistics, "masked");
+  return judge::EloDifference(Named(rollouts.statistics, "reward"), static_cast<int64_t>(scored));
+}
+
 // For the progress bar; `dial` is the curriculum's.
 std::string Detail(const Numbers& numbers, const std::string& dial) {
   char text[160];
@@ -172,6 +180,7 @@ void RunRl(const RlConfig& config, const StageContext& context) {
 
     Numbers numbers = StepNumbers(rollouts, update, lr);
     if (curriculum.is_active()) numbers.emplace_back("level", curriculum.level());
+    if (opponent.get()) numbers.emplace_back("elo", EloOver(rollouts));
     context.log.Append("rl", step, numbers);
 
     const auto sampled = static_cast<double>(rollouts.num_sampled_tokens);

@@ -76,11 +76,8 @@ Problem Draw(Rng& rng, int difficulty) {
   }
   Discs given = discs;
   given.push_back(target);
-  return {"Discs, smaller on larger only: " + what + ", one by one.",
-          std::move(answer),
-          std::move(steps),
-          std::move(given),
-          what};
+  return {"Discs, smaller on larger only: " + what + ", one by one.", std::move(answer),
+          std::move(steps), std::move(given), what};
 }
 
 // `given` is the peg of each disc, then the target. Plays the moves "AC", "A-C" or "A>C".

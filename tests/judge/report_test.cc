@@ -158,6 +158,17 @@ TEST_F(ReportTest, HeadlineShowsBeforeAfterAndInterval) {
   EXPECT_TRUE(Contains(html, "<b>+62.5 points</b> [+19.2, +105.8]")) << html.substr(0, 2000);
 }
 
+TEST_F(ReportTest, GamesAndCurriculaHaveCurvesOfTheirOwn) {
+  WriteLogs();
+  EXPECT_FALSE(Contains(Write("report.html"), "Elo over the opponent"));
+  EXPECT_FALSE(Contains(Write("report.html"), "Curriculum"));
+  WriteFileAtomic(dir_ / "log.jsonl",
+                  "{\"stage\":\"rl\",\"step\":1,\"correct\":0.5,\"elo\":-12.5,\"level\":0}\n"
+                  "{\"stage\":\"rl\",\"step\":2,\"correct\":0.6,\"elo\":70,\"level\":1}\n");
+  EXPECT_TRUE(Contains(Write("report.html"), "Elo over the opponent"));
+  EXPECT_TRUE(Contains(Write("report.html"), "Curriculum"));
+}
+
 TEST_F(ReportTest, ConfusionCountsPairs) {
   const PairedSamples paired = PairSamples(input_.models[0], input_.models[1]);
   EXPECT_EQ(paired.Of(Change::kBetter).size(), 5u);
