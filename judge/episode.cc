@@ -119,6 +119,10 @@ void LiveEpisode::Continue(const envs::Turn& turn) {
   if (is_first) {
     ids = player().chat->EncodePrompt(turn.messages);
   } else {
+    for (const Message& message : turn.messages) {
+      AppendLine("[" + std::string(RoleName(message.role)) + "] " + message.content,
+                 trajectory.completion);
+    }
     // A turn that the limit cut has no stop token of its own to close it.
     if (trajectory.length_limited) ids.push_back(player().chat->stop_token_id());
     const auto continuation = player().chat->EncodeContinuation(turn.messages);

@@ -32,7 +32,8 @@ struct Trajectory {
   int num_turns = 0;
   bool length_limited = false;  // a token limit cut the last completion
   uint64_t policy_version = 0;
-  std::string completion;  // text of all assistant turns, for reports
+  // For reports: what the seat said, and after "[tool] " or another role what it was told.
+  std::string completion;
   envs::Outcome outcome;   // of the episode, all seats
 
   int CompletionTokens() const;                           // number of sampled tokens

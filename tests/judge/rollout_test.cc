@@ -125,7 +125,7 @@ TEST_F(RolloutTest, TurnsOfTheEnvironmentAreNotTrained) {
   EXPECT_EQ(trajectories[0].num_turns, 1);
   const Trajectory& two = trajectories[1];
   EXPECT_EQ(two.num_turns, 2);
-  EXPECT_EQ(two.completion, "no\nyes");
+  EXPECT_EQ(two.completion, "no\n[tool] again\nyes");
   std::vector<int32_t> expected = chat_.EncodePrompt({{Role::kUser, "word 0"}});
   std::vector<uint8_t> mask(expected.size(), 0);
   const auto append = [&](const std::vector<int32_t>& ids, uint8_t trained) {
@@ -351,7 +351,7 @@ TEST_F(GameTest, AnOpponentPlaysTheOtherSeat) {
   ASSERT_EQ(won.size(), 2u);
   EXPECT_EQ(won[0].seat, 0);
   EXPECT_EQ(won[1].seat, 1);
-  EXPECT_EQ(won[0].completion, "5\n7");
+  EXPECT_EQ(won[0].completion, "5\n[user] they said 4\n7");
   EXPECT_EQ(won[1].completion, "7");
   EXPECT_EQ(won[0].Reward() + won[1].Reward(), 2);
   const auto lost = Run(loser, {0, 1}, &winner);
