@@ -22,8 +22,8 @@ packages=(
   libseccomp-dev python3
   # benchmarks: the machine's ceiling for matrix products
   libdnnl-dev
-  # tests: GoogleTest; Python (above) runs the tests of scripts/
-  libgtest-dev
+  # tests: GoogleTest; fibers for the CUDA emulator; Python (above) runs the tests of scripts/
+  libgtest-dev libboost-context-dev
   # text that the quickstart learns from: Python's library and manual, WordNet's glosses
   python3-doc wordnet-base
 )

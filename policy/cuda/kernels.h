@@ -1,0 +1,98 @@
+// The ops of policy/backend.h as functions over device memory, one file for each family.
+//
+// T is the compute type, float or Bf16; every function is instantiated for both. Pointers are
+// the device's, from an arena whose parts begin at multiples of 256 bytes; rows hold a
+// multiple of 4 elements, so that every row can be read 16 (fp32) or 8 (bf16) bytes at a time.
+// Calls only queue work on `stream`; they throw Error if CUDA refuses it. A row's result has
+// the same bits whatever rows are computed with it, and no result depends on the order in
+// which threads or blocks run.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace agon::policy::cuda {
+
+using Bf16 = __nv_bfloat16;
+
+// --- rms_norm.cu -----------------------------------------------------------------------
+// xhat (rows, c) = x / rms(x), rstd (rows).
+template <typename T>
+void RmsNorm(const float* x, int rows, int c, float epsilon, T* xhat, float* rstd,
+             cudaStream_t stream);
+// x (rows, c) += dx first: the residual sum and the norm in one pass.
+template <typename T>
+void AddRmsNorm(const T* dx, int rows, int c, float epsilon, float* x, T* xhat, float* rstd,
+                cudaStream_t stream);
+// dx += gradient; dx_rounded = dx as T.
+template <typename T>
+void RmsNormGradient(const float* dxhat, const T* xhat, const float* rstd, int rows, int c,
+                     float* dx, T* dx_rounded, cudaStream_t stream);
+
+// --- rows.cu ---------------------------------------------------------------------------
+// x (rows, c) = rows of table (V, c).
+void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x,
+               cudaStream_t stream);
+// out (count, c) = rows of x (·, c).
+template <typename T>
+void GatherRows(const T* x, const int32_t* rows, int count, int c, T* out, cudaStream_t stream);
+// dx (·, c): row rows[i] += d[i] (count, c), in the order of i. Also the embedding's gradient.
+void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx,
+                    cudaStream_t stream);
+// fp32 to T; `count` elements.
+template <typename T>
+void Round(const float* x, int64_t count, T* rounded, cudaStream_t stream);
+
+// --- qk_norm_rope.cu -------------------------------------------------------------------
+struct HeadShape {
+  int num_heads, num_kv_heads, head_dim;  // head_dim 32, 64 or 128
+};
+// Queries and keys of qkv (rows, (H + 2 KV) d), normalised per head with gains (d) and rotated
+// by cosine and sine (positions, d / 2), to qk (rows, (H + KV) d).
+template <typename T>
+void QkNormRope(const T* qkv, const int32_t* positions, int rows, const float* q_gain,
+                const float* k_gain, const float* cosine, const float* sine, float epsilon,
+                const HeadShape& shape, T* qk, cudaStream_t stream);
+// dqkv (rows, (H + 2 KV) d) from dqk (rows, (H + KV) d) and dv (rows, KV d); the gains'
+// gradients (d) are added to. `partials` holds QkNormRopePartials(rows, shape) floats.
+template <typename T>
+void QkNormRopeGradient(const T* qkv, const int32_t* positions, int rows, const float* q_gain,
+                        const float* k_gain, const float* cosine, const float* sine, float epsilon,
+                        const HeadShape& shape, const float* dqk, const float* dv, T* dqkv,
+                        float* dq_gain, float* dk_gain, float* partials, cudaStream_t stream);
+int64_t QkNormRopePartials(int rows, const HeadShape& shape);
+
+// --- optimizer.cu ----------------------------------------------------------------------
+// dweight = folded diag(gain) (added to it if `add`), dgain (c) += column sums of
+// folded * weight, all (rows, c). `folded` may be `dweight`.
+void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
+                bool add, float* dweight, float* dgain, cudaStream_t stream);
+// sum = of squares, in fp64. `partials` holds SumOfSquaresPartials(count) doubles.
+void SumOfSquares(const float* x, int64_t count, double* partials, double* sum,
+                  cudaStream_t stream);
+int64_t SumOfSquaresPartials(int64_t count);
+struct AdamWStep {
+  float learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
+  float bias_correction1, bias_correction2;  // 1 - beta^t
+};
+// Updates w, m, v and zeroes g (count each).
+void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamWStep& step,
+               cudaStream_t stream);
+
+// --- vocabulary.cu ---------------------------------------------------------------------
+// From logits (rows, stride) fp32, v of the stride valid, of one chunk of rows: the targets'
+// log-probabilities at `temperature` and the entropies, (rows) each. With `dlogprobs` (rows):
+// dlogits (rows, stride) = dlogprob / temperature (onehot - p), the padding zero.
+template <typename T>
+void ScoreLogits(const float* logits, int rows, int v, int64_t stride, float temperature,
+                 const int32_t* targets, float* logprobs, float* entropies, const float* dlogprobs,
+                 T* dlogits, cudaStream_t stream);
+// One token per row with uniforms (rows) in [0, 1); temperature 0 is greedy. `weights`
+// (rows, stride) is scratch and may be `logits`' own memory only if nobody reads those later.
+void SampleLogits(const float* logits, int rows, int v, int64_t stride, float temperature,
+                  int top_k, float top_p, const float* uniforms, float* weights, int32_t* tokens,
+                  float* logprobs, cudaStream_t stream);
+
+}  // namespace agon::policy::cuda

@@ -1,0 +1,38 @@
+# The emulator, the kernels compiled against it, and the tests of both. tests/cuda holds the
+# tests of kernels: run in the emulator everywhere, and on the GPU (label `gpu`) where nvcc is.
+function(agon_cuda_tests target prefix)
+  target_link_libraries(${target} PRIVATE agon_core agon_policy GTest::gtest GTest::gtest_main)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
+  gtest_discover_tests(${target} TEST_PREFIX ${prefix}. DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 300 ${ARGN})
+endfunction()
+file(GLOB cuda_test_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cuda/*_test.cc)
+
+if(TARGET Boost::context)
+  file(GLOB emulator_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cuda_emulator/*.cc)
+  set(emulator_tests ${emulator_sources})
+  list(FILTER emulator_sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER emulator_tests INCLUDE REGEX "_test\\.cc$")
+  add_library(cuda_emulator STATIC ${emulator_sources})
+  target_include_directories(cuda_emulator PUBLIC ${CMAKE_SOURCE_DIR}
+    ${CMAKE_CURRENT_SOURCE_DIR}/cuda_emulator/include)
+  target_link_libraries(cuda_emulator PUBLIC Boost::context OpenMP::OpenMP_CXX)
+  # #pragma unroll is nvcc's.
+  target_compile_options(cuda_emulator INTERFACE -Wno-unknown-pragmas)
+
+  set_source_files_properties(${agon_cuda_sources} PROPERTIES LANGUAGE CXX)
+  add_library(agon_policy_cuda_emulated STATIC ${agon_cuda_sources})
+  target_link_libraries(agon_policy_cuda_emulated PUBLIC cuda_emulator)
+
+  add_executable(cuda_emulator_test ${emulator_tests} ${cuda_test_sources})
+  target_link_libraries(cuda_emulator_test PRIVATE agon_policy_cuda_emulated)
+  agon_cuda_tests(cuda_emulator_test cuda_emulator)
+else()
+  message(STATUS "CUDA kernels aren't tested: Boost.Context (libboost-context-dev) isn't there")
+endif()
+
+if(AGON_HAS_NVCC AND cuda_test_sources)
+  add_executable(cuda_gpu_test ${cuda_test_sources} $<TARGET_OBJECTS:agon_policy_cuda>)
+  target_link_libraries(cuda_gpu_test PRIVATE CUDA::cudart)
+  agon_cuda_tests(cuda_gpu_test gpu LABELS gpu)
+endif()

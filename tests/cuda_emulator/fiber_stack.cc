@@ -1,0 +1,94 @@
+#include "tests/cuda_emulator/fiber_stack.h"
+
+#include <sys/mman.h>
+
+#include <new>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CUDA_EMULATOR_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define CUDA_EMULATOR_ASAN 1
+#endif
+#ifdef CUDA_EMULATOR_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace cuda_emulator {
+namespace {
+
+using boost::context::detail::jump_fcontext;
+using boost::context::detail::transfer_t;
+
+constexpr size_t kStackBytes = 256 << 10, kGuardBytes = 4096;
+constexpr size_t kStride = kStackBytes + kGuardBytes;
+
+// AddressSanitizer has to be told which stack is in use, and that an abandoned one is free.
+void BeginSwitch([[maybe_unused]] void** record, [[maybe_unused]] const void* stack,
+                 [[maybe_unused]] size_t bytes) {
+#ifdef CUDA_EMULATOR_ASAN
+  __sanitizer_start_switch_fiber(record, stack, bytes);
+#endif
+}
+
+void EndSwitch([[maybe_unused]] void* record, [[maybe_unused]] const void** stack,
+               [[maybe_unused]] size_t* bytes) {
+#ifdef CUDA_EMULATOR_ASAN
+  __sanitizer_finish_switch_fiber(record, stack, bytes);
+#endif
+}
+
+void Forget([[maybe_unused]] void* stack) {
+#ifdef CUDA_EMULATOR_ASAN
+  __asan_unpoison_memory_region(stack, kStackBytes);
+#endif
+}
+
+}  // namespace
+
+FiberStacks::FiberStacks(void (*entry)()) : entry_(entry) {
+  void* p = ::mmap(nullptr, kMaxFibers * kStride, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) throw std::bad_alloc();
+  memory_ = static_cast<char*>(p);
+  for (int i = 0; i < kMaxFibers; ++i) {
+    ::mprotect(memory_ + static_cast<size_t>(i) * kStride, kGuardBytes, PROT_NONE);
+  }
+}
+
+FiberStacks::~FiberStacks() { ::munmap(memory_, kMaxFibers * kStride); }
+
+void FiberStacks::Main(transfer_t scheduler) {
+  auto* self = static_cast<FiberStacks*>(scheduler.data);
+  self->scheduler_ = scheduler.fctx;
+  EndSwitch(nullptr, &self->scheduler_stack_, &self->scheduler_stack_bytes_);
+  self->entry_();
+}
+
+Fiber FiberStacks::Start(int index) {
+  Fiber fiber;
+  fiber.stack = memory_ + static_cast<size_t>(index) * kStride + kGuardBytes;
+  Forget(fiber.stack);
+  // Stacks that all began at one offset in a page would fight for the same cache lines.
+  const size_t used_bytes = kStackBytes - static_cast<size_t>(index % 8) * 512;
+  fiber.context = boost::context::detail::make_fcontext(fiber.stack + used_bytes, used_bytes, Main);
+  return fiber;
+}
+
+void FiberStacks::SwitchTo(Fiber& fiber) {
+  void* record = nullptr;
+  BeginSwitch(&record, fiber.stack, kStackBytes);
+  fiber.context = jump_fcontext(fiber.context, this).fctx;
+  EndSwitch(record, nullptr, nullptr);
+}
+
+void FiberStacks::SwitchBack(Fiber& fiber, bool finished) {
+  BeginSwitch(finished ? nullptr : &fiber.sanitizer_record, scheduler_stack_,
+              scheduler_stack_bytes_);
+  scheduler_ = jump_fcontext(scheduler_, nullptr).fctx;
+  EndSwitch(fiber.sanitizer_record, &scheduler_stack_, &scheduler_stack_bytes_);
+}
+
+}  // namespace cuda_emulator

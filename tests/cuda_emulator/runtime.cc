@@ -1,0 +1,163 @@
+#include "tests/cuda_emulator/runtime.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <vector>
+
+#include "tests/cuda_emulator/device_memory.h"
+#include "tests/cuda_emulator/stream.h"
+
+namespace {
+
+using cuda_emulator::DeviceMemory;
+using cuda_emulator::Stream;
+using cuda_emulator::Streams;
+
+constexpr size_t kTotalBytes = size_t{8} << 30;
+std::set<void*> pinned;
+
+cudaError_t last_error = cudaSuccess;
+
+cudaError_t Return(cudaError_t error) {
+  if (error != cudaSuccess) last_error = error;
+  return error;
+}
+
+// Calls that wait, or change memory, may not be made while a stream captures.
+bool Forbidden() { return Streams::Instance().Capturing(); }
+
+bool IsPinned(const void* p) { return pinned.contains(const_cast<void*>(p)); }
+
+// Does the kind of the copy fit where its ends lie?
+bool EndsFit(const void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  const auto& memory = DeviceMemory::Instance();
+  const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  return memory.Holds(to, bytes) == to_device && memory.Holds(from, bytes) == from_device;
+}
+
+}  // namespace
+
+const char* cudaGetErrorString(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorInvalidValue:
+      return "invalid argument";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorInvalidConfiguration:
+      return "invalid configuration argument";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorInvalidResourceHandle:
+      return "invalid resource handle";
+    case cudaErrorNotReady:
+      return "device not ready";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
+  }
+  return "unrecognized error code";
+}
+
+cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaPeekAtLastError() { return last_error; }
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  return Return(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (device != 0) return Return(cudaErrorInvalidDevice);
+  *properties = {};
+  std::strcpy(properties->name, "CUDA emulator");
+  properties->totalGlobalMem = kTotalBytes;
+  properties->sharedMemPerBlock = 48 << 10;
+  properties->sharedMemPerBlockOptin = 163 << 10;
+  properties->major = 8;
+  properties->multiProcessorCount = 2;
+  properties->maxThreadsPerBlock = 1024;
+  properties->warpSize = 32;
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
+  *total_bytes = kTotalBytes;
+  *free_bytes = kTotalBytes - std::min(kTotalBytes, DeviceMemory::Instance().bytes());
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  if (Forbidden()) return Return(cudaErrorStreamCaptureUnsupported);
+  Streams::Instance().DrainAll();
+  DeviceMemory::Instance().CheckGuards();
+  return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void** p, size_t bytes) {
+  if (Forbidden()) return Return(cudaErrorStreamCaptureUnsupported);
+  auto& memory = DeviceMemory::Instance();
+  *p = bytes > kTotalBytes - memory.bytes() ? nullptr : memory.Allocate(bytes);
+  return Return(*p ? cudaSuccess : cudaErrorMemoryAllocation);
+}
+cudaError_t cudaFree(void* p) {
+  if (p == nullptr) return cudaSuccess;
+  const cudaError_t error = cudaDeviceSynchronize();
+  if (error != cudaSuccess) return error;
+  return Return(DeviceMemory::Instance().Free(p) ? cudaSuccess : cudaErrorInvalidValue);
+}
+cudaError_t cudaMallocHost(void** p, size_t bytes) {
+  *p = std::malloc(bytes);
+  if (!*p) return Return(cudaErrorMemoryAllocation);
+  pinned.insert(*p);
+  return cudaSuccess;
+}
+cudaError_t cudaFreeHost(void* p) {
+  if (p && pinned.erase(p) == 0) return Return(cudaErrorInvalidValue);
+  std::free(p);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  if (Forbidden()) return Return(cudaErrorStreamCaptureUnsupported);
+  return cudaMemcpyAsync(to, from, bytes, kind, nullptr);
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  if (bytes == 0) return cudaSuccess;
+  if (!EndsFit(to, from, bytes, kind)) return Return(cudaErrorInvalidValue);
+  auto& streams = Streams::Instance();
+  const bool capturing = streams.Get(stream).capture != nullptr;
+  if (kind == cudaMemcpyHostToDevice && !IsPinned(from) && !capturing) {
+    // Pageable memory is staged before the call returns: its owner may change it at once.
+    const auto* begin = static_cast<const std::byte*>(from);
+    std::vector<std::byte> staged(begin, begin + bytes);
+    streams.Add(stream, [to, staged = std::move(staged)] {
+      std::memcpy(to, staged.data(), staged.size());
+    });
+    return cudaSuccess;
+  }
+  streams.Add(stream, [=] { std::memcpy(to, from, bytes); });
+  if (kind == cudaMemcpyDeviceToHost && !IsPinned(to) && !capturing) {
+    streams.Get(stream).Drain();  // such a copy has ended when the call returns
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaMemset(void* p, int value, size_t bytes) {
+  if (Forbidden()) return Return(cudaErrorStreamCaptureUnsupported);
+  return cudaMemsetAsync(p, value, bytes, nullptr);
+}
+cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
+  if (bytes == 0) return cudaSuccess;
+  if (!DeviceMemory::Instance().Holds(p, bytes)) return Return(cudaErrorInvalidValue);
+  Streams::Instance().Add(stream, [=] { std::memset(p, value, bytes); });
+  return cudaSuccess;
+}

@@ -1,0 +1,66 @@
+// Streams, events and graphs of the emulated device.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace cuda_emulator {
+
+using Operation = std::function<void()>;
+
+struct Graph {
+  std::vector<Operation> operations;
+};
+
+// Operations that wait to run, in order.
+class Stream {
+ public:
+  void Add(Operation operation);
+  // Runs the first `count` operations ever added.
+  void RunUntil(uint64_t count);
+  void Drain() { RunUntil(num_added_); }
+  void Clear();
+  uint64_t num_added() const { return num_added_; }
+  uint64_t num_run() const { return num_run_; }
+
+  bool blocking = true;            // waits for the default stream, as that does for it
+  std::unique_ptr<Graph> capture;  // set while capturing
+
+ private:
+  std::deque<Operation> pending_;
+  uint64_t num_added_ = 0, num_run_ = 0;
+};
+
+struct Event {
+  Stream* stream = nullptr;  // where it was recorded last
+  uint64_t ticket = 0;       // operations of `stream` up to and with the record
+  std::chrono::steady_clock::time_point time;
+};
+
+// All streams; the default one runs at once, after what blocking streams were given before.
+class Streams {
+ public:
+  static Streams& Instance();
+
+  Stream* Create(bool blocking);
+  void Destroy(Stream* stream);
+  Stream& Get(Stream* stream) { return stream ? *stream : default_; }
+  void Add(Stream* stream, Operation operation);
+  void DrainBlocking();
+  void DrainAll();
+  bool Capturing() const;
+  // After a fault nothing that was queued makes sense.
+  void Clear();
+
+ private:
+  Stream default_;
+  std::set<Stream*> streams_;
+};
+
+}  // namespace cuda_emulator
