@@ -120,7 +120,9 @@ void LiveEpisode::Continue(const envs::Turn& turn) {
     ids = player().chat->EncodePrompt(turn.messages);
   } else {
     for (const Message& message : turn.messages) {
-      AppendLine("[" + std::string(RoleName(message.role)) + "] " + message.content,
+      // A drawing, as of a board, begins on a line of its own.
+      const char* const gap = message.content.find('\n') == std::string::npos ? " " : "\n";
+      AppendLine("[" + std::string(RoleName(message.role)) + "]" + gap + message.content,
                  trajectory.completion);
     }
     // A turn that the limit cut has no stop token of its own to close it.

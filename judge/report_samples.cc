@@ -35,6 +35,12 @@ std::string Answer(const SampleRecord& sample, const std::string& model) {
   return html + "</div>";
 }
 
+// A game has none.
+std::string Gold(const SampleRecord& task) {
+  if (task.answer.empty()) return "";
+  return "<p class=\"gold\">Answer: <b>" + EscapeHtml(task.answer, 500) + "</b></p>";
+}
+
 std::string PairHtml(const SamplePair& pair, const ReportInput& input, size_t change) {
   const SampleRecord& task = *pair.before;
   std::string label = task.suite;
@@ -44,8 +50,7 @@ std::string PairHtml(const SamplePair& pair, const ReportInput& input, size_t ch
   return std::string("<details open class=\"sample ") + kStyles[change].css +
          "\"><summary><b class=\"tag " + kStyles[change].css + "\">" + kStyles[change].label +
          "</b> <small>" + EscapeHtml(label) + "</small></summary><p class=\"question\">" +
-         EscapeHtml(task.prompt, kMaxShownBytes) + "</p><p class=\"gold\">Answer: <b>" +
-         EscapeHtml(task.answer, 500) + "</b></p><div class=\"two\">" +
+         EscapeHtml(task.prompt, kMaxShownBytes) + "</p>" + Gold(task) + "<div class=\"two\">" +
          Answer(*pair.before, input.models.front().model) +
          Answer(*pair.after, input.models.back().model) + "</div></details>\n";
 }
@@ -94,8 +99,8 @@ std::string SingleModelSamples(const EvalResult& model) {
   for (size_t i = 0; i < num_shown; ++i) {
     const SampleRecord& sample = model.samples[i * model.samples.size() / num_shown];
     html += "<div class=\"sample\"><p class=\"question\">" +
-            EscapeHtml(sample.prompt, kMaxShownBytes) + "</p><p class=\"gold\">Answer: <b>" +
-            EscapeHtml(sample.answer, 500) + "</b></p>" + Answer(sample, model.model) + "</div>\n";
+            EscapeHtml(sample.prompt, kMaxShownBytes) + "</p>" + Gold(sample) +
+            Answer(sample, model.model) + "</div>\n";
   }
   return html + "</div>\n";
 }

@@ -34,7 +34,7 @@ struct Trajectory {
   uint64_t policy_version = 0;
   // For reports: what the seat said, and after "[tool] " or another role what it was told.
   std::string completion;
-  envs::Outcome outcome;   // of the episode, all seats
+  envs::Outcome outcome;  // of the episode, all seats
 
   int CompletionTokens() const;                           // number of sampled tokens
   double Reward() const { return outcome.Reward(seat); }  // of this seat
