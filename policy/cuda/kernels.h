@@ -66,9 +66,11 @@ int64_t QkNormRopePartials(int rows, const HeadShape& shape);
 
 // --- optimizer.cu ----------------------------------------------------------------------
 // dweight = folded diag(gain) (added to it if `add`), dgain (c) += column sums of
-// folded * weight, all (rows, c). `folded` may be `dweight`.
+// folded * weight, all (rows, c). `folded` may be `dweight`. `partials` holds
+// UnfoldGainPartials(rows, c) floats.
 void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
-                bool add, float* dweight, float* dgain, cudaStream_t stream);
+                bool add, float* dweight, float* dgain, float* partials, cudaStream_t stream);
+int64_t UnfoldGainPartials(int rows, int c);
 // sum = of squares, in fp64. `partials` holds SumOfSquaresPartials(count) doubles.
 void SumOfSquares(const float* x, int64_t count, double* partials, double* sum,
                   cudaStream_t stream);
