@@ -67,10 +67,16 @@ __device__ inline T WarpSum(T x) {
   return x;
 }
 
-__device__ inline float WarpMax(float x) {
+template <typename T>
+__device__ inline T Larger(T a, T b) {
+  return a < b ? b : a;
+}
+
+template <typename T>
+__device__ inline T WarpMax(T x) {
 #pragma unroll
   for (int distance = kWarp / 2; distance > 0; distance /= 2) {
-    x = fmaxf(x, __shfl_xor_sync(kAllLanes, x, distance));
+    x = Larger(x, __shfl_xor_sync(kAllLanes, x, distance));
   }
   return x;
 }
@@ -91,17 +97,43 @@ __device__ inline T BlockSum(T x) {
   return total;
 }
 
-__device__ inline float BlockMax(float x) {
-  __shared__ SharedArray<float, kWarp> maxima;
+template <typename T>
+__device__ inline T BlockMax(T x) {
+  __shared__ SharedArray<T, kWarp> maxima;
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   x = WarpMax(x);
   if (lane == 0) maxima[warp] = x;
   __syncthreads();
   const int num_warps = blockDim.x / kWarp;
-  float most = maxima[0];
-  for (int i = 1; i < num_warps; ++i) most = fmaxf(most, maxima[i]);
+  T most = maxima[0];
+  for (int i = 1; i < num_warps; ++i) most = Larger<T>(most, maxima[i]);
   __syncthreads();
   return most;
+}
+
+// Sum over the threads before this one. `total` is over all.
+template <typename T>
+__device__ inline T BlockSumBefore(T x, T* total) {
+  __shared__ SharedArray<T, kWarp> sums;
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  T up_to = x;
+#pragma unroll
+  for (int distance = 1; distance < kWarp; distance *= 2) {
+    const T before = __shfl_up_sync(kAllLanes, up_to, distance);
+    if (lane >= distance) up_to += before;
+  }
+  if (lane == kWarp - 1) sums[warp] = up_to;
+  __syncthreads();
+  const int num_warps = blockDim.x / kWarp;
+  T before = T(0), all = T(0);
+  for (int i = 0; i < num_warps; ++i) {
+    if (i == warp) before = all;
+    all += static_cast<T>(sums[i]);
+  }
+  __syncthreads();
+  *total = all;
+  const T previous = __shfl_up_sync(kAllLanes, up_to, 1);
+  return lane == 0 ? before : before + previous;
 }
 
 }  // namespace agon::policy::cuda

@@ -91,10 +91,11 @@ template <typename T>
 void ScoreLogits(const float* logits, int rows, int v, int64_t stride, float temperature,
                  const int32_t* targets, float* logprobs, float* entropies, const float* dlogprobs,
                  T* dlogits, cudaStream_t stream);
-// One token per row with uniforms (rows) in [0, 1); temperature 0 is greedy. `weights`
-// (rows, stride) is scratch and may be `logits`' own memory only if nobody reads those later.
+// One token per row with uniforms (rows) in [0, 1), by cumulative weight in the order of ids;
+// temperature 0 is greedy, where the lowest id wins a tie. Log-probabilities are the full
+// softmax's: the same bits that ScoreLogits gives.
 void SampleLogits(const float* logits, int rows, int v, int64_t stride, float temperature,
-                  int top_k, float top_p, const float* uniforms, float* weights, int32_t* tokens,
-                  float* logprobs, cudaStream_t stream);
+                  int top_k, float top_p, const float* uniforms, int32_t* tokens, float* logprobs,
+                  cudaStream_t stream);
 
 }  // namespace agon::policy::cuda

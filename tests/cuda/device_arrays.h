@@ -6,6 +6,8 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -51,12 +53,6 @@ class Device {
   size_t count_;
 };
 
-inline uint16_t Bits(Bf16 x) {
-  uint16_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
 // The nearest T, ties to even: independent of the kernels' and the CPU backend's code.
 template <typename T>
 T Rounded(float x) {
@@ -66,12 +62,7 @@ T Rounded(float x) {
     int exponent;
     const float fraction = std::frexp(x, &exponent);
     const float nearest = std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
-    uint32_t wide;
-    std::memcpy(&wide, &nearest, sizeof wide);
-    const auto bits = static_cast<uint16_t>(wide >> 16);
-    T rounded;
-    std::memcpy(&rounded, &bits, sizeof bits);
-    return rounded;
+    return std::bit_cast<T>(static_cast<uint16_t>(std::bit_cast<uint32_t>(nearest) >> 16));
   }
 }
 
@@ -84,10 +75,7 @@ std::vector<T> Rounded(const std::vector<float>& x) {
 
 inline float Value(float x) { return x; }
 inline float Value(Bf16 x) {
-  const uint32_t wide = static_cast<uint32_t>(Bits(x)) << 16;
-  float value;
-  std::memcpy(&value, &wide, sizeof value);
-  return value;
+  return std::bit_cast<float>(static_cast<uint32_t>(std::bit_cast<uint16_t>(x)) << 16);
 }
 
 template <typename T>
