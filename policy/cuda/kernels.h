@@ -12,6 +12,10 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <span>
+#include <vector>
+
+#include "policy/policy.h"
 
 namespace agon::policy::cuda {
 
@@ -63,6 +67,44 @@ void QkNormRopeGradient(const T* qkv, const int32_t* positions, int rows, const 
                         const HeadShape& shape, const float* dqk, const float* dv, T* dqkv,
                         float* dq_gain, float* dk_gain, float* partials, cudaStream_t stream);
 int64_t QkNormRopePartials(int rows, const HeadShape& shape);
+
+// --- attention.cu ----------------------------------------------------------------------
+// Some queries of one segment (policy.h): tokens [first_query, first_query + num_queries) of
+// the packed batch, whose segment starts at `begin`.
+struct AttentionTile {
+  int32_t begin, first_query, num_queries, prefix_begin, prefix_length;
+};
+// Tiles of all queries, on the host. They go to the device once for a batch.
+std::vector<AttentionTile> MakeAttentionTiles(std::span<const PackedBatch::Segment> segments,
+                                              const HeadShape& shape);
+// Causal attention with grouped queries: out (rows, H d) and lse (rows, H), which may be nullptr,
+// of the tiles' queries in qk (rows, (H + KV) d) over keys there and values in qkv.
+template <typename T>
+void Attention(const AttentionTile* tiles, int num_tiles, const HeadShape& shape, const T* qk,
+               const T* qkv, T* out, float* lse, cudaStream_t stream);
+
+// Keys and values of one layer: (slots, KV, capacity, d) each, slots `slot_stride` elements apart.
+template <typename T>
+struct KvLayer {
+  T *keys, *values;
+  int64_t slot_stride;
+  int capacity;  // tokens
+
+  // Of a token's key or value.
+  __host__ __device__ int64_t Offset(int slot, int kv_head, int position, int head_dim) const {
+    return slot * slot_stride + (static_cast<int64_t>(kv_head) * capacity + position) * head_dim;
+  }
+};
+// Row i's key and value go to slots[i] at positions[i].
+template <typename T>
+void AppendKv(const KvLayer<T>& cache, const HeadShape& shape, const T* qk, const T* qkv,
+              const int32_t* slots, const int32_t* positions, int rows, cudaStream_t stream);
+// out (rows, H d): row i's queries over positions [0, positions[i]] of slots[i]. The same bits
+// as Attention gives that token.
+template <typename T>
+void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* qk,
+                     const int32_t* slots, const int32_t* positions, int rows, T* out,
+                     cudaStream_t stream);
 
 // --- optimizer.cu ----------------------------------------------------------------------
 // dweight = folded diag(gain) (added to it if `add`), dgain (c) += column sums of

@@ -1,6 +1,7 @@
 // RMSNorm of each query and key head, its gain and the rotation in one pass, one warp for each
 // head of a row. Bound: HBM.
 #include "policy/cuda/device.h"
+#include "policy/cuda/head_dim.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
 
@@ -144,21 +145,6 @@ __global__ void AddPartialsKernel(const float* partials, int num_blocks, int d, 
   }
   sum = WarpSum(sum);
   if (lane == 0) (i < d ? dq_gain[i] : dk_gain[i - d]) += sum;
-}
-
-// body.operator()<kHeadDim>() for the head dimension of `shape`.
-template <typename Body>
-void ForHeadDim(const char* op, const HeadShape& shape, const Body& body) {
-  switch (shape.head_dim) {
-    case 32:
-      return body.template operator()<32>();
-    case 64:
-      return body.template operator()<64>();
-    case 128:
-      return body.template operator()<128>();
-  }
-  throw Error(ErrorKind::kUnsupported, "head_dim = " + std::to_string(shape.head_dim), op,
-              "CUDA kernels know head dimensions 32, 64 and 128");
 }
 
 }  // namespace

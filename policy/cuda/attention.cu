@@ -1,0 +1,179 @@
+// Attention forward in training and prefill, decoding against a cache, and the cache's writes.
+//
+// The fp32 kernels work on CUDA cores. Bound: shared memory in training, HBM in decoding.
+#include "policy/cuda/attention.h"
+
+#include "policy/cuda/head_dim.h"
+#include "policy/cuda/kernels.h"
+#include "policy/cuda/launch.h"
+
+namespace agon::policy::cuda {
+namespace {
+
+constexpr int kTrainWarps = 8, kDecodeWarps = 4;
+
+// The rows of a tile: its queries, for each the heads that share one head of keys.
+template <typename T>
+struct TileRows {
+  const T* qk;
+  T* out;
+  float* lse;
+  AttentionTile tile;
+  HeadShape shape;
+  int head_dim, first_head, heads_per_kv;
+
+  __device__ int64_t Token(int row) const { return tile.first_query + row / heads_per_kv; }
+  __device__ int64_t Head(int row) const { return first_head + row % heads_per_kv; }
+  __device__ const T* Query(int row) const {
+    return qk + (Token(row) * (shape.num_heads + shape.num_kv_heads) + Head(row)) * head_dim;
+  }
+  __device__ int NumKeys(int row) const {
+    return tile.prefix_length + static_cast<int>(Token(row)) - tile.begin + 1;
+  }
+  __device__ T* Out(int row) const {
+    return out + (Token(row) * shape.num_heads + Head(row)) * head_dim;
+  }
+  __device__ float* Lse(int row) const {
+    return lse ? lse + Token(row) * shape.num_heads + Head(row) : nullptr;
+  }
+};
+
+// Keys of a packed batch: the prefix's rows, then the segment's own.
+template <typename T>
+struct PackedKeys {
+  const T *keys, *values;  // of this head
+  int64_t key_stride, value_stride;
+  AttentionTile tile;
+
+  __device__ int64_t Token(int j) const {
+    return j < tile.prefix_length ? tile.prefix_begin + j : tile.begin + j - tile.prefix_length;
+  }
+  __device__ const T* Key(int j) const { return keys + Token(j) * key_stride; }
+  __device__ const T* Value(int j) const { return values + Token(j) * value_stride; }
+};
+
+template <typename T, int kHeadDim>
+__global__ void AttentionKernel(const AttentionTile* tiles, HeadShape shape, const T* qk,
+                                const T* qkv, T* out, float* lse) {
+  const AttentionTile tile = tiles[blockIdx.x];
+  const int kv_head = static_cast<int>(blockIdx.y);
+  const int heads_per_kv = shape.num_heads / shape.num_kv_heads;
+  const int rotated = shape.num_heads + shape.num_kv_heads;
+  const TileRows<T> rows{qk, out, lse, tile, shape, kHeadDim, kv_head * heads_per_kv, heads_per_kv};
+  const PackedKeys<T> keys{qk + (shape.num_heads + kv_head) * kHeadDim,
+                           qkv + (rotated + kv_head) * kHeadDim,
+                           static_cast<int64_t>(rotated) * kHeadDim,
+                           static_cast<int64_t>(rotated + shape.num_kv_heads) * kHeadDim, tile};
+  Attend<T, kHeadDim, kTrainWarps>(rows, tile.num_queries * heads_per_kv, keys);
+}
+
+// One decoded token's heads.
+template <typename T, int kHeadDim>
+struct DecodeRows {
+  const T* queries;
+  T* out;
+  int num_keys;
+
+  __device__ const T* Query(int row) const { return queries + row * kHeadDim; }
+  __device__ int NumKeys(int) const { return num_keys; }
+  __device__ T* Out(int row) const { return out + row * kHeadDim; }
+  __device__ float* Lse(int) const { return nullptr; }
+};
+
+template <typename T, int kHeadDim>
+struct CachedKeys {
+  const T *keys, *values;
+
+  __device__ const T* Key(int j) const { return keys + static_cast<int64_t>(j) * kHeadDim; }
+  __device__ const T* Value(int j) const { return values + static_cast<int64_t>(j) * kHeadDim; }
+};
+
+template <typename T, int kHeadDim>
+__global__ void AttentionDecodeKernel(KvLayer<T> cache, HeadShape shape, const T* qk,
+                                      const int32_t* slots, const int32_t* positions, T* out) {
+  const int64_t row = blockIdx.x;
+  const int kv_head = static_cast<int>(blockIdx.y);
+  const int heads_per_kv = shape.num_heads / shape.num_kv_heads, head = kv_head * heads_per_kv;
+  const int64_t rotated = shape.num_heads + shape.num_kv_heads;
+  const DecodeRows<T, kHeadDim> rows{qk + (row * rotated + head) * kHeadDim,
+                                     out + (row * shape.num_heads + head) * kHeadDim,
+                                     positions[row] + 1};
+  const int64_t at = cache.Offset(slots[row], kv_head, 0, kHeadDim);
+  const CachedKeys<T, kHeadDim> keys{cache.keys + at, cache.values + at};
+  Attend<T, kHeadDim, kDecodeWarps>(rows, heads_per_kv, keys);
+}
+
+// One warp for each row and head of keys.
+template <typename T>
+__global__ void AppendKvKernel(KvLayer<T> cache, HeadShape shape, const T* qk, const T* qkv,
+                               const int32_t* slots, const int32_t* positions) {
+  const int64_t row = blockIdx.x;
+  const int kv_head = static_cast<int>(blockIdx.y), d = shape.head_dim;
+  const int64_t rotated = shape.num_heads + shape.num_kv_heads;
+  const T* key = qk + (row * rotated + shape.num_heads + kv_head) * d;
+  const T* value = qkv + (row * (rotated + shape.num_kv_heads) + rotated + kv_head) * d;
+  const int64_t at = cache.Offset(slots[row], kv_head, positions[row], d);
+  for (int i = static_cast<int>(threadIdx.x) * 4; i < d; i += kWarp * 4) {
+    Store4(cache.keys + at + i, Load4(key + i));
+    Store4(cache.values + at + i, Load4(value + i));
+  }
+}
+
+}  // namespace
+
+std::vector<AttentionTile> MakeAttentionTiles(std::span<const PackedBatch::Segment> segments,
+                                              const HeadShape& shape) {
+  const int heads_per_kv = shape.num_heads / shape.num_kv_heads;
+  const int most = std::max(1, kTrainWarps * kRowsPerWarp / heads_per_kv);
+  std::vector<AttentionTile> tiles;
+  for (const auto& s : segments) {
+    for (int i = 0; i < s.length; i += most) {
+      tiles.push_back(
+          {s.begin, s.begin + i, std::min(most, s.length - i), s.prefix_begin, s.prefix_length});
+    }
+  }
+  return tiles;
+}
+
+template <typename T>
+void Attention(const AttentionTile* tiles, int num_tiles, const HeadShape& shape, const T* qk,
+               const T* qkv, T* out, float* lse, cudaStream_t stream) {
+  const dim3 grid(static_cast<unsigned>(num_tiles), static_cast<unsigned>(shape.num_kv_heads));
+  ForHeadDim("Attention", shape, [&]<int kHeadDim>() {
+    Launch("Attention", {grid, kTrainWarps * kWarp, AttentionMemory<kHeadDim, kTrainWarps>::kBytes},
+           stream, AttentionKernel<T, kHeadDim>, tiles, shape, qk, qkv, out, lse);
+  });
+}
+
+template <typename T>
+void AppendKv(const KvLayer<T>& cache, const HeadShape& shape, const T* qk, const T* qkv,
+              const int32_t* slots, const int32_t* positions, int rows, cudaStream_t stream) {
+  const dim3 grid(static_cast<unsigned>(rows), static_cast<unsigned>(shape.num_kv_heads));
+  Launch("AppendKv", {grid, kWarp}, stream, AppendKvKernel<T>, cache, shape, qk, qkv, slots,
+         positions);
+}
+
+template <typename T>
+void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* qk,
+                     const int32_t* slots, const int32_t* positions, int rows, T* out,
+                     cudaStream_t stream) {
+  const dim3 grid(static_cast<unsigned>(rows), static_cast<unsigned>(shape.num_kv_heads));
+  ForHeadDim("AttentionDecode", shape, [&]<int kHeadDim>() {
+    Launch("AttentionDecode",
+           {grid, kDecodeWarps * kWarp, AttentionMemory<kHeadDim, kDecodeWarps>::kBytes}, stream,
+           AttentionDecodeKernel<T, kHeadDim>, cache, shape, qk, slots, positions, out);
+  });
+}
+
+#define AGON_INSTANTIATE(T)                                                                       \
+  template void Attention<T>(const AttentionTile*, int, const HeadShape&, const T*, const T*, T*, \
+                             float*, cudaStream_t);                                               \
+  template void AppendKv<T>(const KvLayer<T>&, const HeadShape&, const T*, const T*,              \
+                            const int32_t*, const int32_t*, int, cudaStream_t);                   \
+  template void AttentionDecode<T>(const KvLayer<T>&, const HeadShape&, const T*, const int32_t*, \
+                                   const int32_t*, int, T*, cudaStream_t);
+AGON_INSTANTIATE(float)
+AGON_INSTANTIATE(Bf16)
+#undef AGON_INSTANTIATE
+
+}  // namespace agon::policy::cuda

@@ -1,0 +1,117 @@
+#include "policy/cuda/kernels.h"
+#include "tests/cuda/device_arrays.h"
+
+namespace agon::policy::cuda {
+namespace {
+
+using Segments = std::vector<PackedBatch::Segment>;
+
+// A packed batch: queries and keys in qk, values in qkv.
+template <typename T>
+struct Problem {
+  Problem(Segments s, HeadShape h) : segments(std::move(s)), shape(h) {
+    for (const auto& segment : segments) rows = std::max(rows, segment.begin + segment.length);
+    const auto n = static_cast<size_t>(rows), d = static_cast<size_t>(shape.head_dim);
+    const auto rotated = static_cast<size_t>(shape.num_heads + shape.num_kv_heads) * d;
+    qk = Rounded<T>(Normals(1, n * rotated));
+    qkv = Rounded<T>(Normals(2, n * (rotated + static_cast<size_t>(shape.num_kv_heads) * d)));
+  }
+  size_t OutWidth() const { return static_cast<size_t>(shape.num_heads * shape.head_dim); }
+
+  int rows = 0;
+  Segments segments;
+  HeadShape shape;
+  std::vector<T> qk, qkv;
+};
+
+template <typename T>
+struct Result {
+  std::vector<T> out;
+  std::vector<float> lse;
+};
+
+template <typename T>
+Result<T> Run(const Problem<T>& p, const Segments& segments) {
+  const auto n = static_cast<size_t>(p.rows);
+  const auto tiles = MakeAttentionTiles(segments, p.shape);
+  Device<AttentionTile> device_tiles(tiles);
+  Device<T> qk(p.qk), qkv(p.qkv), out(n * p.OutWidth());
+  Device<float> lse(n * static_cast<size_t>(p.shape.num_heads));
+  Attention<T>(device_tiles, static_cast<int>(tiles.size()), p.shape, qk, qkv, out, lse, nullptr);
+  return {out.Read(), lse.Read()};
+}
+
+template <typename T>
+class AttentionKernel : public KernelTest<T> {};
+TYPED_TEST_SUITE(AttentionKernel, ComputeTypes);
+
+// A prompt, two completions that share it, and a sequence of its own.
+const Segments kMixed = {{0, 37, 0, 0}, {37, 5, 0, 37}, {42, 40, 0, 37}, {82, 33, 0, 0}};
+
+TYPED_TEST(AttentionKernel, FollowsTheCpu) {
+  using T = TypeParam;
+  for (const HeadShape& shape : {HeadShape{4, 2, 32}, {7, 1, 64}, {2, 2, 128}}) {
+    const Problem<T> p(kMixed, shape);
+    std::vector<float> out(static_cast<size_t>(p.rows) * p.OutWidth());
+    std::vector<float> lse(static_cast<size_t>(p.rows * shape.num_heads));
+    Reference(shape.num_heads, shape.num_kv_heads, shape.head_dim)
+        ->Attention(p.segments, Values(p.qk).data(), Values(p.qkv).data(), out.data(), lse.data());
+    const auto got = Run(p, p.segments);
+    EXPECT_LE(Nmse(got.out, Rounded<T>(out)), kBound<T>) << shape.head_dim;
+    EXPECT_LE(Nmse(got.lse, lse), 1e-10) << shape.head_dim;
+  }
+}
+
+TYPED_TEST(AttentionKernel, ASharedPrefixGivesTheBitsOfACopy) {
+  using T = TypeParam;
+  const HeadShape shape{4, 2, 32};
+  const Problem<T> shared({{0, 37, 0, 0}, {37, 20, 0, 37}}, shape);
+  const Problem<T> whole({{0, 57, 0, 0}}, shape);  // the same rows, for they are one sequence
+  const auto a = Run(shared, shared.segments), b = Run(whole, whole.segments);
+  EXPECT_TRUE(SameBits(a.out, b.out));
+  EXPECT_TRUE(SameBits(a.lse, b.lse));
+}
+
+TYPED_TEST(AttentionKernel, DecodingGivesTheBitsOfTraining) {
+  using T = TypeParam;
+  for (const HeadShape& shape : {HeadShape{4, 2, 32}, {7, 1, 64}}) {
+    constexpr int kTokens = 70, kCapacity = 96;
+    const Problem<T> p({{0, kTokens, 0, 0}}, shape);
+    const auto trained = Run(p, p.segments);
+    const auto slot = static_cast<size_t>(shape.num_kv_heads * kCapacity * shape.head_dim);
+    Device<T> keys(3 * slot), values(3 * slot);  // poison: what isn't written must not count
+    const KvLayer<T> cache{keys, values, static_cast<int64_t>(slot), kCapacity};
+    Device<T> qk(p.qk), qkv(p.qkv);
+    std::vector<int32_t> positions, slots;
+    for (int i = 0; i < kTokens; ++i) {
+      positions.push_back(i);
+      slots.push_back(2);
+    }
+    Device<int32_t> device_positions(positions), device_slots(slots);
+    AppendKv<T>(cache, shape, qk, qkv, device_slots, device_positions, kTokens, nullptr);
+    // All at once, as rows of a batch, and some alone.
+    Device<T> out(static_cast<size_t>(kTokens) * p.OutWidth());
+    AttentionDecode<T>(cache, shape, qk, device_slots, device_positions, kTokens, out, nullptr);
+    EXPECT_TRUE(SameBits(out.Read(), trained.out)) << shape.head_dim;
+    for (const int row : {0, 31, 32, 69}) {
+      const size_t width = p.OutWidth(), qk_width = p.qk.size() / kTokens;
+      const auto r = static_cast<size_t>(row);
+      Device<T> query(Slice(p.qk, r * qk_width, qk_width)), alone(width);
+      Device<int32_t> position(std::vector<int32_t>{row}), in_slot(std::vector<int32_t>{2});
+      AttentionDecode<T>(cache, shape, query, in_slot, position, 1, alone, nullptr);
+      EXPECT_TRUE(SameBits(alone.Read(), Slice(trained.out, r * width, width))) << row;
+    }
+  }
+}
+
+TYPED_TEST(AttentionKernel, LargeScoresDontOverflow) {
+  using T = TypeParam;
+  Problem<T> p({{0, 40, 0, 0}}, HeadShape{1, 1, 32});
+  for (T& x : p.qk) x = Rounded<T>(100.0f * Value(x));
+  const auto got = Run(p, p.segments);
+  for (const T& x : got.out) EXPECT_TRUE(std::isfinite(Value(x)));
+  for (float x : got.lse) EXPECT_TRUE(std::isfinite(x));
+}
+
+}  // namespace
+}  // namespace agon::policy::cuda
