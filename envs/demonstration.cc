@@ -45,4 +45,18 @@ std::optional<Demonstration> DemonstrateEpisode(const Env& env, const Task& task
               "raise EnvInfo::max_turns");
 }
 
+std::optional<std::vector<Messages>> DemonstrateConversations(const Env& env, const Task& task,
+                                                              Labeler labeler, uint64_t variant) {
+  if (env.info().max_turns == 1 && env.info().num_seats == 1) {
+    const auto text = Say(*env.Start(task), labeler, variant);
+    if (!text) return std::nullopt;
+    Messages conversation = task.messages;
+    conversation.push_back({Role::kAssistant, *text});
+    return std::vector<Messages>{std::move(conversation)};
+  }
+  auto demonstration = DemonstrateEpisode(env, task, labeler, variant);
+  if (!demonstration) return std::nullopt;
+  return std::move(demonstration->seats);
+}
+
 }  // namespace agon::envs

@@ -20,4 +20,9 @@ struct Demonstration {
 std::optional<Demonstration> DemonstrateEpisode(const Env& env, const Task& task, Labeler labeler,
                                                 uint64_t variant);
 
+// Its conversations alone: what is graded by running a program isn't graded where nothing
+// hangs on the outcome, in an environment of one turn and one seat.
+std::optional<std::vector<Messages>> DemonstrateConversations(const Env& env, const Task& task,
+                                                              Labeler labeler, uint64_t variant);
+
 }  // namespace agon::envs

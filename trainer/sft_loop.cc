@@ -19,12 +19,12 @@ void AppendDemonstration(const envs::Env& env, envs::Split split, uint64_t index
   const RngKey key{.run_seed = config.seed, .stream = RngStream::kLabeler, .task = index};
   const bool thinks = key.Uniform(0) < config.share_step_by_step;
   const auto labeler = thinks ? envs::Labeler::kStepByStep : envs::Labeler::kImmediate;
-  const auto demonstration = envs::DemonstrateEpisode(env, task, labeler, key.Words(1)[0]);
-  if (!demonstration) {
+  const auto conversations = envs::DemonstrateConversations(env, task, labeler, key.Words(1)[0]);
+  if (!conversations) {
     throw Error(ErrorKind::kUnsupported, "has no demonstrations to imitate", task.id.env,
                 "choose another environment for sft.env");
   }
-  for (const Messages& messages : demonstration->seats) {
+  for (const Messages& messages : *conversations) {
     datasets::Rendered rendered = chat.Render(messages);
     sequences.push_back({std::move(rendered.ids), std::move(rendered.loss_mask)});
   }
