@@ -2,12 +2,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "core/progress.h"
 #include "envs/env.h"
+#include "policy/communicator.h"
 #include "trainer/recipe.h"
 #include "trainer/run.h"
 #include "trainer/signature.h"
@@ -89,6 +91,21 @@ void Execute(Options& options) {
   trainer::RunRecipe(recipe, options.run, std::cout);
 }
 
+// The job that this process belongs to.
+std::unique_ptr<policy::Communicator> job;
+
+// Says which rank an error belongs to.
+void ExecuteInJob(Options& options) {
+  job = policy::JoinJob();
+  options.run.ranks = job.get();
+  try {
+    Execute(options);
+  } catch (const Error& error) {
+    if (job->size() == 1) throw;
+    throw Error(error.kind(), "rank " + std::to_string(job->rank()) + ": " + error.what());
+  }
+}
+
 int Run(int argc, char** argv) {
   CLI::App app("Train a model by a recipe: text, tokenizer, pretraining, SFT, RL, evaluation.");
   app.footer(kExamples);
@@ -99,11 +116,15 @@ int Run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  Execute(options);
+  ExecuteInJob(options);
   return 0;
 }
 
 }  // namespace
 }  // namespace agon
 
-int main(int argc, char** argv) { return agon::RunMain(agon::Run, argc, argv); }
+int main(int argc, char** argv) {
+  const int status = agon::RunMain(agon::Run, argc, argv);
+  if (agon::job) agon::job->Leave(status);
+  return status;
+}

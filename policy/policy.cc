@@ -54,6 +54,19 @@ class TransformerPolicy final : public Policy {
     return transformer_.ScoreAndBackward(batch, dlogprobs);
   }
 
+  std::vector<float> TakeGradient() override {
+    transformer_.FinishGradients();
+    std::vector<float> gradient = gradients_;  // the transformer keeps a pointer to these
+    std::fill(gradients_.begin(), gradients_.end(), 0.0f);
+    transformer_.GradientsZeroed();
+    return gradient;
+  }
+  void SetGradient(std::span<const float> gradient) override {
+    AGON_CHECK(gradient.size() == gradients_.size(), "a gradient of this model");
+    std::copy(gradient.begin(), gradient.end(), gradients_.begin());
+    transformer_.GradientsFinished();
+  }
+
   void ConfigureOptimizer(const OptimizerConfig& config) override {
     optimizer_ = std::make_unique<Optimizer>(config, layout_, *backend_);
   }

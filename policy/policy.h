@@ -203,6 +203,11 @@ class Policy {
   virtual TokenScores ScoreAndBackward(const PackedBatch& batch,
                                        std::span<const float> dlogprobs) = 0;
 
+  // Moves the gradient out, of all tensors in the order of TensorNames(), and zeroes it.
+  virtual std::vector<float> TakeGradient() = 0;
+  // Puts one in its place, which OptimizerStep takes next. REQUIRES: the gradient is zero.
+  virtual void SetGradient(std::span<const float> gradient) = 0;
+
   virtual void ConfigureOptimizer(const OptimizerConfig& config) = 0;
   // Clips the gradient's global norm, updates the weights, zeroes the gradient, and
   // increments version(). Returns the norm before clipping. A norm that isn't finite

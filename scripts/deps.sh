@@ -18,6 +18,8 @@ packages=(
   libboost-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev
+  # training on several processes
+  libopenmpi-dev openmpi-bin
   # the sandbox for untrusted programs; python3 runs inside it
   libseccomp-dev python3
   # benchmarks: the machine's ceiling for matrix products

@@ -33,7 +33,8 @@ void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,
     meter.Start();
     const auto batch = Masked(train.Batch(key, static_cast<uint64_t>(step - 1),
                                           config.tokens_per_step, config.max_tokens));
-    const SupervisedLoss loss = AccumulateGradient(policy, batch, config.micro_batch_tokens);
+    const SupervisedLoss loss =
+        AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
     const float lr = config.schedule.At(step, config.num_steps);
     const float grad_norm = policy.OptimizerStep(lr);
 

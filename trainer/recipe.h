@@ -24,6 +24,7 @@ struct RunSettings {
   int threads = 0;  // 0: all; results don't depend on it
   int save_every = 50;
   int micro_batch_tokens = 4096;
+  int num_shards = 1;
   std::vector<std::string> plugins;  // files, see envs::LoadPlugin
 };
 

@@ -19,6 +19,9 @@ void BindRun(RunSettings& run, ConfigTable& t) {
         "between checkpoints; 0: only at the end of a stage");
   t.Add("run.micro_batch_tokens", &run.micro_batch_tokens, 64, kMaxTokens, "tokens",
         "trained at once: memory against speed");
+  t.Add("run.num_shards", &run.num_shards, 1, 1024, "shards",
+        "of a batch whose gradients are summed in order: the number of processes (mpirun) must "
+        "divide it, and results depend on it alone");
   t.Add("run.plugins", &run.plugins,
         "files with environments of your own: shared objects or programs");
 }

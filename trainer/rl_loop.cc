@@ -14,23 +14,39 @@
 namespace agon::trainer {
 namespace {
 
+// Sums over the tokens in the loss; those of shards add up.
 struct UpdateStats {
   LossStats loss;
-  double entropy_sum = 0;           // over tokens in the loss
-  double on_policy_difference = 0;  // before the first update of the step
-  double grad_norm = 0;             // of the last update
+  double entropy_sum = 0;
   double num_trained_tokens = 0;
   double flop = 0;
+
+  void Add(const UpdateStats& other) {
+    loss.Add(other.loss);
+    entropy_sum += other.entropy_sum;
+    num_trained_tokens += other.num_trained_tokens;
+    flop += other.flop;
+  }
 };
+
+// All updates of a step.
+struct StepUpdate {
+  UpdateStats stats;
+  double on_policy_difference = 0;  // before the first update
+  double grad_norm = 0;             // of the last update
+};
+
+bool Counts(const Rollout& rollout, const RlConfig& config) {
+  return rollout.reward.has_value() &&
+         !(config.mask_truncated && rollout.trajectory.length_limited);
+}
 
 // Scored tokens of a micro-batch that count: all of a rollout's, or none.
 std::vector<uint8_t> LossMask(const TrainBatch& batch, const RlConfig& config) {
   std::vector<uint8_t> mask(batch.rollout_logprobs.size());
   for (size_t i = 0; i < batch.rollouts.size(); ++i) {
-    const Rollout& rollout = *batch.rollouts[i];
-    const bool counts =
-        rollout.reward.has_value() && !(config.mask_truncated && rollout.trajectory.length_limited);
-    std::fill(mask.begin() + batch.offsets[i], mask.begin() + batch.offsets[i + 1], counts);
+    std::fill(mask.begin() + batch.offsets[i], mask.begin() + batch.offsets[i + 1],
+              Counts(*batch.rollouts[i], config));
   }
   return mask;
 }
@@ -71,56 +87,72 @@ void Accumulate(const TrainBatch& batch, const LossNormalizer& normalizer, const
   }
 }
 
-// One optimizer step on some groups.
-void UpdateOnce(std::span<const Group> groups, float lr, const RlConfig& config,
-                const StageContext& context, UpdateStats& stats) {
-  const auto batches = PackGroups(groups, config.micro_batch_tokens, config.temperature);
+// The mask's counts over all groups of an optimizer step.
+LossNormalizer NormalizerOf(std::span<const Group> groups, const RlConfig& config) {
   LossNormalizer normalizer;
-  for (const TrainBatch& batch : batches) {
-    const LossNormalizer part = CountActive(LossMask(batch, config), batch.offsets);
-    normalizer.num_tokens += part.num_tokens;
-    normalizer.num_trajectories += part.num_trajectories;
+  for (const Group& group : groups) {
+    for (const Rollout& rollout : group) {
+      const int tokens = Counts(rollout, config) ? rollout.trajectory.CompletionTokens() : 0;
+      normalizer.num_tokens += tokens;
+      normalizer.num_trajectories += tokens > 0;
+    }
   }
+  return normalizer;
+}
+
+// One optimizer step on some groups, by the whole team.
+void UpdateOnce(std::span<const Group> groups, float lr, const RlConfig& config,
+                const StageContext& context, StepUpdate& update) {
+  const LossNormalizer normalizer = NormalizerOf(groups, config);
   if (normalizer.num_tokens == 0) return;
-  for (const TrainBatch& batch : batches) Accumulate(batch, normalizer, config, context, stats);
-  stats.grad_norm = static_cast<double>(context.policy.OptimizerStep(lr));
+  const auto shards =
+      context.team.Accumulate<UpdateStats>(context.policy, groups.size(), [&](const Range& range) {
+        UpdateStats stats;
+        for (const TrainBatch& batch : PackGroups(groups.subspan(range.begin, range.size()),
+                                                  config.micro_batch_tokens, config.temperature)) {
+          Accumulate(batch, normalizer, config, context, stats);
+        }
+        return stats;
+      });
+  for (const UpdateStats& shard : shards) update.stats.Add(shard);
+  update.grad_norm = static_cast<double>(context.policy.OptimizerStep(lr));
 }
 
 // All updates of a step. The first sees the weights that sampled, so its log-probabilities
 // must be the sampler's, bit for bit.
-UpdateStats UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig& config,
-                         const StageContext& context) {
-  UpdateStats stats;
+StepUpdate UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig& config,
+                        const StageContext& context) {
+  StepUpdate update;
   const std::span<const Group> groups(rollouts.groups);
   const auto parts = static_cast<size_t>(config.num_minibatches);
   bool first = true;
   for (int epoch = 0; epoch < config.num_epochs; ++epoch) {
     for (size_t part = 0; part < parts; ++part) {
-      const size_t begin = groups.size() * part / parts;
-      const size_t end = groups.size() * (part + 1) / parts;
-      if (begin == end) continue;
-      UpdateOnce(groups.subspan(begin, end - begin), lr, config, context, stats);
-      if (first) stats.on_policy_difference = stats.loss.logprob_diff_max;
+      const Range range = PartOf(groups.size(), part, parts);
+      if (range.size() == 0) continue;
+      UpdateOnce(groups.subspan(range.begin, range.size()), lr, config, context, update);
+      if (first) update.on_policy_difference = update.stats.loss.logprob_diff_max;
       first = false;
     }
   }
-  if (stats.on_policy_difference != 0.0) {
+  if (update.on_policy_difference != 0.0) {
     throw Error(ErrorKind::kFailed,
                 "log-probabilities of sampler and trainer differ by " +
-                    std::to_string(stats.on_policy_difference),
+                    std::to_string(update.on_policy_difference),
                 "rl", "this is a bug of the engine: please report the model's config.json");
   }
-  return stats;
+  return update;
 }
 
-Numbers StepNumbers(const RolloutBatch& rollouts, const UpdateStats& update, float lr) {
-  const double tokens = std::max(1.0, update.loss.num_tokens);
+Numbers StepNumbers(const RolloutBatch& rollouts, const StepUpdate& update, float lr) {
+  const LossStats& loss = update.stats.loss;
+  const double tokens = std::max(1.0, loss.num_tokens);
   Numbers numbers = rollouts.statistics;
-  const Numbers of_update = {{"loss", update.loss.loss},
-                             {"kl", update.loss.kl_sum / tokens},
-                             {"entropy", update.entropy_sum / tokens},
-                             {"ratio_max", update.loss.ratio_max},
-                             {"clip_fraction", update.loss.num_clipped / tokens},
+  const Numbers of_update = {{"loss", loss.loss},
+                             {"kl", loss.kl_sum / tokens},
+                             {"entropy", update.stats.entropy_sum / tokens},
+                             {"ratio_max", loss.ratio_max},
+                             {"clip_fraction", loss.num_clipped / tokens},
                              {"logprob_diff_max", update.on_policy_difference},
                              {"grad_norm", update.grad_norm},
                              {"lr", lr},
@@ -176,7 +208,7 @@ void RunRl(const RlConfig& config, const StageContext& context) {
 
     // Packing, loss, backward, optimizer.
     const float lr = config.schedule.At(step, config.num_steps);
-    const UpdateStats update = UpdatePolicy(rollouts, lr, config, context);
+    const StepUpdate update = UpdatePolicy(rollouts, lr, config, context);
 
     Numbers numbers = StepNumbers(rollouts, update, lr);
     if (curriculum.is_active()) numbers.emplace_back("level", curriculum.level());
@@ -186,7 +218,7 @@ void RunRl(const RlConfig& config, const StageContext& context) {
     const auto sampled = static_cast<double>(rollouts.num_sampled_tokens);
     const double decode_flop =
         sampled * 2.0 * static_cast<double>(context.policy.config().NumParameters());
-    meter.Finish(step, sampled + update.num_trained_tokens, update.flop + decode_flop,
+    meter.Finish(step, sampled + update.stats.num_trained_tokens, update.stats.flop + decode_flop,
                  Detail(numbers, config.curriculum),
                  {{"rollout_s", rollout_seconds}, {"train_s", meter.Seconds() - rollout_seconds}});
     if (curriculum.Observe(Named(rollouts.statistics, "correct"))) {

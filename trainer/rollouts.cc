@@ -6,17 +6,20 @@
 #include "core/error.h"
 #include "trainer/advantages.h"
 #include "trainer/losses.h"
+#include "trainer/rollout_wire.h"
 
 namespace agon::trainer {
 namespace {
 
-std::vector<Group> RollOut(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
-                           const std::optional<judge::Player>& opponent, int step,
-                           uint64_t first_task, int num_tasks, const StageContext& context) {
+// Groups of the tasks [first_task + range.begin, first_task + range.end).
+std::vector<Group> RollOutHere(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
+                               const std::optional<judge::Player>& opponent, int step,
+                               uint64_t first_task, const Range& range,
+                               const StageContext& context) {
+  if (range.size() == 0) return {};
   std::vector<envs::Task> tasks;
-  for (int i = 0; i < num_tasks; ++i) {
-    tasks.push_back(
-        env->Get(envs::Split::kTrain, config.seed, first_task + static_cast<uint64_t>(i)));
+  for (size_t i = range.begin; i < range.end; ++i) {
+    tasks.push_back(env->Get(envs::Split::kTrain, config.seed, first_task + i));
   }
   judge::RolloutOptions options;
   options.sampling.temperature = config.temperature;
@@ -30,7 +33,7 @@ std::vector<Group> RollOut(const RlConfig& config, const std::shared_ptr<const e
   // In self-play the seats of a task are compared apart: each has a baseline of its own.
   const auto group_size = static_cast<size_t>(config.group_size);
   const size_t num_groups = trajectories.size() / group_size;
-  const size_t seats = num_groups / static_cast<size_t>(num_tasks);
+  const size_t seats = num_groups / tasks.size();
   std::vector<Group> groups(num_groups);
   for (size_t i = 0; i < trajectories.size(); ++i) {
     Rollout rollout{std::move(trajectories[i]), std::nullopt, 0.0f};
@@ -41,6 +44,22 @@ std::vector<Group> RollOut(const RlConfig& config, const std::shared_ptr<const e
   // One alone has nothing to be compared with.
   std::erase_if(groups, [](const Group& group) { return group.size() < 2; });
   return groups;
+}
+
+// Each rank rolls out its part of the tasks; all of them get all groups, by task.
+std::vector<Group> RollOut(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
+                           const std::optional<judge::Player>& opponent, int step,
+                           uint64_t first_task, int num_tasks, const StageContext& context) {
+  const Range mine = context.team.Mine(static_cast<size_t>(num_tasks));
+  auto groups = RollOutHere(config, env, opponent, step, first_task, mine, context);
+  policy::Communicator& ranks = context.team.ranks();
+  if (ranks.size() == 1) return groups;
+  std::vector<Group> all;
+  for (const std::string& part : ranks.AllGather(EncodeGroups(groups))) {
+    auto decoded = DecodeGroups(part);
+    std::move(decoded.begin(), decoded.end(), std::back_inserter(all));
+  }
+  return all;
 }
 
 // KL in the reward: each episode pays kl_coef times its summed estimate.

@@ -23,8 +23,11 @@ namespace {
 
 volatile std::sig_atomic_t g_stop_requested = 0;
 
-void ThrowIfStopped() {
-  if (g_stop_requested) throw Error(ErrorKind::kInterrupted, "stopped between two steps");
+// All ranks, if any was asked to.
+void ThrowIfStopped(policy::Communicator& ranks) {
+  if (ranks.Any(g_stop_requested != 0)) {
+    throw Error(ErrorKind::kInterrupted, "stopped between two steps");
+  }
 }
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
@@ -45,24 +48,31 @@ class Run {
       : recipe_(recipe),
         options_(options),
         out_(out),
-        directory_(options.out, recipe, options.resume),
-        log_(options.out) {
+        team_(options.ranks ? Team(*options.ranks, recipe.run.num_shards)
+                            : Team(recipe.run.num_shards)) {
     summary_.run_dir = options.out;
+    if (leads()) {
+      directory_.emplace(options.out, recipe, options.resume);
+      log_ = RunLog(options.out);
+    }
+    team_.ranks().Barrier();
   }
 
   void Execute() {
-    log_.Event(options_.resume ? "resumed" : "started");
+    const int ranks = team_.ranks().size();
+    log_.Event(std::string(options_.resume ? "resumed" : "started") +
+               (ranks > 1 ? " on " + std::to_string(ranks) + " ranks" : ""));
     PrepareText();
     CheckPromptsFit(recipe_, *chat_);
     FindStart();
     for (const Stage& stage : Stages()) {
       if (stage.num_steps == 0) continue;
-      ThrowIfStopped();
+      ThrowIfStopped(team_.ranks());
       RunStage(stage);
-      ThrowIfStopped();
-      if (stage.evaluated) EvaluateStage(stage);
+      ThrowIfStopped(team_.ranks());
+      if (stage.evaluated && leads()) EvaluateStage(stage);
     }
-    Report();
+    if (leads()) Report();
   }
 
   RunLog& log() { return log_; }
@@ -74,6 +84,7 @@ class Run {
             {"rl", recipe_.rl.num_steps, recipe_.rl.optimizer, "reward", true}};
   }
 
+  bool leads() const { return team_.ranks().is_leader(); }
   fs::path CorpusDir() const { return options_.out / "corpus"; }
 
   void BuildCorpusOnce();
@@ -95,7 +106,8 @@ class Run {
   const Recipe& recipe_;
   const RunOptions& options_;
   std::ostream& out_;
-  RunDirectory directory_;
+  Team team_;
+  std::optional<RunDirectory> directory_;  // the leader's
   RunLog log_;
   RunSummary summary_;
   std::optional<datasets::Tokenizer> tokenizer_;
@@ -116,13 +128,14 @@ void Run::BuildCorpusOnce() {
   corpus.val_fraction = static_cast<double>(recipe_.data.val_fraction);
   std::unique_ptr<Progress> bar;
   std::string current;
+  // Nothing is kept of half a corpus.
   WriteDirAtomic(CorpusDir(), [&](const fs::path& dir) {
     const auto report = datasets::BuildCorpus(
         corpus, dir, [&](const std::string& part, int64_t done, int64_t total) {
           if (part != current) bar = std::make_unique<Progress>("corpus " + part, total, "B");
           current = part;
           bar->Update(done);
-          ThrowIfStopped();  // nothing is kept of half a corpus
+          if (g_stop_requested) throw Error(ErrorKind::kInterrupted, "stopped in the corpus");
         });
     bar.reset();
     if (options_.verbose) out_ << datasets::RenderReport(report);
@@ -135,7 +148,15 @@ void Run::PrepareText() {
   } else {
     const auto start = std::chrono::steady_clock::now();
     const bool reused = fs::exists(CorpusDir());
-    BuildCorpusOnce();
+    bool is_stopped = false;
+    try {
+      if (leads()) BuildCorpusOnce();
+    } catch (const Error& error) {
+      is_stopped = error.kind() == ErrorKind::kInterrupted;
+      if (!is_stopped) throw;
+    }
+    if (team_.ranks().Any(is_stopped))
+      throw Error(ErrorKind::kInterrupted, "stopped in the corpus");
     tokenizer_ = datasets::Tokenizer::Load(CorpusDir() / "tokenizer.json");
     const datasets::Corpus corpus(CorpusDir() / "train");
     const std::string result = FormatCount(static_cast<double>(corpus.num_tokens())) +
@@ -148,6 +169,7 @@ void Run::PrepareText() {
 
 void Run::FindStart() {
   start_ = FindLastCheckpoint(options_.out);
+  team_.ranks().Barrier();  // everyone has read before anyone writes
   if (!start_) {
     log_.TruncateAfter({}, "", 0);
     return;
@@ -191,6 +213,7 @@ void Run::RunStage(const Stage& stage) {
   const auto start = std::chrono::steady_clock::now();
   const bool reused = IsFinished(stage.name);
   if (!reused) TrainStage(stage);
+  if (!leads()) return;
   std::string result;
   if (const auto value = LastLogged(options_.out, stage.name, stage.metric)) {
     char text[64];
@@ -223,6 +246,7 @@ void Run::TrainStage(const Stage& stage) {
 
   std::vector<policy::MemoryUse> memory;
   const auto save = [&](int step) {
+    if (!leads()) return;
     const bool done = step == stage.num_steps;
     SaveCheckpoint(
         options_.out,
@@ -244,7 +268,9 @@ void Run::TrainStage(const Stage& stage) {
                   .stop_requested = stop_requested,
                   .verbose = options_.verbose,
                   .ceiling_gflops = policy::MeasureGemmCeiling(policy_->compute()),
-                  .curriculum = &curriculum});
+                  .curriculum = &curriculum,
+                  .team = team_});
+  team_.ranks().Barrier();  // what the leader saved is there for all
   finished_.push_back(stage.name);
   log_.Event(stage.name + " finished; memory by purpose:\n" + RenderMemory(memory));
   if (options_.verbose) out_ << "memory of " << stage.name << ":\n" << RenderMemory(memory);
@@ -331,6 +357,7 @@ void StopOnSignals() {
 void RunRecipe(const Recipe& recipe, const RunOptions& options, std::ostream& out) {
   g_stop_requested = 0;
   if (recipe.run.threads > 0) omp_set_num_threads(recipe.run.threads);
+  if (options.ranks && !options.ranks->is_leader()) SetProgressEnabled(false);
   Run run(recipe, options, out);
   try {
     run.Execute();

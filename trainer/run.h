@@ -10,6 +10,7 @@
 #include <iosfwd>
 #include <string>
 
+#include "policy/communicator.h"
 #include "trainer/recipe.h"
 
 namespace agon::trainer {
@@ -21,6 +22,9 @@ struct RunOptions {
   bool resume = false;
   bool verbose = false;  // a line per step on stdout, and the memory table of each stage
   bool json = false;     // the summary as one JSON object
+  // The ranks that run it together; null: this process alone. The leader writes the run
+  // directory, which all of them must see.
+  policy::Communicator* ranks = nullptr;
   // The command line to go on with, for the message after an interruption.
   std::string resume_command;
 };

@@ -61,15 +61,20 @@ struct RunLog::Files {
   AppendFile log, timing, events;
 };
 
+RunLog::RunLog() noexcept = default;
+
 RunLog::RunLog(const std::filesystem::path& run_dir) : run_dir_(run_dir) {
   std::filesystem::create_directories(run_dir);
   files_ = std::make_unique<Files>(run_dir);
 }
 
 RunLog::~RunLog() = default;
+RunLog::RunLog(RunLog&&) noexcept = default;
+RunLog& RunLog::operator=(RunLog&&) noexcept = default;
 
 void RunLog::TruncateAfter(const std::vector<std::string>& finished_stages, std::string_view stage,
                            int step) {
+  if (!files_) return;
   files_.reset();
   for (const char* name : {"log.jsonl", "timing.jsonl"}) {
     const auto path = run_dir_ / name;
@@ -79,14 +84,15 @@ void RunLog::TruncateAfter(const std::vector<std::string>& finished_stages, std:
 }
 
 void RunLog::Append(std::string_view stage, int step, const Numbers& numbers) {
-  files_->log.Append(Line(stage, step, numbers));
+  if (files_) files_->log.Append(Line(stage, step, numbers));
 }
 
 void RunLog::AppendTiming(std::string_view stage, int step, const Numbers& numbers) {
-  files_->timing.Append(Line(stage, step, numbers));
+  if (files_) files_->timing.Append(Line(stage, step, numbers));
 }
 
 void RunLog::Event(std::string_view text) {
+  if (!files_) return;
   char time[32];
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -95,6 +101,7 @@ void RunLog::Event(std::string_view text) {
 }
 
 void RunLog::Sync() {
+  if (!files_) return;
   files_->log.Sync();
   files_->timing.Sync();
 }

@@ -18,9 +18,13 @@ using Numbers = std::vector<std::pair<std::string_view, double>>;
 
 class RunLog {
  public:
+  // Of a rank that isn't the leader: writes nothing.
+  RunLog() noexcept;
   // Opens (or creates) the logs of a run directory for appending.
   explicit RunLog(const std::filesystem::path& run_dir);
   ~RunLog();
+  RunLog(RunLog&&) noexcept;
+  RunLog& operator=(RunLog&&) noexcept;
 
   // Keeps the lines of finished stages and those of `stage` up to `step`: what follows will
   // be written again. A torn last line is dropped.
@@ -36,7 +40,7 @@ class RunLog {
  private:
   struct Files;
   std::filesystem::path run_dir_;
-  std::unique_ptr<Files> files_;
+  std::unique_ptr<Files> files_;  // null: nothing is written
 };
 
 }  // namespace agon::trainer

@@ -51,7 +51,8 @@ void RunSft(const SftConfig& config, const StageContext& context) {
       const uint64_t index = draw.Below(static_cast<uint64_t>(config.num_tasks));
       AppendDemonstration(*env, envs::Split::kTrain, index, config, context.chat, batch);
     }
-    const SupervisedLoss loss = AccumulateGradient(policy, batch, config.micro_batch_tokens);
+    const SupervisedLoss loss =
+        AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
     const float lr = config.schedule.At(step, config.num_steps);
     const float grad_norm = policy.OptimizerStep(lr);
 

@@ -34,12 +34,14 @@ void StepMeter::Finish(int step, double tokens, double flop, std::string_view de
 }
 
 void SaveOrStop(int step, int num_steps, const StageContext& context) {
-  const bool stop = context.stop_requested && context.stop_requested();
+  // All ranks stop after the same step, whoever was asked.
+  const bool stop = context.team.ranks().Any(context.stop_requested && context.stop_requested());
   const bool due = step == num_steps || (context.save_every > 0 && step % context.save_every == 0);
   if ((due || stop) && context.save) {
     context.log.Sync();
     context.save(step);
   }
+  if (stop) context.team.ranks().Barrier();  // nobody leaves before the leader has saved
   if (stop && step < num_steps) {
     throw Error(ErrorKind::kInterrupted, "stopped after step " + std::to_string(step), "",
                 "run the same command with --resume to go on");

@@ -15,9 +15,9 @@ struct SupervisedLoss {
   double flop = 0;         // model FLOP of forward and backward
 };
 
-// Adds the gradient of the mean loss over all scored tokens of `sequences`.
+// Adds the gradient of the mean loss over all scored tokens of `sequences`, by the whole team.
 SupervisedLoss AccumulateGradient(policy::Policy& policy, std::span<const MaskedSequence> sequences,
-                                  int micro_batch_tokens);
+                                  int micro_batch_tokens, const Team& team);
 
 // The loss alone.
 SupervisedLoss MeasureLoss(policy::Policy& policy, std::span<const MaskedSequence> sequences,

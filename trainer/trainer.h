@@ -16,6 +16,7 @@
 #include "datasets/datasets.h"
 #include "envs/env.h"
 #include "policy/policy.h"
+#include "trainer/team.h"
 
 namespace agon::trainer {
 
@@ -119,6 +120,7 @@ struct StageContext {
   bool verbose = false;                   // a line per step on stdout besides the bar
   double ceiling_gflops = 0;              // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
   CurriculumState* curriculum = nullptr;  // read at the start, written before each save
+  Team team{};                            // who takes part in the steps
 };
 
 void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,

@@ -18,14 +18,14 @@ struct CommandResult {
   std::string out, err;
 };
 
-// Runs build/<preset>/bin/<name> with `arguments`, without a shell in between.
-inline CommandResult RunCommand(const std::string& name, const std::vector<std::string>& arguments,
+// Runs `program` with `arguments`, without a shell in between.
+inline CommandResult RunProgram(const std::string& program,
+                                const std::vector<std::string>& arguments,
                                 const std::string& input = "") {
   const fs::path folder =
       fs::path(::testing::TempDir()) / ("agon_command_" + std::to_string(::getpid()));
   fs::create_directories(folder);
   WriteFileAtomic(folder / "in", input);
-  const std::string program = std::string(AGON_BINARY_DIR "/bin/") + name;
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -45,6 +45,12 @@ inline CommandResult RunCommand(const std::string& name, const std::vector<std::
   result.err = ReadFile(folder / "err");
   fs::remove_all(folder);
   return result;
+}
+
+// Runs build/<preset>/bin/<name>.
+inline CommandResult RunCommand(const std::string& name, const std::vector<std::string>& arguments,
+                                const std::string& input = "") {
+  return RunProgram(AGON_BINARY_DIR "/bin/" + name, arguments, input);
 }
 
 }  // namespace agon

@@ -80,6 +80,13 @@ class TabularPolicy : public policy::Policy {
     return scores;
   }
 
+  std::vector<float> TakeGradient() override {
+    return std::exchange(gradient, std::vector<float>(gradient.size()));
+  }
+  void SetGradient(std::span<const float> whole) override {
+    gradient.assign(whole.begin(), whole.end());
+  }
+
   float OptimizerStep(float learning_rate) override {
     double squares = 0.0;
     for (size_t i = 0; i < logits.size(); ++i) {

@@ -1,0 +1,73 @@
+// rl-train under mpirun.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "tests/apps/command.h"
+#include "tests/tiny_recipe.h"
+
+namespace agon {
+namespace {
+
+// Runs mpirun as a shell would find it; as root it wants to be told.
+CommandResult RunOnRanks(int ranks, const std::vector<std::string>& arguments) {
+  std::vector<std::string> all = {"-c", "exec mpirun --allow-run-as-root --oversubscribe \"$@\"",
+                                  "mpirun", "-n", std::to_string(ranks),
+                                  AGON_BINARY_DIR "/bin/rl-train"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return RunProgram("/bin/sh", all);
+}
+
+class RanksTest : public ::testing::Test {
+ protected:
+  RanksTest() : root_(fs::path(::testing::TempDir()) / ("ranks-" + std::to_string(::getpid()))) {
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+    WriteFileAtomic(root_ / "tiny.toml", TinyRecipe(4, 2));
+  }
+  ~RanksTest() override { fs::remove_all(root_); }
+  void SetUp() override {
+    if (std::system("command -v mpirun > /dev/null 2>&1") != 0) GTEST_SKIP() << "no mpirun";
+  }
+
+  std::vector<std::string> Arguments(const std::string& run) const {
+    return {(root_ / "tiny.toml").string(), "--quiet",          "--set", "run.num_shards=2",
+            "--out",                        (root_ / run).string()};
+  }
+  void ExpectSameResult(const std::string& a, const std::string& b) const {
+    for (const char* file :
+         {"log.jsonl", "recipe.toml", "checkpoints/sft-000004/model.safetensors",
+          "checkpoints/rl-000004/model.safetensors", "eval/rl/samples.jsonl"}) {
+      EXPECT_TRUE(ReadFile(root_ / a / file) == ReadFile(root_ / b / file)) << file;
+    }
+  }
+
+  fs::path root_;
+};
+
+TEST_F(RanksTest, TwoProcessesWriteTheBitsOfOne) {
+  const CommandResult one = RunCommand("rl-train", Arguments("one"));
+  ASSERT_EQ(one.exit_status, 0) << one.err;
+  const CommandResult two = RunOnRanks(2, Arguments("two"));
+  ASSERT_EQ(two.exit_status, 0) << two.err;
+  ExpectSameResult("one", "two");
+  EXPECT_NE(ReadFile(root_ / "two/events.log").find("on 2 ranks"), std::string::npos);
+  // A run of two goes on alone.
+  fs::remove_all(root_ / "two/checkpoints/rl-000004");
+  fs::remove_all(root_ / "two/eval/rl");
+  auto arguments = Arguments("two");
+  arguments.push_back("--resume");
+  const CommandResult rest = RunCommand("rl-train", arguments);
+  ASSERT_EQ(rest.exit_status, 0) << rest.err;
+  ExpectSameResult("one", "two");
+}
+
+TEST_F(RanksTest, BadShardsEndTheJobAndSayWhich) {
+  const CommandResult three = RunOnRanks(3, Arguments("three"));
+  EXPECT_NE(three.exit_status, 0);
+  EXPECT_NE(three.err.find("run.num_shards"), std::string::npos) << three.err;
+  EXPECT_NE(three.err.find("rank "), std::string::npos) << three.err;
+}
+
+}  // namespace
+}  // namespace agon
