@@ -11,8 +11,11 @@ namespace {
 
 // Runs mpirun as a shell would find it; as root it wants to be told.
 CommandResult RunOnRanks(int ranks, const std::vector<std::string>& arguments) {
-  std::vector<std::string> all = {"-c", "exec mpirun --allow-run-as-root --oversubscribe \"$@\"",
-                                  "mpirun", "-n", std::to_string(ranks),
+  std::vector<std::string> all = {"-c",
+                                  "exec mpirun --allow-run-as-root --oversubscribe \"$@\"",
+                                  "mpirun",
+                                  "-n",
+                                  std::to_string(ranks),
                                   AGON_BINARY_DIR "/bin/rl-train"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   return RunProgram("/bin/sh", all);
@@ -31,13 +34,12 @@ class RanksTest : public ::testing::Test {
   }
 
   std::vector<std::string> Arguments(const std::string& run) const {
-    return {(root_ / "tiny.toml").string(), "--quiet",          "--set", "run.num_shards=2",
-            "--out",                        (root_ / run).string()};
+    return {(root_ / "tiny.toml").string(), "--quiet", "--set", "run.num_shards=2", "--out",
+            (root_ / run).string()};
   }
   void ExpectSameResult(const std::string& a, const std::string& b) const {
-    for (const char* file :
-         {"log.jsonl", "recipe.toml", "checkpoints/sft-000004/model.safetensors",
-          "checkpoints/rl-000004/model.safetensors", "eval/rl/samples.jsonl"}) {
+    for (const char* file : {"log.jsonl", "recipe.toml", "checkpoints/sft-000004/model.safetensors",
+                             "checkpoints/rl-000004/model.safetensors", "eval/rl/samples.jsonl"}) {
       EXPECT_TRUE(ReadFile(root_ / a / file) == ReadFile(root_ / b / file)) << file;
     }
   }

@@ -64,6 +64,30 @@ TEST(Optimizer, AdamWFirstStepByHand) {
   }
 }
 
+TEST(Optimizer, AGradientThatWasTakenAndPutBackIsTheSame) {
+  for (const ComputeType compute : {ComputeType::kFloat32, ComputeType::kAuto}) {
+    auto plain = TinyPolicy(compute), moved = TinyPolicy(compute);
+    for (Policy* policy : {plain.get(), moved.get()}) policy->ConfigureOptimizer({});
+    const PackedBatch batch = SomeBatch(*plain);
+    const std::vector<float> d(batch.rows.size(), -0.01f);
+    for (int step = 0; step < 3; ++step) {
+      for (Policy* policy : {plain.get(), moved.get()}) policy->ScoreAndBackward(batch, d);
+      const std::vector<float> gradient = moved->TakeGradient();
+      for (const std::string& name : moved->TensorNames()) {
+        for (const float g : moved->Gradient(name)) ASSERT_EQ(g, 0.0f) << name;
+      }
+      // A gradient that was read is finished: the next begins with a step.
+      moved->TakeGradient();
+      moved->SetGradient(gradient);
+      EXPECT_EQ(plain->OptimizerStep(1e-3f), moved->OptimizerStep(1e-3f));
+    }
+    for (const std::string& name : plain->TensorNames()) {
+      const auto a = plain->Weight(name), b = moved->Weight(name);
+      EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << name;
+    }
+  }
+}
+
 TEST(Optimizer, ClippingScalesTheWholeGradient) {
   auto free = TinyPolicy(ComputeType::kFloat32), clipped = TinyPolicy(ComputeType::kFloat32);
   free->ConfigureOptimizer({.max_grad_norm = 0});

@@ -44,9 +44,8 @@ TEST(Team, AnyIsAgreedUpon) {
 }
 
 const char* const kLetter = "toy/team-v1";
-const bool registered = envs::internal::Register(kLetter, [](std::string_view) {
-  return std::make_unique<ToyEnv>(kLetter, GradeLetter);
-});
+const bool registered = envs::internal::Register(
+    kLetter, [](std::string_view) { return std::make_unique<ToyEnv>(kLetter, GradeLetter); });
 
 // A table and its log after RL or SFT by so many ranks.
 struct Result {
@@ -65,8 +64,8 @@ class TeamLoop : public LoopTest {
     ThreadRanks(num_ranks).Run([&](policy::Communicator& ranks) {
       TabularPolicy policy(tokenizer_.vocab_size());
       RunLog log = ranks.is_leader() ? RunLog(dir_) : RunLog();
-      StageContext context{policy, chat_, log, nullptr, 1, 50, {}, {}, false, 0, nullptr,
-                           Team(ranks, num_shards)};
+      StageContext context{policy, chat_, log,   nullptr, 1,       50,
+                           {},     {},    false, 0,       nullptr, Team(ranks, num_shards)};
       body(context);
       const std::lock_guard lock(mutex);
       if (result.logits.empty()) result.logits = policy.logits;

@@ -14,8 +14,7 @@ namespace agon::trainer {
 
 class ThreadRanks {
  public:
-  explicit ThreadRanks(int size)
-      : barrier_(size), mail_(static_cast<size_t>(size)), size_(size) {}
+  explicit ThreadRanks(int size) : barrier_(size), mail_(static_cast<size_t>(size)), size_(size) {}
 
   // Calls body(communicator) on every rank. Rethrows what a rank threw; a body that throws on
   // one rank must throw on all of them.
