@@ -152,16 +152,19 @@ inline void WeightedValues(const T* weights, int64_t stride, const char* value_p
   }
 }
 
-// Pointers to one kv head's part of the packed arrays.
+// Pointers to one kv head's part of the packed arrays. Without rows there may be no arrays.
 template <typename T>
 struct HeadView {
   const T *queries, *keys, *values;
 
   HeadView(const AttentionArrays& arrays, const AttentionShape& shape, int kv_head)
       : queries(static_cast<const T*>(arrays.qk)),
-        keys(queries + (shape.num_heads + kv_head) * shape.head_dim),
-        values(static_cast<const T*>(arrays.qkv) +
-               (shape.num_heads + shape.num_kv_heads + kv_head) * shape.head_dim) {}
+        keys(Head(arrays.qk, shape.num_heads + kv_head, shape)),
+        values(Head(arrays.qkv, shape.num_heads + shape.num_kv_heads + kv_head, shape)) {}
+
+  static const T* Head(const void* array, int head, const AttentionShape& shape) {
+    return array ? static_cast<const T*>(array) + head * shape.head_dim : nullptr;
+  }
 };
 
 template <typename T>
