@@ -6,6 +6,7 @@
 #include "policy/cuda/head_dim.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
+#include "policy/cuda/packed_attention.h"
 
 namespace agon::policy::cuda {
 namespace {
@@ -19,52 +20,38 @@ struct TileRows {
   T* out;
   float* lse;
   AttentionTile tile;
-  HeadShape shape;
-  int head_dim, first_head, heads_per_kv;
+  PackedGroup group;
 
-  __device__ int64_t Token(int row) const { return tile.first_query + row / heads_per_kv; }
-  __device__ int64_t Head(int row) const { return first_head + row % heads_per_kv; }
-  __device__ const T* Query(int row) const {
-    return qk + (Token(row) * (shape.num_heads + shape.num_kv_heads) + Head(row)) * head_dim;
-  }
+  __device__ int64_t Token(int row) const { return tile.first_query + row / group.heads_per_kv; }
+  __device__ const T* Query(int row) const { return qk + group.Query(Token(row), row); }
   __device__ int NumKeys(int row) const {
     return tile.prefix_length + static_cast<int>(Token(row)) - tile.begin + 1;
   }
-  __device__ T* Out(int row) const {
-    return out + (Token(row) * shape.num_heads + Head(row)) * head_dim;
-  }
+  __device__ T* Out(int row) const { return out + group.Out(Token(row), row); }
   __device__ float* Lse(int row) const {
-    return lse ? lse + Token(row) * shape.num_heads + Head(row) : nullptr;
+    return lse ? lse + group.Statistic(Token(row), row) : nullptr;
   }
 };
 
 // Keys of a packed batch: the prefix's rows, then the segment's own.
 template <typename T>
 struct PackedKeys {
-  const T *keys, *values;  // of this head
-  int64_t key_stride, value_stride;
+  const T *qk, *qkv;
   AttentionTile tile;
+  PackedGroup group;
 
-  __device__ int64_t Token(int j) const {
-    return j < tile.prefix_length ? tile.prefix_begin + j : tile.begin + j - tile.prefix_length;
-  }
-  __device__ const T* Key(int j) const { return keys + Token(j) * key_stride; }
-  __device__ const T* Value(int j) const { return values + Token(j) * value_stride; }
+  __device__ const T* Key(int j) const { return qk + group.Key(KeyToken(tile, j)); }
+  __device__ const T* Value(int j) const { return qkv + group.Value(KeyToken(tile, j)); }
 };
 
 template <typename T, int kHeadDim>
 __global__ void AttentionKernel(const AttentionTile* tiles, HeadShape shape, const T* qk,
                                 const T* qkv, T* out, float* lse) {
   const AttentionTile tile = tiles[blockIdx.x];
-  const int kv_head = static_cast<int>(blockIdx.y);
-  const int heads_per_kv = shape.num_heads / shape.num_kv_heads;
-  const int rotated = shape.num_heads + shape.num_kv_heads;
-  const TileRows<T> rows{qk, out, lse, tile, shape, kHeadDim, kv_head * heads_per_kv, heads_per_kv};
-  const PackedKeys<T> keys{qk + (shape.num_heads + kv_head) * kHeadDim,
-                           qkv + (rotated + kv_head) * kHeadDim,
-                           static_cast<int64_t>(rotated) * kHeadDim,
-                           static_cast<int64_t>(rotated + shape.num_kv_heads) * kHeadDim, tile};
-  Attend<T, kHeadDim, kTrainWarps>(rows, tile.num_queries * heads_per_kv, keys);
+  const PackedGroup group(shape, static_cast<int>(blockIdx.y));
+  const TileRows<T> rows{qk, out, lse, tile, group};
+  const PackedKeys<T> keys{qk, qkv, tile, group};
+  Attend<T, kHeadDim, kTrainWarps>(rows, tile.num_queries * group.heads_per_kv, keys);
 }
 
 // One decoded token's heads.

@@ -83,6 +83,31 @@ template <typename T>
 void Attention(const AttentionTile* tiles, int num_tiles, const HeadShape& shape, const T* qk,
                const T* qkv, T* out, float* lse, cudaStream_t stream);
 
+// --- attention_gradient.cu -------------------------------------------------------------
+// Some queries that see keys of a tile: those of tokens [first_query, first_query +
+// num_queries) see keys up to their own token, and before key_end.
+struct QueryRange {
+  int32_t first_query, num_queries, key_end;
+};
+// Up to 32 keys that lie side by side, and who sees them: ranges [first_range, first_range +
+// num_ranges) in the order of the batch.
+struct KeyTile {
+  int32_t first_key, num_keys, first_range, num_ranges;
+};
+struct KeyTiles {
+  std::vector<KeyTile> tiles;
+  std::vector<QueryRange> ranges;
+};
+KeyTiles MakeKeyTiles(std::span<const PackedBatch::Segment> segments);
+// dqk (rows, (H + KV) d) and dv (rows, KV d) of all tokens of the tiles' segments, overwritten.
+// `delta` is scratch (rows, H).
+template <typename T>
+void AttentionGradient(const AttentionTile* tiles, int num_tiles, const KeyTile* key_tiles,
+                       int num_key_tiles, const QueryRange* ranges, const HeadShape& shape,
+                       const T* qk, const T* qkv, const T* out, const float* lse, const T* dout,
+                       int rows, float* delta, float* dqk, float* dv, cudaStream_t stream);
+
+// --- attention.cu, decoding ------------------------------------------------------------
 // Keys and values of one layer: (slots, KV, capacity, d) each, slots `slot_stride` elements apart.
 template <typename T>
 struct KvLayer {

@@ -104,6 +104,47 @@ TYPED_TEST(AttentionKernel, DecodingGivesTheBitsOfTraining) {
   }
 }
 
+template <typename T>
+struct Gradient {
+  std::vector<float> dqk, dv;
+};
+
+template <typename T>
+Gradient<T> RunGradient(const Problem<T>& p, const Result<T>& forward, const std::vector<T>& dout) {
+  const auto n = static_cast<size_t>(p.rows);
+  const auto tiles = MakeAttentionTiles(p.segments, p.shape);
+  const KeyTiles key_tiles = MakeKeyTiles(p.segments);
+  Device<AttentionTile> device_tiles(tiles);
+  Device<KeyTile> device_key_tiles(key_tiles.tiles);
+  Device<QueryRange> ranges(key_tiles.ranges);
+  Device<T> qk(p.qk), qkv(p.qkv), out(forward.out), device_dout(dout);
+  Device<float> lse(forward.lse), delta(forward.lse.size()), dqk(p.qk.size());
+  Device<float> dv(n * static_cast<size_t>(p.shape.num_kv_heads * p.shape.head_dim));
+  AttentionGradient<T>(device_tiles, static_cast<int>(tiles.size()), device_key_tiles,
+                       static_cast<int>(key_tiles.tiles.size()), ranges, p.shape, qk, qkv, out, lse,
+                       device_dout, p.rows, delta, dqk, dv, nullptr);
+  return {dqk.Read(), dv.Read()};
+}
+
+TYPED_TEST(AttentionKernel, GradientFollowsTheCpu) {
+  using T = TypeParam;
+  for (const HeadShape& shape : {HeadShape{4, 2, 32}, {7, 1, 64}, {2, 2, 128}}) {
+    const Problem<T> p(kMixed, shape);
+    const auto forward = Run(p, p.segments);
+    const auto dout = Rounded<T>(Normals(3, forward.out.size()));
+    std::vector<float> dqk(p.qk.size());
+    std::vector<float> dv(static_cast<size_t>(p.rows * shape.num_kv_heads * shape.head_dim));
+    Reference(shape.num_heads, shape.num_kv_heads, shape.head_dim)
+        ->AttentionGradient(p.segments, Values(p.qk).data(), Values(p.qkv).data(),
+                            Values(forward.out).data(), forward.lse.data(), Values(dout).data(),
+                            p.rows, dqk.data(), dv.data());
+    const auto got = RunGradient(p, forward, dout);
+    EXPECT_LE(Nmse(got.dqk, dqk), 1e-7) << shape.head_dim;
+    EXPECT_LE(Nmse(got.dv, dv), 1e-7) << shape.head_dim;
+    EXPECT_TRUE(SameBits(RunGradient(p, forward, dout).dqk, got.dqk));
+  }
+}
+
 TYPED_TEST(AttentionKernel, LargeScoresDontOverflow) {
   using T = TypeParam;
   Problem<T> p({{0, 40, 0, 0}}, HeadShape{1, 1, 32});

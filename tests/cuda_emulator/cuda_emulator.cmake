@@ -19,6 +19,10 @@ if(TARGET Boost::context)
   target_link_libraries(cuda_emulator PUBLIC Boost::context OpenMP::OpenMP_CXX)
   # #pragma unroll is nvcc's.
   target_compile_options(cuda_emulator INTERFACE -Wno-unknown-pragmas)
+  if(AGON_SANITIZE)
+    # The emulator's own check of alignment names block and thread.
+    target_compile_options(cuda_emulator INTERFACE -fno-sanitize=alignment)
+  endif()
 
   set_source_files_properties(${agon_cuda_sources} PROPERTIES LANGUAGE CXX)
   add_library(agon_policy_cuda_emulated STATIC ${agon_cuda_sources})

@@ -6,11 +6,12 @@
 #include <string>
 
 #include "tests/cuda_emulator/block.h"
+#include "tests/cuda_emulator/sanitizer.h"
 
 namespace cuda_emulator {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef CUDA_EMULATOR_ASAN
 constexpr size_t kGuardBytes = 0;
 #else
 constexpr size_t kGuardBytes = 256;

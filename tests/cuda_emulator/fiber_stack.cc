@@ -4,13 +4,7 @@
 
 #include <new>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define CUDA_EMULATOR_ASAN 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define CUDA_EMULATOR_ASAN 1
-#endif
+#include "tests/cuda_emulator/sanitizer.h"
 #ifdef CUDA_EMULATOR_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
