@@ -59,6 +59,8 @@ class ScriptedPolicy : public policy::Policy {
   }
   void ConfigureOptimizer(const policy::OptimizerConfig&) override {}
   float OptimizerStep(float) override { return 0; }
+  std::vector<float> TakeGradient() override { return {}; }
+  void SetGradient(std::span<const float>) override {}
   void SaveOptimizer(const std::filesystem::path&) const override {}
   void LoadOptimizer(const std::filesystem::path&) override {}
   std::span<float> Weight(std::string_view) override { return {}; }
