@@ -141,7 +141,6 @@ TYPED_TEST(AttentionKernel, GradientFollowsTheCpu) {
     const auto got = RunGradient(p, forward, dout);
     EXPECT_LE(Nmse(got.dqk, dqk), 1e-7) << shape.head_dim;
     EXPECT_LE(Nmse(got.dv, dv), 1e-7) << shape.head_dim;
-    EXPECT_TRUE(SameBits(RunGradient(p, forward, dout).dqk, got.dqk));
   }
 }
 

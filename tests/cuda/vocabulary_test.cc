@@ -154,8 +154,8 @@ std::vector<float> Uniforms(int count) {
 }
 
 TEST_F(SampleKernel, DrawsTheCpusTokens) {
-  constexpr int kRows = 48;
-  for (const int v : {75, 400}) {
+  constexpr int kRows = 24;
+  for (const int v : {75, 300}) {
     const Head head(kRows, v, 0.4);
     const auto uniforms = Uniforms(kRows);
     for (const auto& [temperature, top_k, top_p] : {std::tuple{1.0f, 0, 1.0f},

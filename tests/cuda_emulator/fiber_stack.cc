@@ -34,9 +34,11 @@ void EndSwitch([[maybe_unused]] void* record, [[maybe_unused]] const void** stac
 #endif
 }
 
-void Forget([[maybe_unused]] void* stack) {
+void Forget([[maybe_unused]] char* stack, [[maybe_unused]] bool abandoned) {
 #ifdef CUDA_EMULATOR_ASAN
-  __asan_unpoison_memory_region(stack, kStackBytes);
+  // A fiber that finished left two frames at the top.
+  const size_t bytes = abandoned ? kStackBytes : 8192;
+  __asan_unpoison_memory_region(stack + kStackBytes - bytes, bytes);
 #endif
 }
 
@@ -64,7 +66,10 @@ void FiberStacks::Main(transfer_t scheduler) {
 Fiber FiberStacks::Start(int index) {
   Fiber fiber;
   fiber.stack = memory_ + static_cast<size_t>(index) * kStride + kGuardBytes;
-  Forget(fiber.stack);
+  fiber.index = index;
+  bool& abandoned = abandoned_[static_cast<size_t>(index)];
+  Forget(fiber.stack, abandoned);
+  abandoned = true;
   // Stacks that all began at one offset in a page would fight for the same cache lines.
   const size_t used_bytes = kStackBytes - static_cast<size_t>(index % 8) * 512;
   fiber.context = boost::context::detail::make_fcontext(fiber.stack + used_bytes, used_bytes, Main);
@@ -79,6 +84,7 @@ void FiberStacks::SwitchTo(Fiber& fiber) {
 }
 
 void FiberStacks::SwitchBack(Fiber& fiber, bool finished) {
+  if (finished) abandoned_[static_cast<size_t>(fiber.index)] = false;
   BeginSwitch(finished ? nullptr : &fiber.sanitizer_record, scheduler_stack_,
               scheduler_stack_bytes_);
   scheduler_ = jump_fcontext(scheduler_, nullptr).fctx;

@@ -1,6 +1,7 @@
 // Stacks that the threads of a block run on, and the switch between them and the scheduler.
 #pragma once
 
+#include <array>
 #include <boost/context/detail/fcontext.hpp>
 #include <cstddef>
 
@@ -9,6 +10,7 @@ namespace cuda_emulator {
 // A suspended thread of execution with a stack of its own.
 struct Fiber {
   boost::context::detail::fcontext_t context = nullptr;
+  int index = 0;
   char* stack = nullptr;             // lowest address
   void* sanitizer_record = nullptr;  // AddressSanitizer's, while suspended
 };
@@ -35,6 +37,7 @@ class FiberStacks {
 
   void (*entry_)();
   char* memory_;
+  std::array<bool, kMaxFibers> abandoned_{};  // started and not finished
   boost::context::detail::fcontext_t scheduler_ = nullptr;
   const void* scheduler_stack_ = nullptr;  // AddressSanitizer's view of it
   size_t scheduler_stack_bytes_ = 0;
