@@ -65,8 +65,7 @@ class WebSocket::Connection : public std::enable_shared_from_this<WebSocket::Con
     const bool is_in_time = changed_.wait_for(lock, milliseconds(limits_.connect_ms),
                                               [&] { return is_open_ || !problem_.empty(); });
     if (is_open_) return;
-    const std::string problem =
-        is_in_time ? problem_ : "no answer within " + std::to_string(limits_.connect_ms) + " ms";
+    const std::string problem = is_in_time ? problem_ : NoAnswer();
     lock.unlock();
     Abandon();
     throw Error(ErrorKind::kFailed, "can't connect: " + problem, name_, "is the server running?");
@@ -140,7 +139,7 @@ class WebSocket::Connection : public std::enable_shared_from_this<WebSocket::Con
     auto& socket = beast::get_lowest_layer(stream_);
     socket.expires_after(milliseconds(limits_.connect_ms));
     socket.async_connect(endpoints, [self = shared_from_this()](beast::error_code error, auto) {
-      if (error) return self->Fail(error.message());
+      if (error) return self->Fail(self->WhyNotOpen(error));
       self->Handshake();
     });
   }
@@ -159,7 +158,7 @@ class WebSocket::Connection : public std::enable_shared_from_this<WebSocket::Con
     stream_.auto_fragment(false);  // a message is a frame: what the simplest server reads
     stream_.async_handshake(url_.Authority(), url_.target,
                             [self = shared_from_this()](beast::error_code error) {
-                              if (error) return self->Fail(error.message());
+                              if (error) return self->Fail(self->WhyNotOpen(error));
                               {
                                 const std::lock_guard lock(self->mutex_);
                                 self->is_open_ = true;
@@ -183,6 +182,15 @@ class WebSocket::Connection : public std::enable_shared_from_this<WebSocket::Con
       if (is_flooded) return self->Fail("the server sends more than it was asked for");
       self->Read();
     });
+  }
+
+  std::string NoAnswer() const {
+    return "no answer within " + std::to_string(limits_.connect_ms) + " ms";
+  }
+
+  // The stream's timer and that of Open() run equally long: either may be first.
+  std::string WhyNotOpen(beast::error_code error) const {
+    return error == beast::error::timeout ? NoAnswer() : error.message();
   }
 
   std::string ReasonOf(beast::error_code error) const {
