@@ -108,6 +108,28 @@ void Set(std::string_view key, std::string_view value, const EnvInfo& info,
 
 }  // namespace
 
+SpecText SplitSpec(std::string_view spec) {
+  const size_t open = spec.find('(');
+  if (open == std::string_view::npos) return {spec, ""};
+  if (spec.back() != ')') {
+    throw Error(ErrorKind::kUsage, "\"" + std::string(spec) + "\" lacks a closing parenthesis", "",
+                "write it like math/shop(difficulty=1..2)");
+  }
+  return {spec.substr(0, open), spec.substr(open + 1, spec.size() - open - 2)};
+}
+
+std::vector<Assignment> SplitParams(std::string_view params) {
+  std::vector<Assignment> assignments;
+  if (Trim(params).empty()) return assignments;
+  for (const std::string_view text : SplitAt(params, ',')) {
+    const size_t equals = text.find('=');
+    const auto value =
+        equals == std::string_view::npos ? std::string_view() : Trim(text.substr(equals + 1));
+    assignments.push_back({text, Trim(text.substr(0, equals)), value});
+  }
+  return assignments;
+}
+
 std::string TaskChoice::Spec(const EnvInfo& info) const {
   std::string params;
   const auto add = [&](std::string_view key, std::string_view value) {
@@ -130,12 +152,8 @@ TaskChoice ParseTaskChoice(std::string_view params, const EnvInfo& info,
   for (const Attribute& attribute : info.attributes) {
     choice.levels.push_back({0, NumLevels(attribute) - 1});
   }
-  if (Trim(params).empty()) return choice;
-  for (const std::string_view assignment : SplitAt(params, ',')) {
-    const size_t equals = assignment.find('=');
-    const std::string_view value =
-        equals == std::string_view::npos ? std::string_view() : Trim(assignment.substr(equals + 1));
-    Set(Trim(assignment.substr(0, equals)), value, info, own_keys, choice);
+  for (const auto& [text, key, value] : SplitParams(params)) {
+    Set(key, value, info, own_keys, choice);
   }
   return choice;
 }

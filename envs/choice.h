@@ -12,6 +12,19 @@
 
 namespace agon::envs {
 
+// "math/shop" and "difficulty=1..2" of "math/shop(difficulty=1..2)".
+struct SpecText {
+  std::string_view id, params;
+};
+// Throws Error(kUsage) if the parenthesis isn't closed.
+SpecText SplitSpec(std::string_view spec);
+
+// "key=value" of parameters; no value without an equals sign.
+struct Assignment {
+  std::string_view text, key, value;
+};
+std::vector<Assignment> SplitParams(std::string_view params);
+
 // Levels of an attribute, both included.
 struct LevelRange {
   int low = 0, high = 0;

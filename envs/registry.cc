@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/names.h"
+#include "envs/choice.h"
 #include "envs/env.h"
 
 namespace agon::envs {
@@ -92,15 +93,7 @@ EnvFactory Find(std::string_view id, const Registry& registry) {
 }  // namespace
 
 std::unique_ptr<Env> MakeEnv(std::string_view spec) {
-  std::string_view id = spec, params;
-  if (const size_t open = spec.find('('); open != std::string_view::npos) {
-    if (spec.back() != ')') {
-      throw Error(ErrorKind::kUsage, "\"" + std::string(spec) + "\" lacks a closing parenthesis",
-                  "", "write it like math/shop(difficulty=1..2)");
-    }
-    id = spec.substr(0, open);
-    params = spec.substr(open + 1, spec.size() - open - 2);
-  }
+  const auto [id, params] = SplitSpec(spec);
   Registry& registry = GlobalRegistry();
   EnvFactory factory;
   {

@@ -44,34 +44,39 @@ std::string SmallChart(const StageLog& log, const std::string& field, const std:
   return RenderLineChart(chart);
 }
 
+// One curve, large; its unit and bounds are the caller's.
+LineChart LargeChart(const StageLog& log, const std::string& field, const std::string& title,
+                     const std::string& note, const std::string& tone) {
+  LineChart chart;
+  chart.title = title;
+  chart.note = note;
+  chart.series = {Curve(log, field, "", tone, true)};
+  return chart;
+}
+
 // What only some runs have: games against a frozen opponent, a curriculum.
 std::string OwnCharts(const StageLog& log) {
-  LineChart elo;
-  elo.title = "Elo over the opponent";
-  elo.note = "from each step's games; the frozen opponent stands at 0";
-  elo.series = {Curve(log, "elo", "", "after", true)};
-  LineChart level;
-  level.title = "Curriculum";
-  level.note = "highest level whose tasks are drawn";
+  LineChart level =
+      LargeChart(log, "level", "Curriculum", "highest level whose tasks are drawn", "before");
   level.y_min = 0.0;
-  level.series = {Curve(log, "level", "", "before", false)};
-  const std::string charts = RenderLineChart(elo) + RenderLineChart(level);
+  level.series[0].smooth = false;
+  const std::string charts =
+      RenderLineChart(LargeChart(log, "elo", "Elo over the opponent",
+                                 "from each step's games; the frozen opponent stands at 0",
+                                 "after")) +
+      RenderLineChart(level);
   return charts.empty() ? "" : "<div class=\"charts\">" + charts + "</div>\n";
 }
 
 std::string RlCharts(const StageLog& log) {
-  LineChart accuracy;
-  accuracy.title = "Right answers";
-  accuracy.note = "share of episodes with the full reward, per step";
+  LineChart accuracy = LargeChart(log, "correct", "Right answers",
+                                  "share of episodes with the full reward, per step", "after");
   accuracy.unit = ChartUnit::kPercent;
   accuracy.y_min = 0.0;
   accuracy.y_max = 1.0;
-  accuracy.series = {Curve(log, "correct", "", "after", true)};
-  LineChart length;
-  length.title = "Response length";
-  length.note = "sampled tokens per episode, same steps";
+  LineChart length = LargeChart(log, "length", "Response length",
+                                "sampled tokens per episode, same steps", "before");
   length.y_min = 0.0;
-  length.series = {Curve(log, "length", "", "before", true)};
   std::string html = "<h2>Reinforcement learning</h2>\n<div class=\"charts\">" +
                      RenderLineChart(accuracy) + RenderLineChart(length) + "</div>\n" +
                      OwnCharts(log) + "<div class=\"charts\">";

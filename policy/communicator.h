@@ -20,7 +20,7 @@ class Communicator {
   bool is_leader() const { return rank() == 0; }
 
   // parts[r] (size()) goes to rank r; what each rank sent to this one, by rank. Throws
-  // Error(kUnsupported) above 2 GiB from one rank to another.
+  // Error(kUnsupported) above 2 GiB from or to one rank.
   virtual std::vector<std::string> Exchange(std::vector<std::string> parts) = 0;
   // What every rank gave, by rank.
   std::vector<std::string> AllGather(std::string_view mine);

@@ -75,17 +75,6 @@ double KlEstimate(KlEstimator kind, double logprob, double ref_logprob) {
   return 0.0;
 }
 
-LossNormalizer CountActive(std::span<const uint8_t> mask, std::span<const int32_t> offsets) {
-  LossNormalizer n;
-  for (size_t i = 0; i + 1 < offsets.size(); ++i) {
-    int active = 0;
-    for (int32_t t = offsets[i]; t < offsets[i + 1]; ++t) active += mask[static_cast<size_t>(t)];
-    n.num_tokens += active;
-    n.num_trajectories += active > 0;
-  }
-  return n;
-}
-
 void LossStats::Add(const LossStats& other) {
   loss += other.loss;
   num_tokens += other.num_tokens;

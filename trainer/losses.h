@@ -28,8 +28,6 @@ struct LossNormalizer {
   double num_trajectories = 0;  // with at least one such token
 };
 
-LossNormalizer CountActive(std::span<const uint8_t> mask, std::span<const int32_t> offsets);
-
 // Sums over tokens with mask 1; add those of micro-batches.
 struct LossStats {
   double loss = 0;  // already divided by the normalizer

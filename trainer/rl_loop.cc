@@ -114,7 +114,11 @@ void UpdateOnce(std::span<const Group> groups, float lr, const RlConfig& config,
         }
         return stats;
       });
-  for (const UpdateStats& shard : shards) update.stats.Add(shard);
+  UpdateStats all;
+  for (const UpdateStats& shard : shards) all.Add(shard);
+  AGON_CHECK(all.loss.num_tokens == normalizer.num_tokens,
+             "what the loss sums over and what it is divided by share one mask");
+  update.stats.Add(all);
   update.grad_norm = static_cast<double>(context.policy.OptimizerStep(lr));
 }
 

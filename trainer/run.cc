@@ -88,6 +88,7 @@ class Run {
   fs::path CorpusDir() const { return options_.out / "corpus"; }
 
   void BuildCorpusOnce();
+  void BuildCorpusTogether();
   void PrepareText();
   void FindStart();
   void RunStage(const Stage& stage);
@@ -142,21 +143,27 @@ void Run::BuildCorpusOnce() {
   });
 }
 
+// By the leader; a stop is everyone's.
+void Run::BuildCorpusTogether() {
+  bool is_stopped = false;
+  try {
+    if (leads()) BuildCorpusOnce();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kInterrupted) throw;
+    is_stopped = true;
+  }
+  if (team_.ranks().Any(is_stopped)) {
+    throw Error(ErrorKind::kInterrupted, "stopped in the corpus");
+  }
+}
+
 void Run::PrepareText() {
   if (!recipe_.NeedsCorpus()) {
     tokenizer_ = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
   } else {
     const auto start = std::chrono::steady_clock::now();
     const bool reused = fs::exists(CorpusDir());
-    bool is_stopped = false;
-    try {
-      if (leads()) BuildCorpusOnce();
-    } catch (const Error& error) {
-      is_stopped = error.kind() == ErrorKind::kInterrupted;
-      if (!is_stopped) throw;
-    }
-    if (team_.ranks().Any(is_stopped))
-      throw Error(ErrorKind::kInterrupted, "stopped in the corpus");
+    BuildCorpusTogether();
     tokenizer_ = datasets::Tokenizer::Load(CorpusDir() / "tokenizer.json");
     const datasets::Corpus corpus(CorpusDir() / "train");
     const std::string result = FormatCount(static_cast<double>(corpus.num_tokens())) +

@@ -2,6 +2,8 @@
 // gradient. All serial; the backend deals row and panel ranges to threads.
 #pragma once
 
+#include <type_traits>
+
 #include "policy/cpu/kernels.h"
 #include "policy/cpu/tile.h"
 

@@ -7,7 +7,6 @@
 #endif
 
 #include <climits>
-#include <numeric>
 
 #include "core/error.h"
 
@@ -16,14 +15,16 @@ namespace agon::policy {
 #ifdef AGON_MPI
 namespace {
 
+[[noreturn]] void ThrowTooLarge() {
+  throw Error(ErrorKind::kUnsupported, "more than 2 GiB in one exchange", "MPI",
+              "use fewer shards on a rank, or a smaller model");
+}
+
 // Offsets of parts that lie one after another, and their sum behind them.
 std::vector<int> Offsets(const std::vector<int>& sizes) {
   std::vector<int> offsets = {0};
   for (const int size : sizes) {
-    if (size > INT_MAX - offsets.back()) {
-      throw Error(ErrorKind::kUnsupported, "more than 2 GiB in one exchange", "MPI",
-                  "use fewer shards on a rank");
-    }
+    if (size > INT_MAX - offsets.back()) ThrowTooLarge();
     offsets.push_back(offsets.back() + size);
   }
   return offsets;
@@ -47,7 +48,7 @@ class MpiCommunicator final : public Communicator {
     std::vector<int> sent(ranks), received(ranks);
     std::string out;
     for (size_t r = 0; r < ranks; ++r) {
-      AGON_CHECK(parts[r].size() <= INT_MAX, "a part above 2 GiB");
+      if (parts[r].size() > INT_MAX) ThrowTooLarge();
       sent[r] = static_cast<int>(parts[r].size());
       out += parts[r];
     }

@@ -74,6 +74,15 @@ class TeamLoop : public LoopTest {
     result.log = LogText();
     return result;
   }
+  template <typename Body>
+  void ExpectSameBitsOnRanks(const Body& body) {
+    const Result one = Train(1, 4, body);
+    for (const int ranks : {2, 4}) {
+      const Result many = Train(ranks, 4, body);
+      EXPECT_TRUE(many.logits == one.logits) << ranks;
+      EXPECT_EQ(many.log, one.log) << ranks;
+    }
+  }
 };
 
 TEST_F(TeamLoop, RlHasTheSameBitsOnAnyNumberOfRanks) {
@@ -86,13 +95,7 @@ TEST_F(TeamLoop, RlHasTheSameBitsOnAnyNumberOfRanks) {
   config.max_new_tokens = 2;
   config.num_epochs = 2;
   config.schedule = {60.0f, 0, 1.0f};
-  const auto train = [&](StageContext& context) { RunRl(config, context); };
-  const Result one = Train(1, 4, train);
-  for (const int ranks : {2, 4}) {
-    const Result many = Train(ranks, 4, train);
-    EXPECT_TRUE(many.logits == one.logits) << ranks;
-    EXPECT_EQ(many.log, one.log) << ranks;
-  }
+  ExpectSameBitsOnRanks([&](StageContext& context) { RunRl(config, context); });
 }
 
 TEST_F(TeamLoop, SftHasTheSameBitsOnAnyNumberOfRanks) {
@@ -101,13 +104,7 @@ TEST_F(TeamLoop, SftHasTheSameBitsOnAnyNumberOfRanks) {
   config.num_steps = 5;
   config.tasks_per_step = 7;
   config.val_tasks = 4;
-  const auto train = [&](StageContext& context) { RunSft(config, context); };
-  const Result one = Train(1, 4, train);
-  for (const int ranks : {2, 4}) {
-    const Result many = Train(ranks, 4, train);
-    EXPECT_TRUE(many.logits == one.logits) << ranks;
-    EXPECT_EQ(many.log, one.log) << ranks;
-  }
+  ExpectSameBitsOnRanks([&](StageContext& context) { RunSft(config, context); });
 }
 
 // A gradient is whole: with any number of shards it is that of the batch, up to rounding.
