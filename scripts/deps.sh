@@ -16,6 +16,8 @@ packages=(
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
   # big integers for the math grader; HTTP and WebSockets (header-only)
   libboost-dev
+  # the arena's and the caches' database
+  libsqlite3-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev
   # training on several processes

@@ -76,7 +76,7 @@ class CheckLayersTest(unittest.TestCase):
                 ("<oneapi/dnnl/dnnl.hpp>", "benchmarks/gemm_bench.cc", "trainer/step.cc"),
                 ("<boost/asio.hpp>", "net/http.cc", "envs/env.cc"),
                 ("<boost/beast/core.hpp>", "net/http.cc", "arena/page.cc"),
-                ("<sqlite3.h>", "arena/votes.cc", "judge/eval.cc"),
+                ("<sqlite3.h>", "core/database.cc", "arena/votes.cc"),
                 ("<toml++/toml.h>", "core/config.cc", "trainer/recipe.cc"),
                 ("<CLI/CLI.hpp>", "apps/rl_env.cc", "envs/play.cc"),
                 ("<utf8proc.h>", "datasets/split.cc", "envs/answer.cc"),
