@@ -18,6 +18,8 @@ packages=(
   libboost-dev
   # the arena's and the caches' database
   libsqlite3-dev
+  # SHA-256 and HMAC
+  libssl-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev
   # training on several processes

@@ -77,6 +77,7 @@ class CheckLayersTest(unittest.TestCase):
                 ("<boost/asio.hpp>", "net/http.cc", "envs/env.cc"),
                 ("<boost/beast/core.hpp>", "net/http.cc", "arena/page.cc"),
                 ("<sqlite3.h>", "core/database.cc", "arena/votes.cc"),
+                ("<openssl/evp.h>", "core/digest.cc", "arena/log.cc"),
                 ("<toml++/toml.h>", "core/config.cc", "trainer/recipe.cc"),
                 ("<CLI/CLI.hpp>", "apps/rl_env.cc", "envs/play.cc"),
                 ("<utf8proc.h>", "datasets/split.cc", "envs/answer.cc"),
