@@ -30,10 +30,4 @@ Estimate ClusteredMean(std::span<const std::vector<double>> clusters);
 // error. REQUIRES: equal sizes.
 Estimate PairedDifference(std::span<const double> a, std::span<const double> b);
 
-// x with P(X <= x) = p for a standard normal X. REQUIRES: 0 < p < 1.
-double NormalQuantile(double p);
-
-// The same for Student's t. REQUIRES: 0 < p < 1, degrees_of_freedom > 0.
-double StudentQuantile(double p, double degrees_of_freedom);
-
 }  // namespace agon::judge

@@ -32,18 +32,6 @@ TEST(PassAtKTest, IsStableForManySamples) {
   EXPECT_GT(PassAtK(1000000, 3, 1), 0);
 }
 
-TEST(QuantileTest, MatchTables) {
-  EXPECT_NEAR(NormalQuantile(0.975), 1.959963984540054, 1e-12);
-  EXPECT_NEAR(NormalQuantile(0.5), 0, 1e-12);
-  EXPECT_NEAR(NormalQuantile(0.025), -1.959963984540054, 1e-12);
-  // Two-sided 5 % points of Student's t.
-  EXPECT_NEAR(StudentQuantile(0.975, 1), 12.7062047, 1e-6);
-  EXPECT_NEAR(StudentQuantile(0.975, 2), 4.3026527, 1e-6);
-  EXPECT_NEAR(StudentQuantile(0.975, 10), 2.2281389, 1e-6);
-  EXPECT_NEAR(StudentQuantile(0.025, 30), -2.0422725, 1e-6);
-  EXPECT_NEAR(StudentQuantile(0.975, 499), 1.9647294, 1e-6);
-}
-
 TEST(ClusteredMeanTest, SingletonsGiveThePlainStandardError) {
   // Values 0, 0, 1, 1: mean 1/2, sd^2 = 4 * (1/4) / 3 = 1/3, se = sqrt(1/3)/2 = 0.288675.
   const std::vector<std::vector<double>> clusters = {{0}, {0}, {1}, {1}};
