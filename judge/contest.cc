@@ -1,0 +1,136 @@
+#include "judge/contest.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "judge/model_directory.h"
+
+namespace agon::judge {
+namespace {
+
+constexpr size_t kMaxShownBytes = 20000;  // of a text in the details
+
+std::string Shown(const std::string& text) { return text.substr(0, kMaxShownBytes); }
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+double Points(double own, double other) { return own > other ? 1 : own < other ? 0 : 0.5; }
+
+std::string TaskName(const envs::TaskId& id) {
+  return std::string(envs::SplitName(id.split)) + " " + std::to_string(id.seed) + "/" +
+         std::to_string(id.index);
+}
+
+class Contest {
+ public:
+  Contest(const Player& a, const Player& b, std::shared_ptr<const envs::Env> env,
+          std::span<const uint64_t> task_indices, const ContestOptions& options)
+      : players_{a, b}, env_(std::move(env)), options_(options) {
+    for (const uint64_t index : task_indices) {
+      tasks_.push_back(env_->Get(options.split, options.seed, index));
+    }
+  }
+
+  std::vector<ContestResult> Play() {
+    // The policy sits at seat index % 2: playing all tasks from both sides covers both orders.
+    for (int side = 0; side < 2; ++side) {
+      for (const Trajectory& trajectory : Run(side, players_[1 - side])) {
+        if (trajectory.outcome.masked) continue;
+        const envs::Outcome& outcome = trajectory.outcome;
+        const double points =
+            Points(outcome.Reward(trajectory.seat), outcome.Reward(1 - trajectory.seat));
+        const int first = trajectory.seat == 0 ? side : 1 - side;
+        Add(trajectory.task, first, side == 0 ? points : 1 - points,
+            {{"opening", Opening(trajectory.task)},
+             {"transcript", Shown(trajectory.completion)},
+             {"seat", trajectory.seat},
+             {"reason", outcome.reason}});
+      }
+    }
+    return std::move(results_);
+  }
+
+  std::vector<ContestResult> Grade() {
+    const auto first = Run(0, std::nullopt), second = Run(1, std::nullopt);
+    AGON_CHECK(first.size() == second.size());
+    for (size_t i = 0; i < first.size(); ++i) {
+      if (first[i].outcome.masked || second[i].outcome.masked) continue;
+      const double reward = first[i].Reward(), other = second[i].Reward();
+      Add(first[i].task, 0, Points(reward, other),
+          {{"prompt", Opening(first[i].task)},
+           {"answer", Shown(first[i].task.answer)},
+           {"replies", {Shown(first[i].completion), Shown(second[i].completion)}},
+           {"rewards", {reward, other}}});
+    }
+    return std::move(results_);
+  }
+
+ private:
+  std::vector<Trajectory> Run(int side, std::optional<Player> opponent) {
+    RolloutOptions rollout;
+    rollout.sampling.temperature = options_.temperature;
+    rollout.sampling.max_rows = options_.max_rows;
+    rollout.max_new_tokens = options_.max_new_tokens;
+    rollout.opponent = opponent;
+    const Player& player = players_[side];
+    return RunEpisodes(*player.policy, *player.chat, env_, tasks_, rollout,
+                       {.run_seed = options_.seed, .stream = RngStream::kSample});
+  }
+
+  static std::string Opening(const envs::Task& task) { return Shown(task.messages.back().content); }
+
+  void Add(const envs::Task& task, int first, double score, const Json& detail) {
+    results_.push_back({task.id.env, TaskName(task.id), first, score, Dump(detail)});
+  }
+
+  Player players_[2];
+  std::shared_ptr<const envs::Env> env_;
+  ContestOptions options_;
+  std::vector<envs::Task> tasks_;
+  std::vector<ContestResult> results_;
+};
+
+}  // namespace
+
+struct Contestants::Loaded {
+  explicit Loaded(const std::string& dir) : model(LoadModelDirectory(dir)), chat(model.tokenizer) {}
+  ModelDirectory model;
+  datasets::ChatTemplate chat;
+};
+
+Contestants::Contestants() = default;
+Contestants::~Contestants() = default;
+
+Player Contestants::Get(const std::string& location) {
+  if (location.find("://") != std::string::npos) {
+    throw Error(ErrorKind::kUnsupported, "matches are between model directories here", location,
+                "enter a checkpoint of it with: rl-arena add");
+  }
+  std::unique_ptr<Loaded>& loaded = loaded_[location];
+  if (!loaded) loaded = std::make_unique<Loaded>(location);
+  return {loaded->model.policy.get(), &loaded->chat};
+}
+
+bool IsGame(const envs::Env& env) {
+  const int num_seats = env.info().num_seats;
+  if (num_seats > 2) {
+    throw Error(ErrorKind::kUnsupported,
+                "a contest has two sides, the environment " + std::to_string(num_seats) + " seats",
+                env.info().id);
+  }
+  return num_seats == 2;
+}
+
+std::vector<ContestResult> RunContest(const Player& a, const Player& b,
+                                      std::shared_ptr<const envs::Env> env,
+                                      std::span<const uint64_t> task_indices,
+                                      const ContestOptions& options) {
+  const bool is_game = IsGame(*env);
+  Contest contest(a, b, std::move(env), task_indices, options);
+  return is_game ? contest.Play() : contest.Grade();
+}
+
+}  // namespace agon::judge
