@@ -28,18 +28,21 @@ std::optional<FirstPlace> VotesToFlipFirst(int n, std::span<const PairCount> pai
 struct VoterTest {
   uint64_t voter = 0;
   int num_votes = 0;    // wins and losses among the first kMaxTestedVotes
-  double evidence = 0;  // the largest product
+  double evidence = 0;  // the largest that it ever was
   bool is_outlier = false;
 };
 
 inline constexpr int kMinTestedVotes = 5, kMaxTestedVotes = 100;
 
-// The product test: each win or loss has p = share of its pair's wins and losses that are at
-// most (at least) as good for the pair's stronger contestant; the evidence is the running
-// product of 1 / (2 p), which passes 1 / alpha for an honest voter with a chance below alpha
-// (Ville's inequality), however long he votes. Voters with at least kMinTestedVotes, sorted
-// by number. `comparisons` are in the order of voting. Source: lm-sys/FastChat,
-// serve/monitor/elo_analysis.py, which orders a pair by name instead of by strength.
+// Who votes unlike everyone else? Evidence starts at 1 and, for an honest voter, passes
+// 1 / alpha with a chance below alpha however long he votes (Ville's inequality). Half of it is
+// the product test: of 1 / (2 p), p the share of the pair's wins and losses that are at most
+// (at least; the mean of both) as good for the pair's stronger contestant. The other half are
+// bets that he wants one contestant up, or down: for each of both the product of
+// 0.9 / p or 0.1 / (1 - p), p the share of the pair's votes for it, averaged over contestants.
+// Returns voters with at least kMinTestedVotes, sorted by number; `comparisons` are in the order
+// of voting. Source of the product test: lm-sys/FastChat, serve/monitor/elo_analysis.py, which
+// orders a pair by name instead of by strength.
 std::vector<VoterTest> TestVoters(std::span<const Comparison> comparisons, const Fit& fit,
                                   double alpha);
 

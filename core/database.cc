@@ -204,6 +204,8 @@ void Statement::Run() {
   }
 }
 
+void Statement::Reset() { sqlite3_reset(statement_); }
+
 void Statement::RequireType(int i, bool holds, const char* wanted) const {
   if (holds) return;
   const char* name = sqlite3_column_name(statement_, i);

@@ -56,6 +56,8 @@ class Statement {
   bool Step();
   // All steps, of a statement whose rows are of no interest.
   void Run();
+  // Lets go of the rows not read, and of the lock that reading holds.
+  void Reset();
 
   // Column `i` of the current row, from 0. A value of another type is an Error(kCorrupt).
   int64_t Int(int i) const;

@@ -86,6 +86,59 @@ int64_t FlipsNeeded(int n, std::span<const PairCount> pairs, const FitOptions& o
   return high;
 }
 
+// Wins and losses of a pair, and the stronger one's share of them.
+struct PairWins {
+  double wins = 0, total = 0;
+};
+
+struct Decision {
+  int stronger = 0, weaker = 0;
+  bool stronger_won = false;
+};
+
+Decision Oriented(const Comparison& c, const Fit& fit) {
+  const double lead =
+      fit.strength[static_cast<size_t>(c.a)] - fit.strength[static_cast<size_t>(c.b)];
+  const bool a_is_stronger = lead != 0 ? lead > 0 : c.a < c.b;
+  return {a_is_stronger ? c.a : c.b, a_is_stronger ? c.b : c.a,
+          (c.outcome == Outcome::kWinA) == a_is_stronger};
+}
+
+// One voter's, vote by vote: a mean of products whose factors have an expectation of at most 1.
+class Evidence {
+ public:
+  explicit Evidence(size_t num_contestants)
+      : num_bets_(2 * static_cast<double>(num_contestants)), sum_of_bets_(num_bets_) {}
+
+  void Add(const Decision& d, const PairWins& pair) {
+    const double share = pair.wins / pair.total;  // of the stronger; 0 < p of what was voted
+    at_most_ /= 2 * (d.stronger_won ? 1 : 1 - share);
+    at_least_ /= 2 * (d.stronger_won ? share : 1);
+    Bet(d.stronger, d.stronger_won ? share : 1 - share, d.stronger_won);
+    Bet(d.weaker, d.stronger_won ? share : 1 - share, !d.stronger_won);
+  }
+  double value() const { return ((at_most_ + at_least_) / 2 + sum_of_bets_ / num_bets_) / 2; }
+
+ private:
+  struct Bets {
+    double up = 1, down = 1;
+  };
+
+  // `p` is the chance of the vote that was cast, for or against `contestant`.
+  void Bet(int contestant, double p, bool is_for) {
+    constexpr double kSure = 0.9;
+    Bets& bets = bets_[contestant];
+    sum_of_bets_ -= bets.up + bets.down;
+    bets.up *= (is_for ? kSure : 1 - kSure) / p;
+    bets.down *= (is_for ? 1 - kSure : kSure) / p;
+    sum_of_bets_ += bets.up + bets.down;
+  }
+
+  double num_bets_, sum_of_bets_;
+  double at_most_ = 1, at_least_ = 1;
+  std::map<int, Bets> bets_;
+};
+
 }  // namespace
 
 std::optional<FirstPlace> VotesToFlipFirst(int n, std::span<const PairCount> pairs,
@@ -118,50 +171,28 @@ std::optional<FirstPlace> VotesToFlipFirst(int n, std::span<const PairCount> pai
 
 std::vector<VoterTest> TestVoters(std::span<const Comparison> comparisons, const Fit& fit,
                                   double alpha) {
-  struct Pair {
-    double wins = 0, total = 0;  // of the stronger
-  };
-  std::map<std::pair<int, int>, Pair> pairs;
-  const auto is_decided = [](const Comparison& c) {
-    return c.outcome == Outcome::kWinA || c.outcome == Outcome::kWinB;
-  };
-  // (stronger, weaker), and whether the stronger won.
-  const auto oriented = [&](const Comparison& c) {
-    const bool a_is_stronger =
-        fit.strength[static_cast<size_t>(c.a)] != fit.strength[static_cast<size_t>(c.b)]
-            ? fit.strength[static_cast<size_t>(c.a)] > fit.strength[static_cast<size_t>(c.b)]
-            : c.a < c.b;
-    const auto key = a_is_stronger ? std::pair(c.a, c.b) : std::pair(c.b, c.a);
-    return std::pair(key, (c.outcome == Outcome::kWinA) == a_is_stronger);
-  };
+  std::map<std::pair<int, int>, PairWins> pairs;
+  std::map<uint64_t, std::vector<Decision>> voters;  // in the order of voting
   for (const Comparison& c : comparisons) {
-    if (!is_decided(c)) continue;
-    const auto [key, won] = oriented(c);
-    pairs[key].wins += won;
-    pairs[key].total += 1;
-  }
-  struct State {
-    VoterTest test;
-    double log_upper = 0, log_lower = 0, most = 0;
-  };
-  std::map<uint64_t, State> voters;
-  for (const Comparison& c : comparisons) {
-    State& state = voters[c.voter];
-    if (!is_decided(c) || state.test.num_votes >= kMaxTestedVotes) continue;
-    const auto [key, won] = oriented(c);
-    const Pair& pair = pairs[key];
-    state.log_upper -= std::log(2 * (won ? 1 : (pair.total - pair.wins) / pair.total));
-    state.log_lower -= std::log(2 * (won ? pair.wins / pair.total : 1));
-    ++state.test.num_votes;
-    state.most = std::max({state.most, state.log_upper, state.log_lower});
+    if (c.outcome != Outcome::kWinA && c.outcome != Outcome::kWinB) continue;
+    const Decision decision = Oriented(c, fit);
+    PairWins& pair = pairs[{decision.stronger, decision.weaker}];
+    pair.wins += decision.stronger_won;
+    pair.total += 1;
+    std::vector<Decision>& decisions = voters[c.voter];
+    if (decisions.size() < kMaxTestedVotes) decisions.push_back(decision);
   }
   std::vector<VoterTest> tests;
-  for (auto& [voter, state] : voters) {
-    if (state.test.num_votes < kMinTestedVotes) continue;
-    state.test.voter = voter;
-    state.test.evidence = std::exp(state.most);
-    state.test.is_outlier = state.most > -std::log(alpha);
-    tests.push_back(state.test);
+  for (const auto& [voter, decisions] : voters) {
+    if (decisions.size() < kMinTestedVotes) continue;
+    Evidence evidence(fit.strength.size());
+    VoterTest test{voter, static_cast<int>(decisions.size())};
+    for (const Decision& d : decisions) {
+      evidence.Add(d, pairs[{d.stronger, d.weaker}]);
+      test.evidence = std::max(test.evidence, evidence.value());
+    }
+    test.is_outlier = test.evidence > 1 / alpha;
+    tests.push_back(test);
   }
   return tests;
 }

@@ -85,8 +85,10 @@ TEST(VoterTest, FindsHostileVotersAndSparesHonestOnes) {
   EXPECT_LE(num_honest, 2);  // at most 0.1 % of 1,000, and then some luck
 }
 
-// p = 1/4 for an upset of a pair that stands 3:1; two of them: (1 / (2/4))^2 = 4.
-TEST(VoterTest, MultipliesOneOverTwiceTheShare) {
+// A pair that stands 3:1, so p = 1/4 for an upset. Six upsets: the products of 1 / (2 p) are
+// 2^6 and, of results at least as good, (1/2)^6. Of four bets "up with 1" and "down with 0" are
+// (0.9 * 4)^6 each, their opposites (0.1 * 4)^6.
+TEST(VoterTest, MultipliesProductsAndBets) {
   std::vector<Comparison> votes;
   for (uint64_t voter = 0; voter < 6; ++voter) {
     for (int k = 0; k < 6; ++k) {
@@ -98,9 +100,12 @@ TEST(VoterTest, MultipliesOneOverTwiceTheShare) {
   const Fit fit = FitBradleyTerry(2, CountPairs(votes));
   const auto tests = TestVoters(votes, fit, 0.05);
   ASSERT_EQ(tests.size(), 6u);
-  EXPECT_NEAR(tests[5].evidence, std::pow(2.0, 6), 1e-9);
+  const double products = (std::pow(2, 6) + std::pow(0.5, 6)) / 2;
+  const double bets = (std::pow(3.6, 6) + std::pow(0.4, 6)) / 2;
+  EXPECT_NEAR(tests[5].evidence, (products + bets) / 2, 1e-9);
   EXPECT_TRUE(tests[5].is_outlier);
-  EXPECT_FALSE(tests[4].is_outlier);  // 1/8 * 8 = 1
+  // Voter 4 begins like the others, and three upsets are not enough.
+  EXPECT_FALSE(tests[4].is_outlier);
   EXPECT_FALSE(tests[0].is_outlier);
   // Too few votes are not tested, ties don't count.
   EXPECT_TRUE(TestVoters(std::span(votes).first(4), fit, 0.05).empty());

@@ -1,0 +1,217 @@
+// rl-arena: models against each other, and ratings that can be trusted.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+
+#include "arena/command.h"
+#include "arena/tournament.h"
+#include "core/error.h"
+#include "core/progress.h"
+#include "envs/env.h"
+#include "judge/contest.h"
+
+namespace agon {
+namespace {
+
+struct Options {
+  std::string db = "arena.db", file, format = "arena", head, name, why, ties = "half";
+  bool json = false;
+  arena::AddCommand add;
+  arena::LeaderboardOptions board;
+  std::string env, split = "test";
+  arena::TournamentOptions tournament;
+  judge::ContestOptions contest;
+};
+
+arena::Arena Open(const Options& options, bool must_exist) {
+  arena::ArenaOptions arena_options;
+  arena_options.must_exist = must_exist;
+  return arena::Arena(options.db, arena_options);
+}
+
+// What decides a leaderboard.
+void AddBoardOptions(CLI::App* app, Options& options) {
+  app->add_option("--source", options.board.filter.decider, "Only these verdicts (all)")
+      ->check(CLI::IsMember({"vote", "game", "grader", "judge"}));
+  app->add_option("--subject", options.board.filter.subject, "Only matches on this environment");
+  app->add_option("--stage", options.board.filter.stage, "Only models of this stage");
+  app->add_option("--category", options.board.filter.category, "Only votes on such prompts");
+  app->add_option("--ties", options.ties, "half (win), rao-kupper or davidson")
+      ->check(CLI::IsMember({"half", "rao-kupper", "davidson"}))
+      ->capture_default_str();
+  app->add_flag("--style", options.board.has_style_control,
+                "Ratings at equal length, headers, lists and bold");
+  app->add_option("--bootstrap", options.board.num_bootstraps,
+                  "Intervals from so many resamples instead of the robust covariance")
+      ->check(CLI::Range(10, 1000000));
+  app->add_option("--seed", options.board.seed, "Of the resamples")->capture_default_str();
+  app->add_option("--min", options.board.min_comparisons, "Leave out models with fewer verdicts");
+  app->add_option("--outliers", options.board.outlier_alpha,
+                  "Chance at which an honest voter is set aside; 0: never")
+      ->check(CLI::Range(0.0, 0.5))
+      ->capture_default_str();
+  app->add_flag("--json", options.json, "Write JSON");
+}
+
+const arena::LeaderboardOptions& Board(Options& options) {
+  options.board.ties = options.ties == "half"         ? arena::TieModel::kHalfWin
+                       : options.ties == "rao-kupper" ? arena::TieModel::kRaoKupper
+                                                      : arena::TieModel::kDavidson;
+  return options.board;
+}
+
+void AddModels(CLI::App& app, Options& options) {
+  CLI::App* add = app.add_subcommand("add", "Enter checkpoints: hash of the weights, lineage");
+  add->add_option("CHECKPOINT", options.add.checkpoints,
+                  "Model directories, each trained from the one before it")
+      ->required();
+  add->add_option("--name", options.add.name, "Its name (RUN/<stage>-<step>)");
+  add->add_option("--parent", options.add.parent, "Name of the model it was trained from");
+  add->add_option("--stage", options.add.stage, "What made it");
+  add->add_flag("--private", options.add.is_private, "Mark it on every leaderboard");
+  add->callback([&] {
+    arena::Arena arena = Open(options, false);
+    RunAdd(arena, options.add, std::cout);
+  });
+  CLI::App* retire = app.add_subcommand("retire", "Draw a model no more; nothing is deleted");
+  retire->add_option("NAME", options.name, "The model")->required();
+  retire->add_option("--why", options.why, "Shown beside it");
+  retire->callback([&] { Open(options, true).RetireModel(options.name, options.why); });
+}
+
+void AddRatings(CLI::App& app, Options& options) {
+  CLI::App* board = app.add_subcommand("leaderboard", "Ratings with intervals");
+  AddBoardOptions(board, options);
+  board->callback([&] {
+    arena::Arena arena = Open(options, true);
+    RunLeaderboard(arena, Board(options), options.json, std::cout);
+  });
+  CLI::App* rate = app.add_subcommand("rate", "The same of a file of votes, without an arena");
+  rate->add_option("FILE", options.file, "An export, or votes in FastChat's formats")->required();
+  AddBoardOptions(rate, options);
+  rate->callback([&] { arena::RunRate(options.file, Board(options), options.json, std::cout); });
+}
+
+void AddExchange(CLI::App& app, Options& options) {
+  CLI::App* verify =
+      app.add_subcommand("verify", "Check the log's hashes, and every table against the log");
+  verify->add_option("--head", options.head, "A hash noted earlier that must be in the log");
+  verify->callback([&] { arena::RunVerify(options.db, options.head, std::cout); });
+  CLI::App* exporting = app.add_subcommand("export", "Write JSON lines to stdout");
+  exporting->add_option("--format", options.format, "arena (the whole log) or fastchat (votes)")
+      ->check(CLI::IsMember({"arena", "fastchat"}))
+      ->capture_default_str();
+  exporting->callback([&] {
+    arena::Arena arena = Open(options, true);
+    RunExport(arena, options.format, std::cout);
+  });
+  CLI::App* importing = app.add_subcommand("import", "Read JSON lines; what is known is skipped");
+  importing->add_option("FILE", options.file, "An export, or votes in FastChat's formats")
+      ->required();
+  importing->callback([&] {
+    arena::Arena arena = Open(options, false);
+    RunImport(arena, options.file, std::cout);
+  });
+}
+
+// Two of the arena's models on tasks of an environment.
+arena::PlayContest PlayOn(std::shared_ptr<const envs::Env> env, const Options& options,
+                          judge::Contestants& contestants) {
+  return [&, env](const arena::Model& a, const arena::Model& b, std::span<const uint64_t> tasks) {
+    std::vector<arena::Match> matches;
+    for (judge::ContestResult& result :
+         judge::RunContest(contestants.Get(a.location), contestants.Get(b.location), env, tasks,
+                           options.contest)) {
+      const bool a_first = result.first == 0;
+      matches.push_back({.decider = options.tournament.decider,
+                         .subject = result.subject,
+                         .task = result.task,
+                         .model_a = a_first ? a.name : b.name,
+                         .model_b = a_first ? b.name : a.name,
+                         .score = a_first ? result.score : 1 - result.score,
+                         .detail = std::move(result.detail)});
+    }
+    return matches;
+  };
+}
+
+void RunMatch(Options& options) {
+  options.contest.split = options.split == "val" ? envs::Split::kVal : envs::Split::kTest;
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(options.env);
+  options.tournament.decider = judge::IsGame(*env) ? "game" : "grader";
+  options.tournament.subject = env->Get(options.contest.split, options.contest.seed, 0).id.env;
+  arena::Arena arena = Open(options, true);
+  judge::Contestants contestants;
+  Progress progress("match", options.tournament.max_matches, "match");
+  const auto result = arena::RunTournament(
+      arena, options.tournament, PlayOn(env, options, contestants),
+      [&](const arena::TournamentProgress& now) { progress.Update(now.num_matches, now.pair); });
+  progress.Update(result.num_matches);
+  progress.Finish();
+  options.board.filter.decider = options.tournament.decider;
+  options.board.filter.subject = options.tournament.subject;
+  RunLeaderboard(arena, options.board, options.json, std::cout);
+}
+
+void AddMatch(CLI::App& app, Options& options) {
+  CLI::App* match = app.add_subcommand(
+      "match", "Let models play a game, or answer the same held-out tasks; goes on where it was");
+  match
+      ->add_option("--env", options.env,
+                   "Environment, e.g. math/shop or \"game/connect4(opponent=self)\"")
+      ->required();
+  match->add_option("--model", options.tournament.models, "Names (all active checkpoints)");
+  match->add_option("--matches", options.tournament.max_matches, "New ones, at most")
+      ->check(CLI::Range(1, 10000000))
+      ->capture_default_str();
+  match->add_option("--tasks", options.tournament.tasks_per_contest, "Tasks before the next pair")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  match
+      ->add_option("--error", options.tournament.enough_error,
+                   "Enough when all differences are known to this standard error, in points")
+      ->check(CLI::Range(0.0, 10000.0));
+  match->add_option("--split", options.split, "val or test")
+      ->check(CLI::IsMember({"val", "test"}))
+      ->capture_default_str();
+  match->add_option("--seed", options.contest.seed, "Of tasks and sampling")->capture_default_str();
+  match->add_option("--temperature", options.contest.temperature, "0 is greedy")
+      ->capture_default_str();
+  match->add_option("--max-tokens", options.contest.max_new_tokens, "Longest response in tokens")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  match->add_flag("--json", options.json, "Write the leaderboard as JSON");
+  match->callback([&] { RunMatch(options); });
+}
+
+int Run(int argc, char** argv) {
+  CLI::App app("Which model is better: votes and matches in one file, with honest ratings.");
+  app.footer(
+      "Examples:\n"
+      "  rl-arena add runs/quickstart/checkpoints/sft-* runs/quickstart/checkpoints/rl-*\n"
+      "  rl-arena match --env math/shop --matches 400\n"
+      "  rl-arena match --env \"game/connect4(opponent=self)\" --error 30\n"
+      "  rl-arena leaderboard --ties davidson\n"
+      "  rl-arena verify --head 5f0c...\n"
+      "  rl-arena export > arena.jsonl && rl-arena import arena.jsonl --db copy.db\n"
+      "  rl-arena rate chatbot_arena_battles.jsonl --bootstrap 1000");
+  app.require_subcommand(1);
+  app.fallthrough();
+  Options options;
+  app.add_option("--db", options.db, "The arena's file")->capture_default_str();
+  AddModels(app, options);
+  AddRatings(app, options);
+  AddMatch(app, options);
+  AddExchange(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace agon
+
+int main(int argc, char** argv) { return agon::RunMain(agon::Run, argc, argv); }

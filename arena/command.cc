@@ -1,0 +1,127 @@
+#include "arena/command.h"
+
+#include <charconv>
+#include <fstream>
+#include <ostream>
+
+#include "core/digest.h"
+#include "core/error.h"
+#include "core/file.h"
+
+namespace agon::arena {
+namespace {
+
+// "rl-000100" to ("rl", 100).
+std::optional<std::pair<std::string, int64_t>> StageAndStep(const std::string& folder) {
+  const size_t dash = folder.rfind('-');
+  if (dash == std::string::npos || dash == 0) return std::nullopt;
+  int64_t step = 0;
+  const char* const end = folder.data() + folder.size();
+  const auto [rest, error] = std::from_chars(folder.data() + dash + 1, end, step);
+  if (error != std::errc() || rest != end || step < 0) return std::nullopt;
+  return std::pair(folder.substr(0, dash), step);
+}
+
+std::ifstream OpenFile(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in || fs::is_directory(file))
+    throw Error(ErrorKind::kNotFound, "no such file", file.string());
+  return in;
+}
+
+int64_t ImportFile(Arena& arena, const fs::path& file) {
+  const std::string format = DetectFormat(file);
+  std::ifstream in = OpenFile(file);
+  return format == "arena" ? arena.Import(in, file.string())
+                           : arena.ImportFastChat(in, file.string());
+}
+
+}  // namespace
+
+Model ModelOfCheckpoint(const fs::path& dir) {
+  const fs::path path = fs::absolute(dir).lexically_normal();
+  const fs::path folder = path.has_filename() ? path : path.parent_path();
+  const fs::path weights = folder / "model.safetensors";
+  if (!fs::exists(weights)) {
+    throw Error(ErrorKind::kNotFound, "no model.safetensors in this folder", dir.string(),
+                "name a checkpoint, like runs/quickstart/checkpoints/rl-000100");
+  }
+  Model model;
+  model.location = folder.string();
+  model.weights = Sha256OfFile(weights);
+  model.name = folder.filename().string();
+  if (const auto parts = StageAndStep(model.name)) {
+    std::tie(model.stage, model.step) = *parts;
+    if (folder.parent_path().filename() == "checkpoints") {
+      model.name = (folder.parent_path().parent_path().filename() / model.name).string();
+    }
+  }
+  return model;
+}
+
+void RunAdd(Arena& arena, const AddCommand& command, std::ostream& out) {
+  const bool has_details = command.name || command.parent || command.stage;
+  if (has_details && command.checkpoints.size() != 1) {
+    throw Error(ErrorKind::kUsage, "--name, --parent and --stage are of one checkpoint, not of " +
+                                       std::to_string(command.checkpoints.size()));
+  }
+  std::string previous;
+  for (const fs::path& dir : command.checkpoints) {
+    Model model = ModelOfCheckpoint(dir);
+    model.name = command.name.value_or(model.name);
+    model.stage = command.stage.value_or(model.stage);
+    model.parent = command.parent.value_or(previous);
+    model.is_private = command.is_private;
+    const bool is_new = arena.AddModel(model);
+    out << (is_new ? "added " : "known ") << model.name << " (" << model.weights.substr(0, 12)
+        << (model.parent.empty() ? "" : ", from " + model.parent) << ")\n";
+    previous = model.name;
+  }
+}
+
+void RunLeaderboard(Arena& arena, const LeaderboardOptions& options, bool json, std::ostream& out) {
+  const Leaderboard board = ReadLeaderboard(arena, options);
+  out << (json ? LeaderboardJson(board) : LeaderboardTable(board));
+}
+
+std::string DetectFormat(const fs::path& file) {
+  std::ifstream in = OpenFile(file);
+  std::string start(200, '\0');
+  in.read(start.data(), static_cast<std::streamsize>(start.size()));
+  return start.find("\"agon-arena\"") == std::string::npos ? "fastchat" : "arena";
+}
+
+void RunImport(Arena& arena, const fs::path& file, std::ostream& out) {
+  const int64_t added = ImportFile(arena, file);
+  out << "imported " << added << " rows, the log has " << arena.NumLogRows() << "\n";
+}
+
+void RunExport(Arena& arena, const std::string& format, std::ostream& out) {
+  if (format == "arena") {
+    arena.Export(out);
+  } else if (format == "fastchat") {
+    arena.ExportFastChat(out);
+  } else {
+    throw Error(ErrorKind::kUsage, "unknown format \"" + format + "\"", "--format",
+                "arena or fastchat");
+  }
+}
+
+void RunRate(const fs::path& file, const LeaderboardOptions& options, bool json,
+             std::ostream& out) {
+  Arena arena(":memory:");
+  ImportFile(arena, file);
+  RunLeaderboard(arena, options, json, out);
+}
+
+void RunVerify(const fs::path& file, const std::string& known_head, std::ostream& out) {
+  const VerifyResult result = VerifyArena(file, known_head);
+  for (const std::string& problem : result.problems) out << problem << "\n";
+  out << result.num_rows << " rows, head " << result.head << "\n";
+  if (!result.problems.empty()) {
+    throw Error(ErrorKind::kFailed, "the arena isn't what its log says", file.string(),
+                "restore a copy, or export the rows above the first named one");
+  }
+}
+
+}  // namespace agon::arena

@@ -1,0 +1,45 @@
+// What rl-arena does, apart from reading its flags.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arena/arena.h"
+#include "arena/leaderboard.h"
+
+namespace agon::arena {
+
+// The model of a checkpoint directory: the weights' hash, an absolute location, and name, stage
+// and step from RUN/checkpoints/<stage>-<step> ("RUN/<stage>-<step>"), else the folder's name.
+// Throws kNotFound if there is no model.safetensors.
+Model ModelOfCheckpoint(const std::filesystem::path& dir);
+
+struct AddCommand {
+  std::vector<std::filesystem::path> checkpoints{};
+  // Of a single checkpoint, instead of what its path says.
+  std::optional<std::string> name{}, parent{}, stage{};
+  bool is_private = false;
+};
+// Adds each; without a parent named, the one added before it. Says what it did.
+void RunAdd(Arena& arena, const AddCommand& command, std::ostream& out);
+
+void RunLeaderboard(Arena& arena, const LeaderboardOptions& options, bool json, std::ostream& out);
+
+// "arena" or "fastchat", by the first line.
+std::string DetectFormat(const std::filesystem::path& file);
+void RunImport(Arena& arena, const std::filesystem::path& file, std::ostream& out);
+// `format`: "arena" or "fastchat".
+void RunExport(Arena& arena, const std::string& format, std::ostream& out);
+
+// A leaderboard of a file of votes, without an arena.
+void RunRate(const std::filesystem::path& file, const LeaderboardOptions& options, bool json,
+             std::ostream& out);
+
+// Prints the problems, then "N rows, head H"; throws kFailed if there are any.
+void RunVerify(const std::filesystem::path& file, const std::string& known_head, std::ostream& out);
+
+}  // namespace agon::arena

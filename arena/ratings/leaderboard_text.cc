@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "arena/leaderboard.h"
+#include "core/json.h"
+
+namespace agon::arena {
+namespace {
+
+std::string Number(const char* format, double value) {
+  if (!std::isfinite(value)) return "–";
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+// Terminals obey control characters, and names come from outside.
+std::string Printable(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    text += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  }
+  return text;
+}
+
+size_t Columns(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string Aligned(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<size_t> widths;
+  for (const auto& line : lines) {
+    widths.resize(std::max(widths.size(), line.size()), 0);
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Columns(line[i]));
+  }
+  std::string text;
+  for (const auto& line : lines) {
+    std::string row;
+    for (size_t i = 0; i < line.size(); ++i) {
+      const std::string space(widths[i] - Columns(line[i]), ' ');
+      const bool is_name = i == 1 || i == 2;
+      row += (i == 0 ? "" : "  ") + (is_name ? line[i] + space : space + line[i]);
+    }
+    text += row + "\n";
+  }
+  return text;
+}
+
+std::string Rank(const RankInterval& rank) {
+  return rank.best == rank.worst ? std::to_string(rank.best)
+                                 : std::to_string(rank.best) + "–" + std::to_string(rank.worst);
+}
+
+std::string Marks(const Model& model) {
+  return std::string(model.retired_ms ? " (retired)" : "") + (model.is_private ? " (private)" : "");
+}
+
+Json OrNull(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json RowJson(const LeaderboardRow& row) {
+  return {{"name", row.model.name},
+          {"stage", row.model.stage},
+          {"step", row.model.step},
+          {"parent", row.model.parent},
+          {"weights", row.model.weights},
+          {"private", row.model.is_private},
+          {"retired", row.model.retired_ms.has_value()},
+          {"rank_best", row.rank.best},
+          {"rank_worst", row.rank.worst},
+          {"rating", OrNull(row.rating)},
+          {"ci_low", OrNull(row.ci_low)},
+          {"ci_high", OrNull(row.ci_high)},
+          {"comparisons", row.num_comparisons},
+          {"wins", row.wins},
+          {"losses", row.losses},
+          {"ties", row.ties},
+          {"share", row.share},
+          {"p_next", OrNull(row.p_next)},
+          {"live_elo", row.model.elo}};
+}
+
+}  // namespace
+
+std::string LeaderboardTable(const Leaderboard& board) {
+  if (board.rows.empty()) return "No comparisons yet.\n";
+  std::vector<std::vector<std::string>> lines = {
+      {"rank", "model", "stage", "rating", "95 % interval", "comparisons", "win", "p to next"}};
+  for (const LeaderboardRow& row : board.rows) {
+    const double total = row.wins + row.losses + row.ties;
+    const std::string interval = std::isfinite(row.ci_low) ? Number("%.0f", row.ci_low) + " to " +
+                                                                 Number("%.0f", row.ci_high)
+                                                           : "–";
+    lines.push_back(
+        {Rank(row.rank), Printable(row.model.name) + Marks(row.model), Printable(row.model.stage),
+         Number("%.0f", row.rating), interval, std::to_string(row.num_comparisons),
+         Number("%.0f %%", 100 * (row.wins + row.ties / 2) / total), Number("%.3f", row.p_next)});
+  }
+  std::string text = Aligned(lines) + "\n";
+  if (board.first_place) {
+    const FirstPlace& first = *board.first_place;
+    text += "First place: " + std::to_string(first.num_flips) + " of " +
+            std::to_string(board.num_comparisons) + " verdicts, turned round, would put " +
+            Printable(board.rows[static_cast<size_t>(first.rival)].model.name) + " first.\n";
+  }
+  for (const std::string& note : board.notes) text += Printable(note) + "\n";
+  return text;
+}
+
+std::string LeaderboardJson(const Leaderboard& board) {
+  Json rows = Json::array();
+  for (const LeaderboardRow& row : board.rows) rows.push_back(RowJson(row));
+  const size_t n = board.rows.size();
+  const auto matrix = [&](const std::vector<double>& values) {
+    Json lines = Json::array();
+    for (size_t i = 0; i < n; ++i) {
+      Json line = Json::array();
+      for (size_t j = 0; j < n; ++j) line.push_back(OrNull(values[i * n + j]));
+      lines.push_back(std::move(line));
+    }
+    return lines;
+  };
+  Json json = {{"comparisons", board.num_comparisons},
+               {"voters_set_aside", board.num_voters_set_aside},
+               {"tie_parameter", OrNull(board.tie_parameter)},
+               {"style_coefficients", board.style},
+               {"notes", board.notes},
+               {"log_head", board.head},
+               {"first_place", nullptr},
+               {"rows", std::move(rows)},
+               {"win_shares", matrix(board.win_shares)},
+               {"counts", matrix(board.counts)}};
+  if (board.first_place) {
+    json["first_place"] = {{"leader", board.first_place->leader},
+                           {"rival", board.first_place->rival},
+                           {"flips", board.first_place->num_flips}};
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace agon::arena

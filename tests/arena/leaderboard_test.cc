@@ -1,0 +1,276 @@
+#include "arena/leaderboard.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include "arena/command.h"
+#include "arena/tournament.h"
+#include "core/json.h"
+#include "core/rng.h"
+#include "tests/arena/arena_file.h"
+#include "tests/error_of.h"
+
+namespace agon::arena {
+namespace {
+
+// Contestants "0", "1", ...
+Comparisons Among(int n, std::vector<Comparison> comparisons) {
+  Comparisons all;
+  for (int i = 0; i < n; ++i) all.models.push_back({.name = std::to_string(i)});
+  all.comparisons = std::move(comparisons);
+  return all;
+}
+
+std::string Notes(const Leaderboard& board) {
+  std::string text;
+  for (const std::string& note : board.notes) text += note + "\n";
+  return text;
+}
+
+// Voters 0 .. 49 on five contestants, 40 votes each.
+std::vector<Comparison> HonestVotes(int num_votes) {
+  const double strength[] = {0.8, 0.4, 0, -0.4, -0.8};
+  Rng rng({.run_seed = 17});
+  std::vector<Comparison> votes;
+  for (int i = 0; i < num_votes; ++i) {
+    Comparison vote;
+    vote.voter = static_cast<uint64_t>(i / 40);
+    vote.prompt = rng.Below(300);
+    vote.a = static_cast<int>(rng.Below(5));
+    vote.b = (vote.a + 1 + static_cast<int>(rng.Below(4))) % 5;
+    const double d = strength[vote.a] - strength[vote.b];
+    vote.outcome = rng.Uniform() < 0.2                      ? Outcome::kBothBad
+                   : rng.Uniform() < 1 / (1 + std::exp(-d)) ? Outcome::kWinA
+                                                            : Outcome::kWinB;
+    votes.push_back(vote);
+  }
+  return votes;
+}
+
+TEST(LeaderboardTest, RanksWithIntervalsAndSaysHow) {
+  const auto votes = HonestVotes(2000);
+  const Leaderboard board = ComputeLeaderboard(Among(6, votes), {});
+  ASSERT_EQ(board.rows.size(), 5u);  // the sixth met nobody
+  double sum = 0;
+  for (size_t i = 0; i < 5; ++i) {
+    const LeaderboardRow& row = board.rows[i];
+    EXPECT_EQ(row.model.name, std::to_string(i));
+    EXPECT_LT(row.ci_low, row.rating);
+    EXPECT_GT(row.ci_high, row.rating);
+    EXPECT_LE(row.rank.best, static_cast<int>(i) + 1);
+    EXPECT_GE(row.rank.worst, static_cast<int>(i) + 1);
+    sum += row.wins + row.losses + row.ties;
+  }
+  EXPECT_EQ(sum, 4000);
+  EXPECT_NEAR(board.win_shares[1] + board.win_shares[5], 1, 1e-12);
+  EXPECT_TRUE(std::isnan(board.win_shares[0]));
+  EXPECT_LT(board.rows[0].p_next, 0.05);
+  EXPECT_TRUE(std::isnan(board.rows[4].p_next));
+  ASSERT_TRUE(board.first_place);
+  EXPECT_GT(board.first_place->num_flips, 10);
+  EXPECT_TRUE(Contains(Notes(board), "clustered by voter and by prompt (50 voter(s)"));
+  const std::string table = LeaderboardTable(board);
+  EXPECT_TRUE(Contains(table, "rank  model")) << table;
+  EXPECT_TRUE(Contains(table, "turned round, would put 1 first"));
+  const Json json = ParseJson(LeaderboardJson(board), "json");
+  EXPECT_EQ(json["rows"].size(), 5u);
+  EXPECT_TRUE(json["rows"][4]["p_next"].is_null());
+  // All tie models and the bootstrap agree on who is strongest.
+  for (const TieModel ties : {TieModel::kRaoKupper, TieModel::kDavidson}) {
+    const Leaderboard other =
+        ComputeLeaderboard(Among(6, votes), {.ties = ties, .num_bootstraps = 100});
+    EXPECT_EQ(other.rows[0].model.name, "0");
+    EXPECT_GT(other.tie_parameter, 0);
+    EXPECT_TRUE(Contains(Notes(other), "100 multinomial resamples"));
+  }
+}
+
+TEST(LeaderboardTest, SaysWhatItCannotKnow) {
+  EXPECT_EQ(LeaderboardTable(ComputeLeaderboard(Among(2, {}), {})), "No comparisons yet.\n");
+  // One vote: no interval. All won: a prior. Two islands: no comparison.
+  const Leaderboard one = ComputeLeaderboard(Among(2, {{0, 1, Outcome::kWinA}}), {});
+  EXPECT_TRUE(std::isnan(one.rows[0].ci_low));
+  EXPECT_TRUE(Contains(Notes(one), "a normal prior of 695 points"));
+  EXPECT_TRUE(Contains(Notes(one), "one comparison says nothing of others"));
+  EXPECT_TRUE(Contains(LeaderboardJson(one), "\"ci_low\": null"));
+  std::vector<Comparison> islands;
+  for (uint64_t i = 0; i < 8; ++i) {
+    const int first = i % 2 == 0 ? 0 : 2;
+    islands.push_back({first, first + 1, i < 4 ? Outcome::kWinA : Outcome::kWinB, 1, 1, i});
+  }
+  const Leaderboard apart = ComputeLeaderboard(Among(4, islands), {});
+  EXPECT_TRUE(Contains(Notes(apart), "Nothing links these groups"));
+  EXPECT_TRUE(Contains(Notes(apart), "[0, 1] [2, 3]"));
+  EXPECT_TRUE(Contains(Notes(apart), "by one voter"));
+}
+
+TEST(LeaderboardTest, StyleControlStatesItsPenalty) {
+  const Leaderboard board =
+      ComputeLeaderboard(Among(5, HonestVotes(400)), {.has_style_control = true});
+  EXPECT_TRUE(Contains(Notes(board), "penalty of 1/2 times the sum of squared"));
+  EXPECT_FALSE(board.first_place);
+}
+
+// 500 votes for the weakest contestant among 20,000, by voters who do nothing else.
+TEST(LeaderboardTest, SetsHostileVotersAside) {
+  std::vector<Comparison> votes = HonestVotes(20000);
+  const Leaderboard honest = ComputeLeaderboard(Among(5, votes), {});
+  Rng rng({.run_seed = 4});
+  for (int i = 0; i < 500; ++i) {
+    const uint64_t voter = 100000 + static_cast<uint64_t>(i / 10);
+    votes.push_back({4, static_cast<int>(rng.Below(4)), Outcome::kWinA, 1, voter, rng.Below(300)});
+  }
+  const Leaderboard naive = ComputeLeaderboard(Among(5, votes), {.outlier_alpha = 0});
+  const Leaderboard guarded = ComputeLeaderboard(Among(5, votes), {});
+  EXPECT_GE(guarded.num_voters_set_aside, 45);
+  EXPECT_LE(guarded.num_voters_set_aside, 55);
+  EXPECT_TRUE(Contains(Notes(guarded), "were set aside"));
+  const auto& attacked = honest.rows[4];
+  EXPECT_GT(naive.rows[4].rating, attacked.ci_high);  // what the attack would have done
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(guarded.rows[i].rank.best, honest.rows[i].rank.best);
+    EXPECT_EQ(guarded.rows[i].rank.worst, honest.rows[i].rank.worst);
+    EXPECT_GT(guarded.rows[i].rating, honest.rows[i].ci_low);
+    EXPECT_LT(guarded.rows[i].rating, honest.rows[i].ci_high);
+  }
+}
+
+class TournamentTest : public ArenaTest {
+ protected:
+  // Of two models the one with the smaller number wins three tasks of four.
+  PlayContest Play() {
+    return [this](const Model& a, const Model& b, std::span<const uint64_t> tasks) {
+      pairs_.insert({a.name, b.name});
+      std::vector<Match> matches;
+      for (const uint64_t task : tasks) {
+        tasks_.push_back(task);
+        const bool stronger = a.name < b.name;
+        matches.push_back({.decider = "grader",
+                           .subject = "math/x-v1",
+                           .task = "test 42/" + std::to_string(task),
+                           .model_a = a.name,
+                           .model_b = b.name,
+                           .score = (task % 4 != 0) == stronger ? 1.0 : 0.0});
+      }
+      return matches;
+    };
+  }
+  TournamentOptions Options(int64_t max_matches) {
+    TournamentOptions options{.decider = "grader", .subject = "math/x-v1"};
+    for (int i = 0; i < 4; ++i) options.models.push_back("model-" + std::to_string(i));
+    options.max_matches = max_matches;
+    options.tasks_per_contest = 8;
+    return options;
+  }
+
+  std::set<std::set<std::string>> pairs_;
+  std::vector<uint64_t> tasks_;
+};
+
+TEST_F(TournamentTest, LinksAllThenGoesOnWhereItStopped) {
+  Arena arena = OpenWith(4);
+  const auto first = RunTournament(arena, Options(20), Play(), [](const auto&) {});
+  EXPECT_EQ(first.num_matches, 20);
+  // Three contests of 8, 8 and 4 link four models.
+  EXPECT_EQ(pairs_.size(), 3u);
+  EXPECT_FALSE(std::isinf(first.largest_error));
+  tasks_.clear();
+  const auto second = RunTournament(arena, Options(60), Play(), [](const auto&) {});
+  EXPECT_EQ(second.num_matches, 60);
+  EXPECT_LT(second.largest_error, first.largest_error);
+  EXPECT_EQ(arena.NumLogRows(), 4 + 80);
+  const Leaderboard board = ReadLeaderboard(arena, {.filter = {.decider = "grader"}});
+  EXPECT_EQ(board.rows[0].model.name, "model-0");
+  EXPECT_EQ(board.rows[3].model.name, "model-3");
+}
+
+TEST_F(TournamentTest, StopsWhenItKnowsEnough) {
+  Arena arena = OpenWith(4);
+  TournamentOptions options = Options(100000);
+  options.enough_error = 80;
+  const auto result = RunTournament(arena, options, Play(), [](const auto&) {});
+  EXPECT_LE(result.largest_error, 80);
+  EXPECT_LT(result.num_matches, 1000);
+}
+
+TEST_F(TournamentTest, RefusesWhatCannotBePlayed) {
+  Arena arena = OpenWith(2);
+  const auto refused = [&](const TournamentOptions& options, const PlayContest& play,
+                           ErrorKind kind) {
+    return ErrorOf([&] { RunTournament(arena, options, play, [](const auto&) {}); }, kind);
+  };
+  TournamentOptions options{.decider = "grader", .subject = "math/x-v1"};
+  // Without a location nobody can be loaded.
+  EXPECT_TRUE(Contains(refused(options, Play(), ErrorKind::kUsage), "there are 0"));
+  options.models = {"model-0", "nobody"};
+  EXPECT_TRUE(Contains(refused(options, Play(), ErrorKind::kUsage), "\"nobody\""));
+  options.models = {"model-0", "model-1"};
+  const auto nothing = [](const Model&, const Model&, std::span<const uint64_t>) {
+    return std::vector<Match>();
+  };
+  EXPECT_TRUE(Contains(refused(options, nothing, ErrorKind::kFailed), "none of 16 tasks"));
+  EXPECT_EQ(TaskIndex("test 42/17"), 17u);
+  EXPECT_EQ(TaskIndex("test 42/x"), std::nullopt);
+  EXPECT_EQ(TaskIndex("17"), std::nullopt);
+}
+
+class CommandTest : public ArenaTest {
+ protected:
+  fs::path Checkpoint(const std::string& name, const std::string& weights) {
+    const fs::path dir = folder_ / "runs" / "quick" / "checkpoints" / name;
+    fs::create_directories(dir);
+    WriteFileAtomic(dir / "model.safetensors", weights);
+    return dir;
+  }
+};
+
+TEST_F(CommandTest, AddsCheckpointsWithTheirLineage) {
+  Arena arena = Open();
+  std::ostringstream out;
+  RunAdd(arena, {.checkpoints = {Checkpoint("sft-000100", "a"), Checkpoint("rl-000050", "b")}},
+         out);
+  const auto model = arena.FindModel("quick/rl-000050");
+  ASSERT_TRUE(model) << out.str();
+  EXPECT_EQ(model->stage, "rl");
+  EXPECT_EQ(model->step, 50);
+  EXPECT_EQ(model->parent, "quick/sft-000100");
+  EXPECT_EQ(model->weights, "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d");
+  EXPECT_TRUE(fs::path(model->location).is_absolute());
+  RunAdd(arena, {.checkpoints = {Checkpoint("rl-000050", "b") / ""}}, out);
+  EXPECT_TRUE(Contains(out.str(), "known quick/rl-000050"));
+  EXPECT_NE(ErrorOf([&] { RunAdd(arena, {.checkpoints = {folder_}}, out); }, ErrorKind::kNotFound),
+            "");
+  EXPECT_NE(ErrorOf([&] { RunAdd(arena, {.checkpoints = {Checkpoint("rl-000050", "c")}}, out); },
+                    ErrorKind::kUsage),
+            "");
+}
+
+TEST_F(CommandTest, ExportsImportsRatesAndVerifies) {
+  Arena arena = OpenWith(2);
+  Fill(arena);
+  for (const std::string format : {"arena", "fastchat"}) {
+    const fs::path file = folder_ / (format + ".jsonl");
+    std::ofstream votes(file);
+    RunExport(arena, format, votes);
+    votes.close();
+    EXPECT_EQ(DetectFormat(file), format);
+    std::ostringstream board;
+    RunRate(file, {.filter = {.decider = "vote"}}, false, board);
+    EXPECT_TRUE(Contains(board.str(), "model-0")) << board.str();
+  }
+  Arena copy = Open(folder_ / "copy.db");
+  std::ostringstream out;
+  RunImport(copy, folder_ / "arena.jsonl", out);
+  RunVerify(folder_ / "copy.db", arena.Head(), out);
+  EXPECT_TRUE(Contains(out.str(), "rows, head " + arena.Head())) << out.str();
+  EXPECT_NE(ErrorOf([&] { RunVerify(folder_ / "copy.db", std::string(64, '0'), out); },
+                    ErrorKind::kFailed),
+            "");
+  EXPECT_NE(ErrorOf([&] { RunImport(copy, folder_ / "none", out); }, ErrorKind::kNotFound), "");
+}
+
+}  // namespace
+}  // namespace agon::arena
