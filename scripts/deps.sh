@@ -22,6 +22,8 @@ packages=(
   libssl-dev
   # Unicode classes, HTML
   libutf8proc-dev libgumbo-dev
+  # regular expressions over hostile text
+  libre2-dev
   # training on several processes
   libopenmpi-dev openmpi-bin
   # the sandbox for untrusted programs; python3 runs inside it
