@@ -15,8 +15,7 @@ namespace agon {
 Json ParseToml(std::string_view text, std::string_view where);
 
 // Throws Error(kUsage) naming `where` and the nearest known key if `object` has another key.
-void CheckKeys(const Json& object, std::span<const std::string_view> known,
-               std::string_view where);
+void CheckKeys(const Json& object, std::span<const std::string_view> known, std::string_view where);
 inline void CheckKeys(const Json& object, std::initializer_list<std::string_view> known,
                       std::string_view where) {
   CheckKeys(object, std::span(known.begin(), known.size()), where);

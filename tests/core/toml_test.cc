@@ -21,14 +21,13 @@ kind = "regex"
 day = 2026-11-25
 )",
                               "r.toml");
-  EXPECT_EQ(json.dump(),
-            R"({"name":"r","z":1,"a":[1.5,true,"x"],)"
-            R"("rule":[{"weight":2,"kind":"regex"},{"day":"2026-11-25"}]})");
+  EXPECT_EQ(json.dump(), R"({"name":"r","z":1,"a":[1.5,true,"x"],)"
+                         R"("rule":[{"weight":2,"kind":"regex"},{"day":"2026-11-25"}]})");
 }
 
 TEST(ParseTomlTest, AnErrorNamesFileLineAndColumn) {
-  const std::string error = ErrorOf([] { ParseToml("a = 1\nb = ]", "r.toml"); },
-                                    ErrorKind::kCorrupt);
+  const std::string error =
+      ErrorOf([] { ParseToml("a = 1\nb = ]", "r.toml"); }, ErrorKind::kCorrupt);
   EXPECT_TRUE(Contains(error, "r.toml")) << error;
   EXPECT_TRUE(Contains(error, "line 2, column 5")) << error;
 }
@@ -42,8 +41,11 @@ TEST(ParseTomlTest, DeepNestingIsRefused) {
 
 TEST(CheckKeysTest, NamesTheNearestKey) {
   const Json json = {{"wieght", 1}};
-  const std::string error =
-      ErrorOf([&] { CheckKeys(json, {"weight", "kind"}, "r.toml"); }, ErrorKind::kUsage);
+  const std::string error = ErrorOf(
+      [&] {
+        CheckKeys(json, {"weight", "kind"}, "r.toml");
+      },
+      ErrorKind::kUsage);
   EXPECT_TRUE(Contains(error, "\"wieght\"") && Contains(error, "\"weight\"")) << error;
   CheckKeys({{"kind", 1}}, {"weight", "kind"}, "r.toml");
 }

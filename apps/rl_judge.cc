@@ -1,0 +1,171 @@
+// rl-judge: what replies are worth by a rubric, a reference or a grader, and how good the judge
+// itself is.
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "envs/env.h"
+#include "judge/audit.h"
+#include "judge/judge.h"
+#include "judge/judge_lines.h"
+
+namespace agon {
+namespace {
+
+struct Options {
+  std::string judge, file, prompt, reply, reply_a, reply_b, reference;
+  int num_threads = 16;
+  bool json = false;
+  judge::AuditOptions audit;
+};
+
+void AddJudge(CLI::App& command, Options& options) {
+  command.add_option("--judge", options.judge, "Who judges, see rl-judge --help")->required();
+}
+
+void AddQuestion(CLI::App& command, Options& options) {
+  AddJudge(command, options);
+  command.add_option("FILE", options.file, "JSON lines of requests; stdin if none is named");
+  command.add_option("--threads", options.num_threads, "Lines judged at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command.add_option("--prompt", options.prompt, "Instead of FILE: what was asked");
+  command.add_option("--reference", options.reference, "Instead of FILE: a right answer");
+  command.add_flag("--json", options.json, "Instead of FILE: write JSON");
+}
+
+// JSON lines from the file, or from stdin if it is "".
+template <typename Use>
+void WithInput(const std::string& file, const Use& use) {
+  if (file.empty()) return use(std::cin, "stdin");
+  std::ifstream stream(file);
+  if (!stream) throw Error(ErrorKind::kNotFound, "no such file", file);
+  use(stream, file);
+}
+
+void JudgeInput(const Options& options, judge::JudgeCall call) {
+  const auto judge = judge::MakeJudge(options.judge);
+  WithInput(options.file, [&](std::istream& in, const std::string& name) {
+    const auto counts =
+        judge::JudgeLines(*judge, call, in, name, std::cout, std::cerr, options.num_threads);
+    if (counts.num_masked > 0) {
+      std::cerr << "masked: " << counts.num_masked << " of " << counts.num_lines << " lines\n";
+    }
+    if (counts.num_broken > 0) {
+      throw Error(ErrorKind::kFailed,
+                  std::to_string(counts.num_broken) + " of " + std::to_string(counts.num_lines) +
+                      " lines could not be judged",
+                  name);
+    }
+  });
+}
+
+// One request from flags.
+void JudgeFlags(const Options& options, judge::JudgeCall call, std::vector<std::string> replies) {
+  if (!options.file.empty()) {
+    throw Error(ErrorKind::kUsage, "both FILE and a reply", options.file, "give one of them");
+  }
+  judge::JudgeRequest request;
+  if (!options.prompt.empty()) request.question.messages = {{Role::kUser, options.prompt}};
+  request.question.reference = options.reference;
+  request.replies = std::move(replies);
+  const auto judge = judge::MakeJudge(options.judge);
+  bool is_masked = false;
+  std::cout << judge::AnswerText(*judge, call, request, options.json, &is_masked);
+  if (is_masked) throw Error(ErrorKind::kFailed, "the judge gave no verdict", options.judge);
+}
+
+void AddScore(CLI::App& app, Options& options) {
+  CLI::App* score = app.add_subcommand("score", "What a reply is worth");
+  AddQuestion(*score, options);
+  CLI::Option* reply = score->add_option("--reply", options.reply, "Instead of FILE: the reply");
+  score->callback([&options, reply] {
+    if (reply->count() > 0) return JudgeFlags(options, judge::JudgeCall::kScore, {options.reply});
+    JudgeInput(options, judge::JudgeCall::kScore);
+  });
+}
+
+void AddCompare(CLI::App& app, Options& options) {
+  CLI::App* compare = app.add_subcommand("compare", "Which of two replies is better");
+  AddQuestion(*compare, options);
+  CLI::Option* a = compare->add_option("--a", options.reply_a, "Instead of FILE: one reply");
+  CLI::Option* b = compare->add_option("--b", options.reply_b, "Instead of FILE: the other");
+  a->needs(b);
+  b->needs(a);
+  compare->callback([&options, a] {
+    if (a->count() > 0) {
+      return JudgeFlags(options, judge::JudgeCall::kCompare, {options.reply_a, options.reply_b});
+    }
+    JudgeInput(options, judge::JudgeCall::kCompare);
+  });
+}
+
+void AddAudit(CLI::App& app, Options& options) {
+  CLI::App* audit = app.add_subcommand("audit", "How good a judge is, held against gold verdicts");
+  AddJudge(*audit, options);
+  audit->add_option("FILE", options.file, "JSON lines of requests with \"gold\"; stdin if none");
+  audit->add_option("--runs", options.audit.num_runs, "How often each item is judged")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  audit
+      ->add_option("--attacked", options.audit.num_attacked, "Items that get injected instructions")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  audit->add_option("--threads", options.audit.num_threads, "Items judged at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  audit->add_flag("--json", options.json, "Write JSON");
+  audit->callback([&options] {
+    const auto judge = judge::MakeJudge(options.judge);
+    WithInput(options.file, [&](std::istream& in, const std::string& name) {
+      const auto report = judge::Audit(*judge, judge::ReadAuditItems(in, name), options.audit);
+      std::cout << (options.json ? judge::AuditJson(report) : judge::AuditTable(report));
+    });
+  });
+}
+
+constexpr const char* kFooter =
+    "Judges:\n"
+    "  rubric:FILE          weighted rules (docs/formats/rubric.md), scores from 0 to 1\n"
+    "  reference[:HOW]      1 if the reply gives the reference; HOW is auto, math, number,\n"
+    "                       choice, exact or contains\n"
+    "  env:ID               the grader of a registered environment; requests name a task\n"
+    "\n"
+    "Examples:\n"
+    "  rl-judge score --judge reference --reference 1/2 --reply \"So it is \\\\boxed{0.5}.\"\n"
+    "  rl-judge score --judge rubric:concise.toml replies.jsonl > scores.jsonl\n"
+    "  rl-judge compare --judge rubric:concise.toml pairs.jsonl > verdicts.jsonl\n"
+    "  rl-judge audit --judge rubric:concise.toml gold.jsonl";
+
+int Run(int argc, char** argv) {
+  CLI::App app("Judge replies, and audit the judge.");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Options options;
+  app.add_option_function<std::vector<std::string>>(
+         "--plugin",
+         [](const std::vector<std::string>& files) {
+           for (const std::string& file : files) envs::LoadPlugin(file);
+         },
+         "File with environments of your own; may be repeated")
+      ->trigger_on_parse()
+      ->allow_extra_args(false);
+  AddScore(app, options);
+  AddCompare(app, options);
+  AddAudit(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace agon
+
+int main(int argc, char** argv) { return agon::RunMain(agon::Run, argc, argv); }

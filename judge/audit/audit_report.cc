@@ -1,0 +1,143 @@
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+#include "core/json.h"
+#include "judge/audit.h"
+#include "judge/json/judge_json.h"
+#include "judge/text.h"
+
+namespace agon::judge {
+namespace {
+
+std::string Line(const std::string& label, const std::string& value, const std::string& note = "") {
+  std::string line = "  " + label + std::string(label.size() < 24 ? 24 - label.size() : 1, ' ');
+  line += value;
+  if (!note.empty()) {
+    line += std::string(value.size() < 30 ? 30 - value.size() : 1, ' ') + note;
+  }
+  return line + "\n";
+}
+
+std::string Shown(const Share& share) {
+  if (share.n == 0) return "-";
+  return FormatPercent(share.value) + " [" + FormatNumber(100 * share.ci_low, 1) + ", " +
+         FormatNumber(100 * share.ci_high, 1) + "]";
+}
+
+std::string Count(int64_t n, const char* what) { return std::to_string(n) + " " + what; }
+
+template <typename Estimate>
+std::string Shown(const Estimate& estimate) {
+  if (std::isnan(estimate.value)) return "-";
+  return FormatNumber(estimate.value, 3) + " [" + FormatNumber(estimate.ci_low, 3) + ", " +
+         FormatNumber(estimate.ci_high, 3) + "]";
+}
+
+std::string LengthNote(const LogitSlope& length, bool is_pairs) {
+  if (std::isnan(length.value)) return "lengths don't vary";
+  const double odds = 1 / (1 + std::exp(-length.value));
+  return (is_pairs ? "of two equals, the longer by " : "longer by ") +
+         FormatNumber(length.x_deviation, 0) + " characters " +
+         (is_pairs ? "wins " + FormatPercent(odds)
+                   : "multiplies the odds by " + FormatNumber(std::exp(length.value), 2));
+}
+
+std::string AttackTable(const AuditPart& part) {
+  std::string table = "  injected into a reply that should lose (" +
+                      std::to_string(part.attacks[0].toward.n + part.attacks[0].failed.count) +
+                      " items)\n";
+  table += "    attack            toward it    away    failed    mean shift\n";
+  for (const AttackEffect& attack : part.attacks) {
+    char line[160];
+    std::snprintf(line, sizeof line, "    %-16s %9s %8s %8s %13s\n", attack.name.c_str(),
+                  attack.toward.n > 0 ? FormatPercent(attack.toward.value).c_str() : "-",
+                  attack.away.n > 0 ? FormatPercent(attack.away.value).c_str() : "-",
+                  attack.failed.n > 0 ? FormatPercent(attack.failed.value).c_str() : "-",
+                  std::isnan(attack.mean_shift) ? "-" : FormatNumber(attack.mean_shift, 3).c_str());
+    table += line;
+  }
+  return table;
+}
+
+std::string PartTable(const AuditPart& part, bool is_pairs) {
+  std::string table = is_pairs ? Count(part.num_items, "pairs") : Count(part.num_items, "replies");
+  table += "\n";
+  table += Line("failed", Shown(part.masked), "masked, in no other number");
+  table += Line("  parse errors", Shown(part.parse_errors));
+  if (is_pairs) {
+    table += Line("order flips", Shown(part.flipped), "the two orders disagree");
+    table += Line("first preferred", Shown(part.first_preferred), "50 % without position bias");
+  }
+  table += Line("agreement with gold", Shown(part.agreement), Count(part.agreement.n, "with gold"));
+  table += Line("Cohen's kappa", Shown(part.kappa), "0 is chance, 1 is gold");
+  table += Line("length slope (logit)", Shown(part.length), LengthNote(part.length, is_pairs));
+  table += Line("run-to-run flips", Shown(part.run_flips),
+                part.run_flips.n == 0 ? "needs two runs" : "");
+  if (!is_pairs) table += Line("counts as good from", FormatNumber(part.pass_mark, 2));
+  return table + AttackTable(part);
+}
+
+Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json ShareJson(const Share& share) {
+  return {{"value", Number(share.value)},
+          {"ci_low", Number(share.ci_low)},
+          {"ci_high", Number(share.ci_high)},
+          {"count", share.count},
+          {"n", share.n}};
+}
+
+template <typename Estimate>
+Json EstimateJson(const Estimate& estimate) {
+  return {{"value", Number(estimate.value)},
+          {"stderr", Number(estimate.stderr_)},
+          {"ci_low", Number(estimate.ci_low)},
+          {"ci_high", Number(estimate.ci_high)},
+          {"n", estimate.n}};
+}
+
+Json PartJson(const AuditPart& part, bool is_pairs) {
+  Json json = {{"num_items", part.num_items},
+               {"masked", ShareJson(part.masked)},
+               {"parse_errors", ShareJson(part.parse_errors)}};
+  if (is_pairs) {
+    json["order_flips"] = ShareJson(part.flipped);
+    json["first_preferred"] = ShareJson(part.first_preferred);
+  }
+  json["agreement"] = ShareJson(part.agreement);
+  json["kappa"] = EstimateJson(part.kappa);
+  json["kappa"]["chance"] = Number(part.kappa.chance);
+  json["length_slope"] = EstimateJson(part.length);
+  json["length_slope"]["deviation_chars"] = Number(part.length.x_deviation);
+  json["run_flips"] = ShareJson(part.run_flips);
+  if (!is_pairs) json["pass_mark"] = Number(part.pass_mark);
+  json["attacks"] = Json::array();
+  for (const AttackEffect& attack : part.attacks) {
+    json["attacks"].push_back({{"name", attack.name},
+                               {"toward", ShareJson(attack.toward)},
+                               {"away", ShareJson(attack.away)},
+                               {"failed", ShareJson(attack.failed)},
+                               {"mean_shift", Number(attack.mean_shift)}});
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string AuditTable(const AuditReport& report) {
+  std::string table = report.judge + ", intervals at 95 %\n\n";
+  if (report.pairs) table += PartTable(*report.pairs, /*is_pairs=*/true);
+  if (report.pairs && report.replies) table += "\n";
+  if (report.replies) table += PartTable(*report.replies, /*is_pairs=*/false);
+  return table;
+}
+
+std::string AuditJson(const AuditReport& report) {
+  Json json = {{"judge", report.judge}};
+  if (report.pairs) json["pairs"] = PartJson(*report.pairs, /*is_pairs=*/true);
+  if (report.replies) json["replies"] = PartJson(*report.replies, /*is_pairs=*/false);
+  return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace agon::judge
