@@ -5,6 +5,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -17,46 +18,140 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 
-// Steps of one request, each run to its end on an event loop of its own.
-class Request {
+}  // namespace
+
+// Steps of a request, each run to its end on an event loop of its own.
+class HttpClient::Impl {
  public:
-  Request(const std::string& url, const HttpLimits& limits)
-      : name_(url), url_(ParseUrl(url, "http")), limits_(limits), stream_(loop_) {
-    stream_.expires_after(std::chrono::milliseconds(limits.timeout_ms));
+  Impl(const std::string& url, const HttpLimits& limits)
+      : name_(url), url_(ParseUrl(url, "http")), limits_(limits) {}
+
+  HttpResponse Send(std::string_view method, std::string_view target, std::string_view body,
+                    const HttpHeaders& headers, const HttpBodyCallback& on_body) {
+    const auto request = MakeRequest(method, target, body, headers);
+    const bool was_open = stream_.has_value();
+    if (!was_open) Open();
+    Begin();
+    bool has_answer = false;
+    try {
+      return Exchange(request, on_body, &has_answer);
+    } catch (const Error&) {
+      Close();
+      // Between two requests a server may close a connection; it then did nothing with this one.
+      if (!was_open || has_answer || timed_out_) throw;
+    } catch (...) {
+      Close();
+      throw;
+    }
+    Open();
+    Begin();
+    try {
+      return Exchange(request, on_body, &has_answer);
+    } catch (...) {
+      Close();
+      throw;
+    }
   }
 
-  HttpResponse Get() {
+ private:
+  using Message = http::request<http::string_body>;
+
+  Message MakeRequest(std::string_view method, std::string_view target, std::string_view body,
+                      const HttpHeaders& headers) const {
+    std::string whole = url_.target;
+    if (whole.ends_with('/') && target.starts_with('/')) whole.pop_back();
+    whole += target;
+    Message request;
+    request.version(11);
+    request.method_string({method.data(), method.size()});
+    request.target({whole.data(), whole.size()});
+    request.set(http::field::host, url_.Authority());
+    request.set(http::field::accept, "application/json");
+    if (!body.empty()) request.set(http::field::content_type, "application/json");
+    for (const auto& [name, value] : headers) request.set(name, value);
+    request.body() = body;
+    if (!body.empty() || method == "POST" || method == "PUT") request.prepare_payload();
+    return request;
+  }
+
+  void Begin() {
+    timed_out_ = false;
+    stream_->expires_after(std::chrono::milliseconds(limits_.timeout_ms));
+  }
+
+  void Open() {
+    stream_.emplace(loop_);
+    buffer_.clear();
+    Begin();
     // Names are looked up without a limit; addresses in figures aren't looked up at all.
     asio::ip::tcp::resolver resolver(loop_);
     beast::error_code error;
     const auto endpoints = resolver.resolve(url_.host, url_.port, error);
+    if (error) Close();
     Check(error);
+    try {
+      Run([&](auto done) {
+        stream_->async_connect(endpoints, [done](auto status, const auto&) { done(status); });
+      });
+    } catch (...) {
+      Close();
+      throw;
+    }
+    beast::error_code ignored;
+    stream_->socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  }
+
+  void Close() { stream_.reset(); }
+
+  HttpResponse Exchange(const Message& request, const HttpBodyCallback& on_body, bool* has_answer) {
     Run([&](auto done) {
-      stream_.async_connect(endpoints, [done](auto status, const auto&) { done(status); });
-    });
-    http::request<http::empty_body> request(http::verb::get, url_.target, 11);
-    request.set(http::field::host, url_.Authority());
-    request.set(http::field::accept, "application/json");
-    Run([&](auto done) {
-      http::async_write(stream_, request, [done](auto status, size_t) { done(status); });
+      http::async_write(*stream_, request, [done](auto status, size_t) { done(status); });
     });
     http::response_parser<http::string_body> parser;
     parser.body_limit(limits_.max_body_bytes);
-    beast::flat_buffer buffer;
+    if (request.method() == http::verb::head) parser.skip(true);
     Run([&](auto done) {
-      http::async_read_header(stream_, buffer, parser,
+      http::async_read_header(*stream_, buffer_, parser,
                               [done](auto status, size_t) { done(status); });
     });
+    *has_answer = true;
     // Beast 1.74 holds only bodies of unknown length to the limit.
     if (parser.content_length().value_or(0) > limits_.max_body_bytes)
       Check(http::error::body_limit);
-    Run([&](auto done) {
-      http::async_read(stream_, buffer, parser, [done](auto status, size_t) { done(status); });
-    });
-    return {static_cast<int>(parser.get().result_int()), std::move(parser.get().body())};
+    const bool is_whole = ReadBody(parser, on_body);
+    HttpResponse response{static_cast<int>(parser.get().result_int()), {}, {}};
+    for (const auto& field : parser.get()) {
+      response.headers.emplace_back(field.name_string().to_string(), field.value().to_string());
+    }
+    response.body = std::move(parser.get().body());
+    if (!is_whole || !parser.get().keep_alive()) Close();
+    return response;
   }
 
- private:
+  // False if the callback had enough before the end.
+  bool ReadBody(http::response_parser<http::string_body>& parser, const HttpBodyCallback& on_body) {
+    if (!on_body) {
+      if (parser.is_done()) return true;
+      Run([&](auto done) {
+        http::async_read(*stream_, buffer_, parser, [done](auto status, size_t) { done(status); });
+      });
+      return true;
+    }
+    while (true) {
+      std::string& body = parser.get().body();
+      if (!body.empty() && !on_body(body)) {
+        body.clear();
+        return false;
+      }
+      body.clear();
+      if (parser.is_done()) return true;
+      Run([&](auto done) {
+        http::async_read_some(*stream_, buffer_, parser,
+                              [done](auto status, size_t) { done(status); });
+      });
+    }
+  }
+
   template <typename Start>
   void Run(const Start& start) {
     beast::error_code error;
@@ -66,9 +161,10 @@ class Request {
     Check(error);
   }
 
-  void Check(beast::error_code error) const {
+  void Check(beast::error_code error) {
     if (!error) return;
     if (error == beast::error::timeout) {
+      timed_out_ = true;
       throw Error(ErrorKind::kFailed,
                   "no answer within " + std::to_string(limits_.timeout_ms) + " ms", name_);
     }
@@ -80,13 +176,29 @@ class Request {
   const Url url_;
   const HttpLimits limits_;
   asio::io_context loop_{1};
-  beast::tcp_stream stream_;
+  std::optional<beast::tcp_stream> stream_;  // while connected
+  beast::flat_buffer buffer_;
+  bool timed_out_ = false;
 };
 
-}  // namespace
+HttpClient::HttpClient(const std::string& url, const HttpLimits& limits)
+    : impl_(std::make_unique<Impl>(url, limits)) {}
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+
+HttpResponse HttpClient::Send(std::string_view method, std::string_view target,
+                              std::string_view body, const HttpHeaders& headers,
+                              const HttpBodyCallback& on_body) {
+  return impl_->Send(method, target, body, headers, on_body);
+}
 
 HttpResponse HttpGet(const std::string& url, const HttpLimits& limits) {
-  return Request(url, limits).Get();
+  return HttpClient(url, limits).Send("GET", "");
+}
+
+HttpResponse HttpPost(const std::string& url, std::string_view json, const HttpHeaders& headers,
+                      const HttpLimits& limits) {
+  return HttpClient(url, limits).Send("POST", "", json, headers);
 }
 
 }  // namespace agon::net

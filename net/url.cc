@@ -38,8 +38,9 @@ Url ParseUrl(std::string_view text, std::string_view scheme) {
   const size_t colon = text.find("://");
   if (colon == std::string_view::npos) ThrowBad(whole, scheme);
   if (text.substr(0, colon) == url.scheme + "s") {
-    throw Error(ErrorKind::kUnsupported, "encrypted connections are not supported", whole,
-                "use " + url.scheme + ":// on this machine, or a tunnel");
+    throw Error(
+        ErrorKind::kUnsupported, "encrypted connections are not supported", whole,
+        "use " + url.scheme + ":// to a TLS proxy on this machine, such as stunnel or caddy");
   }
   if (text.substr(0, colon) != scheme) ThrowBad(whole, scheme);
   text.remove_prefix(colon + 3);
