@@ -3,10 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <optional>
 
 #include "core/error.h"
 #include "judge/chat_session.h"
-#include "judge/model_directory.h"
+#include "serve/model_directory.h"
 
 namespace agon {
 namespace {
@@ -16,11 +17,16 @@ int Run(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  rl-chat --model runs/quickstart/checkpoints/rl-000100\n"
-      "  echo \"What is 3 + 4?\" | rl-chat --model runs/b --temperature 0");
+      "  echo \"What is 3 + 4?\" | rl-chat --model runs/b --temperature 0\n"
+      "  rl-chat --model runs/quickstart/checkpoints/pretrain-000300\n"
+      "\nA base model (one without a chat template) continues each line as a document.");
   std::string model;
+  bool is_plain = false;
   judge::ChatOptions options;
   app.add_option("--model", model, "Model directory")->required();
-  app.add_option("--system", options.system, "System message");
+  CLI::Option* system = app.add_option("--system", options.system, "System message");
+  app.add_flag("--plain", is_plain, "Continue each line as a document, also with a chat model")
+      ->excludes(system);
   app.add_option("--temperature", options.temperature, "0 is greedy")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
@@ -33,9 +39,10 @@ int Run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const judge::ModelDirectory loaded = judge::LoadModelDirectory(model);
-  const datasets::ChatTemplate chat(loaded.tokenizer);
-  judge::ChatSession session(*loaded.policy, loaded.tokenizer, chat, options);
+  const serve::ModelDirectory loaded = serve::LoadModelDirectory(model);
+  std::optional<datasets::ChatTemplate> chat;
+  if (loaded.is_chat_model && !is_plain) chat.emplace(loaded.tokenizer);
+  judge::ChatSession session(*loaded.policy, loaded.tokenizer, chat ? &*chat : nullptr, options);
   judge::RunChat(session, std::cin, std::cout, isatty(STDIN_FILENO) == 1);
   return 0;
 }

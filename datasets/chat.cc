@@ -151,18 +151,18 @@ const char* ChatTemplate::JinjaTemplate() {
 {%- endif %})";
 }
 
-void ChatTemplate::Save(const fs::path& model_dir) const {
+void ChatTemplate::Save(const fs::path& model_dir, bool is_base_model) const {
   tokenizer_.Save(model_dir / "tokenizer.json");
-  const Json config{{"tokenizer_class", "PreTrainedTokenizerFast"},
-                    {"bos_token", nullptr},
-                    {"eos_token", "<|im_end|>"},
-                    {"pad_token", "<|endoftext|>"},
-                    {"unk_token", nullptr},
-                    {"add_bos_token", false},
-                    {"add_prefix_space", false},
-                    {"clean_up_tokenization_spaces", false},
-                    {"model_max_length", 1 << 30},
-                    {"chat_template", JinjaTemplate()}};
+  Json config{{"tokenizer_class", "PreTrainedTokenizerFast"},
+              {"bos_token", nullptr},
+              {"eos_token", "<|im_end|>"},
+              {"pad_token", "<|endoftext|>"},
+              {"unk_token", nullptr},
+              {"add_bos_token", false},
+              {"add_prefix_space", false},
+              {"clean_up_tokenization_spaces", false},
+              {"model_max_length", 1 << 30}};
+  if (!is_base_model) config["chat_template"] = JinjaTemplate();
   WriteFileAtomic(model_dir / "tokenizer_config.json", config.dump(2) + "\n");
 }
 

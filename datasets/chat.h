@@ -46,8 +46,9 @@ class ChatTemplate {
 
   // The Jinja template for tokenizer_config.json that renders the same text.
   static const char* JinjaTemplate();
-  // Writes tokenizer.json and tokenizer_config.json into a model directory.
-  void Save(const fs::path& model_dir) const;
+  // Writes tokenizer.json and tokenizer_config.json into a model directory; the latter without
+  // a chat template for a base model, which has seen no conversation.
+  void Save(const fs::path& model_dir, bool is_base_model = false) const;
 
  private:
   class Writer;

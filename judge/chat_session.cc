@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "judge/text.h"
+#include "serve/text_stream.h"
 
 namespace agon::judge {
 namespace {
@@ -33,32 +34,30 @@ class InterruptScope {
 
 struct ReplyStopped {};  // leaves Generate early; never escapes Reply
 
-// Bytes at the end of `text` that may be the beginning of a character.
-size_t UnfinishedBytes(std::string_view text) {
-  for (size_t back = 1; back <= std::min<size_t>(3, text.size()); ++back) {
-    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;
-    const size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
-    return length > back ? back : 0;
-  }
-  return 0;
-}
-
 }  // namespace
 
 ChatSession::ChatSession(policy::Policy& policy, const datasets::Tokenizer& tokenizer,
-                         const datasets::ChatTemplate& chat, ChatOptions options)
-    : policy_(policy), tokenizer_(tokenizer), chat_(chat), options_(std::move(options)) {}
+                         const datasets::ChatTemplate* chat, ChatOptions options)
+    : policy_(policy), tokenizer_(tokenizer), chat_(chat), options_(std::move(options)) {
+  for (const char* token : {"<|im_end|>", "<|endoftext|>"}) {
+    if (const auto id = tokenizer.SpecialId(token)) stop_token_ids_.push_back(*id);
+  }
+}
+
+bool ChatSession::IsStop(int32_t token) const {
+  return std::find(stop_token_ids_.begin(), stop_token_ids_.end(), token) != stop_token_ids_.end();
+}
 
 void ChatSession::Reset() { tokens_.clear(); }
 
 std::vector<int32_t> ChatSession::WithUser(std::string_view user) const {
+  if (is_plain()) return tokenizer_.Encode(user);
   Messages messages;
   const bool first = tokens_.empty();
   if (first && !options_.system.empty()) messages.push_back({Role::kSystem, options_.system});
   messages.push_back({Role::kUser, std::string(user)});
   std::vector<int32_t> tokens = tokens_;
-  const auto added = first ? chat_.EncodePrompt(messages) : chat_.EncodeContinuation(messages);
+  const auto added = first ? chat_->EncodePrompt(messages) : chat_->EncodeContinuation(messages);
   tokens.insert(tokens.end(), added.begin(), added.end());
   return tokens;
 }
@@ -78,20 +77,19 @@ std::string ChatSession::Reply(std::string_view user, const TextCallback& on_tex
   prompt.max_new_tokens = std::min(options_.max_new_tokens, context - length);
   policy::Sampling sampling;
   sampling.temperature = options_.temperature;
-  sampling.stop_token_ids = {chat_.stop_token_id(), chat_.document_token_id()};
+  sampling.stop_token_ids = stop_token_ids_;
   std::vector<int32_t> sampled;
-  std::string reply, pending;
-  const auto emit = [&](size_t keep) {
-    const std::string piece = CleanText(std::string_view(pending).substr(0, pending.size() - keep));
-    pending.erase(0, pending.size() - keep);
+  std::string reply;
+  serve::TextStream stream;
+  const auto emit = [&](const std::string& text) {
+    const std::string piece = CleanText(text);
     reply += piece;
     return piece.empty() || !on_text || on_text(piece);
   };
   const auto on_token = [&](size_t, int32_t token) {
     sampled.push_back(token);
-    if (token == chat_.stop_token_id() || token == chat_.document_token_id()) return;
-    pending += tokenizer_.Bytes(token);
-    if (!emit(UnfinishedBytes(pending))) throw ReplyStopped{};
+    if (IsStop(token)) return;
+    if (!emit(stream.Add(tokenizer_.Bytes(token)))) throw ReplyStopped{};
   };
   try {
     policy_.Generate({&prompt, 1}, sampling, RngKey{options_.seed, RngStream::kSample, turn_++},
@@ -99,27 +97,31 @@ std::string ChatSession::Reply(std::string_view user, const TextCallback& on_tex
   } catch (const ReplyStopped&) {
     // What was said so far counts as the reply.
   }
-  emit(0);
+  emit(stream.Finish());
+  if (is_plain()) return reply;
   tokens_ = std::move(prompt.tokens);
   tokens_.insert(tokens_.end(), sampled.begin(), sampled.end());
-  if (tokens_.back() != chat_.stop_token_id()) tokens_.push_back(chat_.stop_token_id());
+  if (tokens_.back() != chat_->stop_token_id()) tokens_.push_back(chat_->stop_token_id());
   return reply;
 }
 
 void RunChat(ChatSession& session, std::istream& in, std::ostream& out, bool interactive) {
-  const std::string commands = "/reset starts over, /quit leaves, Ctrl-C stops a reply";
+  const bool is_plain = session.is_plain();
+  const std::string commands =
+      is_plain ? "a document completer: each line is continued; /quit leaves, Ctrl-C stops"
+               : "/reset starts over, /quit leaves, Ctrl-C stops a reply";
   if (interactive) out << commands << "\n";
   std::string line;
   while (true) {
-    if (interactive) out << "\nyou> " << std::flush;
+    if (interactive) out << (is_plain ? "\ntext> " : "\nyou> ") << std::flush;
     if (!std::getline(in, line)) break;
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (line.empty()) continue;
     if (line == "/quit" || line == "/exit") return;
-    if (line == "/reset") {
+    if (line == "/reset" && !is_plain) {
       session.Reset();
       if (interactive) out << "(a fresh conversation)\n";
-    } else if (line.front() == '/') {
+    } else if (line.front() == '/' && !is_plain) {
       out << commands << "\n";
     } else {
       const InterruptScope scope;

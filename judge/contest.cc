@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
-#include "judge/model_directory.h"
+#include "serve/model_directory.h"
 
 namespace agon::judge {
 namespace {
@@ -96,8 +96,9 @@ class Contest {
 }  // namespace
 
 struct Contestants::Loaded {
-  explicit Loaded(const std::string& dir) : model(LoadModelDirectory(dir)), chat(model.tokenizer) {}
-  ModelDirectory model;
+  explicit Loaded(const std::string& dir)
+      : model(serve::LoadModelDirectory(dir)), chat(model.tokenizer) {}
+  serve::ModelDirectory model;
   datasets::ChatTemplate chat;
 };
 

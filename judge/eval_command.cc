@@ -6,9 +6,9 @@
 
 #include "core/error.h"
 #include "judge/metrics.h"
-#include "judge/model_directory.h"
 #include "judge/report_parts.h"
 #include "judge/text.h"
+#include "serve/model_directory.h"
 
 namespace agon::judge {
 namespace {
@@ -39,7 +39,7 @@ std::string ModelName(const std::filesystem::path& model, const std::filesystem:
 
 EvalResult EvaluateDir(const std::filesystem::path& dir, const std::vector<SuiteSpec>& suites,
                        const std::string& name) {
-  const ModelDirectory model = LoadModelDirectory(dir);
+  const serve::ModelDirectory model = serve::LoadModelDirectory(dir);
   const datasets::ChatTemplate chat(model.tokenizer);
   return Evaluate(*model.policy, chat, suites, name);
 }

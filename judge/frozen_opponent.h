@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "judge/model_directory.h"
 #include "judge/rollout.h"
+#include "serve/model_directory.h"
 
 namespace agon::judge {
 
@@ -15,7 +15,7 @@ class FrozenOpponent {
   // Loads a model directory; "": nobody, the policy plays every seat.
   explicit FrozenOpponent(const std::string& dir) {
     if (dir.empty()) return;
-    model_.emplace(LoadModelDirectory(dir));
+    model_.emplace(serve::LoadModelDirectory(dir));
     chat_.emplace(model_->tokenizer);
   }
 
@@ -25,7 +25,7 @@ class FrozenOpponent {
   }
 
  private:
-  std::optional<ModelDirectory> model_;
+  std::optional<serve::ModelDirectory> model_;
   std::optional<datasets::ChatTemplate> chat_;
 };
 

@@ -5,34 +5,12 @@
 #include <cstdio>
 
 #include "core/progress.h"
+#include "core/utf8.h"
 
 namespace agon::judge {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
-struct Character {
-  uint32_t code = 0;
-  size_t length = 0;  // 0: not valid UTF-8
-};
-
-// One character by the table of well-formed UTF-8 (Unicode 15, table 3-7).
-Character NextCharacter(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const uint32_t first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return {};
-  uint32_t code = first & (0xFFu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {};
-    code = code << 6 | (byte(i) & 0x3F);
-  }
-  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (overlong || surrogate || code > 0x10FFFF) return {};
-  return {code, length};
-}
 
 bool TurnsDirection(uint32_t code) {
   return (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) ||
@@ -64,7 +42,7 @@ std::string CleanText(std::string_view bytes, size_t max_bytes) {
   std::string out;
   for (size_t i = 0; i < bytes.size();) {
     if (max_bytes > 0 && i >= max_bytes) return out + "…";
-    const Character character = NextCharacter(bytes.substr(i));
+    const Utf8Character character = NextUtf8(bytes.substr(i));
     const uint32_t code = character.code;
     if (character.length == 0 || TurnsDirection(code) || (code >= 0x80 && code < 0xA0)) {
       out += kReplacement;

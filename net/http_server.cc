@@ -124,8 +124,8 @@ class HttpServer::Impl final : public ConnectionHost {
     std::unique_lock lock(mutex_);
     for (const auto& [connection, shared] : connections_) shared->AnswerSoon();
     changed_.wait_for(lock, milliseconds(timeout_ms), [&] { return connections_.empty(); });
-    // Lingering ones have their reply already: only exchanges count as lost.
-    const int num_lost = num_exchanges_;
+    // Lingering ones have their reply already.
+    const int num_lost = num_unanswered_;
     for (const auto& [connection, shared] : connections_) shared->Abort();
     return num_lost;
   }
@@ -149,6 +149,11 @@ class HttpServer::Impl final : public ConnectionHost {
   void ExchangeBegun() override {
     const std::lock_guard lock(mutex_);
     ++num_exchanges_;
+    ++num_unanswered_;
+  }
+  void ExchangeAnswered() override {
+    const std::lock_guard lock(mutex_);
+    --num_unanswered_;
   }
   void ExchangeEnded() override {
     const std::lock_guard lock(mutex_);
@@ -248,7 +253,7 @@ class HttpServer::Impl final : public ConnectionHost {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<HttpConnection*, std::shared_ptr<HttpConnection>> connections_;
-  int num_exchanges_ = 0;
+  int num_exchanges_ = 0, num_unanswered_ = 0;
 };
 
 HttpServer::HttpServer(HttpServerOptions options)

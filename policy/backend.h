@@ -133,6 +133,10 @@ class Backend {
   virtual void SampleTokens(const PackedLinear& head, const void* hidden, int rows,
                             const Sampling& sampling, const float* uniforms, int32_t* tokens,
                             float* logprobs) = 0;
+  // The num_top most likely tokens of each row in softmax(logits / temperature), as
+  // TokenScores::top: (rows, num_top). REQUIRES: num_top <= vocabulary.
+  virtual void TopTokens(const PackedLinear& head, const void* hidden, int rows, float temperature,
+                         int num_top, TokenLogprob* top) = 0;
 
   // --- optimizer ---------------------------------------------------------------------
   virtual double SumOfSquares(const float* x, int64_t count) = 0;

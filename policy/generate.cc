@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "core/error.h"
@@ -15,9 +17,9 @@ constexpr int kPrefillTokens = 4096;
 
 void CheckSampling(const Sampling& sampling) {
   if (sampling.temperature < 0 || sampling.top_k < 0 || sampling.top_p <= 0 || sampling.top_p > 1 ||
-      sampling.max_rows < 1) {
+      sampling.num_top < 0 || sampling.max_rows < 1) {
     throw Error(ErrorKind::kUsage, "sampling out of range", "",
-                "temperature >= 0, top_k >= 0, 0 < top_p <= 1, at least one row");
+                "temperature >= 0, top_k >= 0, 0 < top_p <= 1, num_top >= 0, at least one row");
   }
 }
 
@@ -41,8 +43,9 @@ class SpanSource final : public PromptSource {
     const size_t place = PlaceOf(completion.prompt_idx, completion.sample);
     completions_[place] = std::move(completion);
   }
-  void OnToken(int32_t prompt_idx, uint32_t sample, int32_t token) override {
-    if (on_token_) on_token_(PlaceOf(prompt_idx, sample), token);
+  bool OnToken(const Completion& so_far) override {
+    if (on_token_) on_token_(PlaceOf(so_far.prompt_idx, so_far.sample), so_far.tokens.back());
+    return true;
   }
 
   std::vector<Completion> Take() { return std::move(completions_); }
@@ -83,6 +86,7 @@ Generator::Generator(const ModelConfig& config, Backend& backend, Transformer& t
 void Generator::Check(const Prompt& prompt, int max_tokens) const {
   AGON_CHECK(!prompt.tokens.empty(), "a prompt has at least one token");
   AGON_CHECK(prompt.num_samples >= 0 && prompt.max_new_tokens >= 0);
+  if (prompt.sampling) CheckSampling(*prompt.sampling);
   const auto length = static_cast<int64_t>(prompt.tokens.size());
   if (length + prompt.max_new_tokens > max_tokens) {
     throw Error(ErrorKind::kUsage,
@@ -208,18 +212,65 @@ void Generator::Prefill(std::span<const std::shared_ptr<Job>> jobs, std::vector<
   }
 }
 
+// Draws for `rows` (indices of rows_), whose hidden states stand at the front of hidden_. Those
+// of one Sampling are drawn together; most often that is all.
+Generator::Drawn Generator::Draw(const Request& request, std::span<const size_t> rows) {
+  using Kind = std::tuple<float, int, float, int>;
+  std::map<Kind, std::vector<size_t>> groups;  // places in `rows`
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Sampling& sampling = SamplingOf(request, rows_[rows[i]]);
+    groups[{sampling.temperature, sampling.top_k, sampling.top_p, sampling.num_top}].push_back(i);
+  }
+  Drawn drawn{std::vector<int32_t>(rows.size()), std::vector<float>(rows.size()),
+              std::vector<std::vector<TokenLogprob>>(rows.size())};
+  const size_t hidden_bytes = HiddenBytes();
+  for (const auto& [kind, members] : groups) {
+    const char* hidden = hidden_.data();
+    if (groups.size() > 1) {
+      group_hidden_.resize(members.size() * hidden_bytes);
+      for (size_t i = 0; i < members.size(); ++i) {
+        std::memcpy(group_hidden_.data() + i * hidden_bytes,
+                    hidden_.data() + members[i] * hidden_bytes, hidden_bytes);
+      }
+      hidden = group_hidden_.data();
+    }
+    std::vector<float> uniforms;
+    for (const size_t i : members) {
+      const Row& row = rows_[rows[i]];
+      uniforms.push_back(request.key.WithTask(row.job->prompt.task)
+                             .WithSample(row.completion.sample)
+                             .Uniform(static_cast<uint32_t>(row.completion.tokens.size())));
+    }
+    const Sampling& sampling = SamplingOf(request, rows_[rows[members[0]]]);
+    const int count = static_cast<int>(members.size());
+    std::vector<int32_t> tokens(members.size());
+    std::vector<float> logprobs(members.size());
+    backend_.SampleTokens(transformer_.head(), hidden, count, sampling, uniforms.data(),
+                          tokens.data(), logprobs.data());
+    const auto num_top = static_cast<size_t>(std::min(sampling.num_top, config_.vocab_size));
+    std::vector<TokenLogprob> top(members.size() * num_top);
+    if (num_top > 0) {
+      backend_.TopTokens(transformer_.head(), hidden, count,
+                         sampling.temperature > 0 ? sampling.temperature : 1.0f,
+                         static_cast<int>(num_top), top.data());
+    }
+    for (size_t i = 0; i < members.size(); ++i) {
+      drawn.tokens[members[i]] = tokens[i];
+      drawn.logprobs[members[i]] = logprobs[i];
+      const auto begin = top.begin() + static_cast<std::ptrdiff_t>(i * num_top);
+      drawn.top[members[i]].assign(begin, begin + static_cast<std::ptrdiff_t>(num_top));
+    }
+  }
+  return drawn;
+}
+
 // The next token of every row: the prompt's where it isn't fed yet, else one drawn. Rows that
 // stop are retired; returns the tokens of the rest.
 std::vector<int32_t> Generator::NextTokens(const Request& request) {
   const size_t hidden_bytes = HiddenBytes();
   std::vector<size_t> sampled;
-  std::vector<float> uniforms;
   for (size_t i = 0; i < rows_.size(); ++i) {
     if (!rows_[i].IsSampled()) continue;
-    const Completion& c = rows_[i].completion;
-    uniforms.push_back(request.key.WithTask(rows_[i].job->prompt.task)
-                           .WithSample(c.sample)
-                           .Uniform(static_cast<uint32_t>(c.tokens.size())));
     // Moves up only: the rows before it are drawn, or were moved already.
     if (sampled.size() != i) {
       std::memcpy(hidden_.data() + sampled.size() * hidden_bytes, hidden_.data() + i * hidden_bytes,
@@ -227,13 +278,9 @@ std::vector<int32_t> Generator::NextTokens(const Request& request) {
     }
     sampled.push_back(i);
   }
-  std::vector<float> logprobs(sampled.size());
-  std::vector<int32_t> drawn(sampled.size()), tokens;
-  if (!sampled.empty()) {
-    backend_.SampleTokens(transformer_.head(), hidden_.data(), static_cast<int>(sampled.size()),
-                          request.sampling, uniforms.data(), drawn.data(), logprobs.data());
-  }
-  const auto& stops = request.sampling.stop_token_ids;
+  Drawn drawn;
+  if (!sampled.empty()) drawn = Draw(request, sampled);
+  std::vector<int32_t> tokens;
   size_t kept = 0, next = 0;
   for (Row& row : rows_) {
     int32_t token = 0;
@@ -241,12 +288,15 @@ std::vector<int32_t> Generator::NextTokens(const Request& request) {
       Completion& c = row.completion;
       const int limit = row.job->prompt.max_new_tokens;
       bool done = limit == 0;
-      token = drawn[next];
+      token = drawn.tokens[next];
       if (!done) {
         c.tokens.push_back(token);
-        c.rollout_logprobs.push_back(logprobs[next]);
-        request.source.OnToken(c.prompt_idx, c.sample, token);
-        const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();
+        c.rollout_logprobs.push_back(drawn.logprobs[next]);
+        c.top.insert(c.top.end(), drawn.top[next].begin(), drawn.top[next].end());
+        const auto& stops = SamplingOf(request, row).stop_token_ids;
+        const bool goes_on = request.source.OnToken(c);
+        const bool stopped =
+            !goes_on || std::find(stops.begin(), stops.end(), token) != stops.end();
         if (stopped) c.finish_reason = FinishReason::kStop;
         done = stopped || static_cast<int>(c.tokens.size()) >= limit;
       }
@@ -292,6 +342,7 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
   }
   std::vector<int32_t> slots, positions;
   while (true) {
+    source.BeforeStep();
     Refill(request);
     if (rows_.empty()) return;
     const std::vector<int32_t> tokens = NextTokens(request);

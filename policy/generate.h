@@ -41,6 +41,12 @@ class Generator {
     int slot = 0;
     int length = 0;  // cached tokens
   };
+  // One token for each of some rows.
+  struct Drawn {
+    std::vector<int32_t> tokens;
+    std::vector<float> logprobs;
+    std::vector<std::vector<TokenLogprob>> top;
+  };
   // What one Run needs everywhere.
   struct Request {
     PromptSource& source;
@@ -59,6 +65,10 @@ class Generator {
   bool Resume(const Job& job, Row& row);
   void Release(const Request& request);
   void Prefill(std::span<const std::shared_ptr<Job>> jobs, std::vector<Row> started);
+  static const Sampling& SamplingOf(const Request& request, const Row& row) {
+    return row.job->prompt.sampling ? *row.job->prompt.sampling : request.sampling;
+  }
+  Drawn Draw(const Request& request, std::span<const size_t> rows);
   std::vector<int32_t> NextTokens(const Request& request);
   void Retire(const Request& request, Row& row);
 
@@ -69,9 +79,10 @@ class Generator {
   std::vector<Row> rows_;
   std::vector<int> free_slots_;
   std::map<CompletionId, Kept> kept_;
-  std::shared_ptr<Job> job_;  // its samples start next; null: none is waiting
-  int32_t num_prompts_ = 0;   // taken from the source so far
-  std::vector<char> hidden_;  // T (rows, C)
+  std::shared_ptr<Job> job_;        // its samples start next; null: none is waiting
+  int32_t num_prompts_ = 0;         // taken from the source so far
+  std::vector<char> hidden_;        // T (rows, C)
+  std::vector<char> group_hidden_;  // T: those drawn with one Sampling
 };
 
 }  // namespace agon::policy

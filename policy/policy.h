@@ -76,12 +76,21 @@ struct PackedBatch {
   std::vector<int32_t> rows;      // (S) row whose hidden state predicts the target
   std::vector<int32_t> targets;   // (S) token id
   float temperature = 1.0f;       // logits are divided by it before the softmax
+  int num_top = 0;                // most likely tokens wanted beside each target
+};
+
+// A token that could have stood somewhere.
+struct TokenLogprob {
+  int32_t token = 0;
+  float logprob = 0;  // in the full softmax
 };
 
 // Per scored token, in the order of PackedBatch::rows.
 struct TokenScores {
   std::vector<float> logprobs;   // (S) log p(target)
   std::vector<float> entropies;  // (S) entropy of the whole distribution, nats
+  // (S, num_top or V if that is less) most likely first, the lower id before its equals.
+  std::vector<TokenLogprob> top = {};
 };
 
 enum class FinishReason { kStop, kLength };
@@ -91,6 +100,15 @@ struct CompletionId {
   int32_t prompt_idx = 0;
   uint32_t sample = 0;
   auto operator<=>(const CompletionId&) const = default;
+};
+
+struct Sampling {
+  float temperature = 1.0f;  // 0: greedy (lowest id wins a tie)
+  int top_k = 0;             // 0: off
+  float top_p = 1.0f;        // 1: off
+  std::vector<int32_t> stop_token_ids = {};
+  int num_top = 0;     // most likely tokens recorded beside each token drawn
+  int max_rows = 512;  // rows decoded at once
 };
 
 struct Prompt {
@@ -105,14 +123,8 @@ struct Prompt {
   // The completion of this stream whose prompt and tokens these tokens begin with: what was
   // kept of it is taken up. Changes the work, never the result. Needs num_samples 1.
   std::optional<CompletionId> continues = std::nullopt;
-};
-
-struct Sampling {
-  float temperature = 1.0f;  // 0: greedy (lowest id wins a tie)
-  int top_k = 0;             // 0: off
-  float top_p = 1.0f;        // 1: off
-  std::vector<int32_t> stop_token_ids;
-  int max_rows = 512;  // rows decoded at once
+  // What its completions are drawn with instead of the stream's; max_rows is the stream's.
+  std::optional<Sampling> sampling = std::nullopt;
 };
 
 struct Completion {
@@ -124,6 +136,7 @@ struct Completion {
   std::vector<float> rollout_logprobs;
   FinishReason finish_reason = FinishReason::kLength;
   uint64_t policy_version = 0;
+  std::vector<TokenLogprob> top = {};  // (T_c, num_top or V) as TokenScores::top
 };
 
 // Called after each decoded token of a row: index in the result, token. May be empty.
@@ -141,8 +154,12 @@ class PromptSource {
   virtual void Finish(Completion completion) = 0;
   // Completions that may_continue and won't, since the last call.
   virtual std::vector<CompletionId> TakeEnded() { return {}; }
-  // A token was decoded for sample `sample` of prompt `prompt_idx`.
-  virtual void OnToken(int32_t /*prompt_idx*/, uint32_t /*sample*/, int32_t /*token*/) {}
+  // A token was decoded: the last of `so_far`. False ends the completion with it, as a stop
+  // token does.
+  virtual bool OnToken(const Completion& /*so_far*/) { return true; }
+  // Comes once before each step of decoding. May call Policy::Score: its work then stands
+  // between two steps.
+  virtual void BeforeStep() {}
 };
 
 struct OptimizerConfig {

@@ -229,6 +229,12 @@ TokenScores Transformer::ScoreRows(std::span<const float> dlogprobs) {
                        batch_.temperature, scores.logprobs.data(), scores.entropies.data(),
                        dlogprobs.empty() ? nullptr : dlogprobs.data(), buffers_->dscored_hidden,
                        head_gradient_.data());
+  const int num_top = std::min(batch_.num_top, config_.vocab_size);
+  if (num_top > 0) {
+    scores.top.resize(static_cast<size_t>(count) * static_cast<size_t>(num_top));
+    backend_.TopTokens(*head_, buffers_->scored_hidden, count, batch_.temperature, num_top,
+                       scores.top.data());
+  }
   return scores;
 }
 

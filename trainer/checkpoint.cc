@@ -100,7 +100,7 @@ void SaveCheckpoint(const fs::path& run_dir, const TrainerState& state,
                     const policy::Policy& policy, const datasets::ChatTemplate& chat) {
   WriteDirAtomic(CheckpointDir(run_dir, state.stage, state.step), [&](const fs::path& dir) {
     policy.Save(dir);
-    chat.Save(dir);
+    chat.Save(dir, /*is_base_model=*/state.stage == "pretrain");
     fs::create_directory(dir / fs::path(kState).parent_path());
     policy.SaveOptimizer(dir / kOptimizer);
     WriteFileAtomic(dir / kState, StateJson(state, policy));

@@ -238,6 +238,7 @@ ConnectionExchange::~ConnectionExchange() {
   if (state == State::kStreaming) {
     connection_->Abort();  // the client must not take what it got for all
     host_.Replied(route_, status_, 0);
+    host_.ExchangeAnswered();
   }
   host_.ExchangeEnded();
 }
@@ -282,6 +283,7 @@ void ConnectionExchange::End() {
   on_close_ = {};
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
   host_.Replied(route_, status_, seconds.count());
+  host_.ExchangeAnswered();
 }
 
 void ConnectionExchange::Reply(HttpResponse response) {

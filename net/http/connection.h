@@ -27,8 +27,10 @@ class ConnectionHost {
   virtual bool is_draining() const = 0;
   // A request is whole. On an io thread: must not block.
   virtual void Dispatch(std::shared_ptr<ConnectionExchange> exchange) = 0;
+  // Each exchange begins, is answered (or can't be any more), and ends: nobody holds it then.
   virtual void ExchangeBegun() = 0;
-  virtual void ExchangeEnded() = 0;  // nobody holds it any more
+  virtual void ExchangeAnswered() = 0;
+  virtual void ExchangeEnded() = 0;
   virtual void Replied(const std::string& route, int status, double seconds) = 0;
   virtual void ConnectionEnded(HttpConnection* connection) = 0;
 };

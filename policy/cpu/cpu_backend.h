@@ -94,6 +94,8 @@ class CpuBackend final : public Backend {
   void SampleTokens(const PackedLinear& head, const void* hidden, int rows,
                     const Sampling& sampling, const float* uniforms, int32_t* tokens,
                     float* logprobs) override;
+  void TopTokens(const PackedLinear& head, const void* hidden, int rows, float temperature,
+                 int num_top, TokenLogprob* top) override;
 
   double SumOfSquares(const float* x, int64_t count) override;
   void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamW& args) override;

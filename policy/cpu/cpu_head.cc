@@ -1,5 +1,7 @@
 // The vocabulary head of the CPU backend: scoring, its gradient, sampling. Logits exist
 // only for a few rows at a time, in a thread's scratch.
+#include <vector>
+
 #include "policy/cpu/cpu_backend.h"
 #include "policy/cpu/parallel.h"
 
@@ -73,6 +75,29 @@ void CpuBackend::SampleTokens(const PackedLinear& head, const void* hidden, int 
       tokens[begin + i] = kernels_.sample_row(logits + i * v, logits + kRowsPerItem * v, w.out,
                                               inv_temperature, sampling.top_k, sampling.top_p,
                                               uniforms[begin + i], logprobs + begin + i);
+    }
+  });
+}
+
+void CpuBackend::TopTokens(const PackedLinear& head, const void* hidden, int rows,
+                           float temperature, int num_top, TokenLogprob* top) {
+  const auto& w = static_cast<const CpuLinear&>(head);
+  const int64_t v = w.out_padded, element = kernels_.element_bytes;
+  ReserveThreadScratch((kRowsPerItem + 1) * static_cast<size_t>(v) * sizeof(float));
+  ParallelItems((rows + kRowsPerItem - 1) / kRowsPerItem, [&](int64_t item) {
+    const int begin = static_cast<int>(item) * kRowsPerItem;
+    const int count = std::min(kRowsPerItem, rows - begin);
+    float* logits = reinterpret_cast<float*>(ThreadScratch());
+    kernels_.gemm(static_cast<const char*>(hidden) + begin * w.in_padded * element, w.in_padded, 0,
+                  count, w.in_padded, w.forward, 0, w.out_padded / 32,
+                  {.kind = Epilogue::kStoreFloat, .out = logits, .stride = v});
+    std::vector<int32_t> tokens(static_cast<size_t>(num_top));
+    std::vector<float> logprobs(static_cast<size_t>(num_top));
+    for (int i = 0; i < count; ++i) {
+      kernels_.top_row(logits + i * v, logits + kRowsPerItem * v, w.out, 1.0f / temperature,
+                       num_top, tokens.data(), logprobs.data());
+      TokenLogprob* row = top + static_cast<int64_t>(begin + i) * num_top;
+      for (size_t k = 0; k < tokens.size(); ++k) row[k] = {tokens[k], logprobs[k]};
     }
   });
 }

@@ -127,4 +127,22 @@ inline int32_t SampleRow(const float* logits, float* weights, int v, float inv_t
   return token;
 }
 
+inline void TopRow(const float* logits, float* weights, int v, float inv_temperature, int num_top,
+                   int32_t* tokens, float* logprobs) {
+  const VocabularySoftmax softmax = Softmax(logits, weights, v, inv_temperature);
+  int kept = 0;
+  for (int i = 0; i < v; ++i) {
+    if (kept == num_top && logits[i] <= logits[tokens[kept - 1]]) continue;
+    // Insertion: num_top is small, and few tokens get this far.
+    int place = kept < num_top ? kept++ : kept - 1;
+    for (; place > 0 && logits[i] > logits[tokens[place - 1]]; --place) {
+      tokens[place] = tokens[place - 1];
+    }
+    tokens[place] = i;
+  }
+  for (int i = 0; i < kept; ++i) {
+    logprobs[i] = (logits[tokens[i]] * inv_temperature - softmax.max) - softmax.log_sum;
+  }
+}
+
 }  // namespace agon::policy::cpu::AGON_ISA

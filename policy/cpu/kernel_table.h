@@ -29,6 +29,7 @@ constexpr KernelTable MakeKernelTable(const char* isa) {
       .attention_decode = AttentionDecode<T>,
       .score_row = ScoreRow<T>,
       .sample_row = SampleRow,
+      .top_row = TopRow,
       .to_compute = ToCompute<T>,
       .sum_of_squares = SumOfSquares,
       .unfold_gain = UnfoldGain,

@@ -113,6 +113,9 @@ struct KernelTable {
   // rounded up to 16). The log-probability is in the full softmax.
   int32_t (*sample_row)(const float* logits, float* weights, int v, float inv_temperature,
                         int top_k, float top_p, float u, float* logprob);
+  // The num_top <= v largest, in order, with their log-probabilities; scratch as in sample_row.
+  void (*top_row)(const float* logits, float* weights, int v, float inv_temperature, int num_top,
+                  int32_t* tokens, float* logprobs);
 
   void (*to_compute)(const float* source, void* destination, int64_t count);
   double (*sum_of_squares)(const float* x, int64_t count);

@@ -14,7 +14,7 @@ namespace {
 class ChatSessionTest : public testing::Test {
  protected:
   std::string Talk(ScriptedPolicy& policy, const std::string& input, bool interactive = false) {
-    ChatSession session(policy, tokenizer_, chat_, options_);
+    ChatSession session(policy, tokenizer_, &chat_, options_);
     std::istringstream in(input);
     std::ostringstream out;
     RunChat(session, in, out, interactive);
@@ -37,7 +37,7 @@ TEST_F(ChatSessionTest, RepliesLineByLineAndRemembers) {
 TEST_F(ChatSessionTest, TheConversationIsTokenExact) {
   options_.system = "Be short.";
   ScriptedPolicy policy(tokenizer_, [](const auto&, uint32_t) { return "ok"; });
-  ChatSession session(policy, tokenizer_, chat_, options_);
+  ChatSession session(policy, tokenizer_, &chat_, options_);
   EXPECT_EQ(session.Reply("one", {}), "ok");
   EXPECT_EQ(session.Reply("two", {}), "ok");
   std::vector<int32_t> expected =
@@ -52,7 +52,7 @@ TEST_F(ChatSessionTest, TheConversationIsTokenExact) {
 
 TEST_F(ChatSessionTest, PiecesAreWholeCharactersAndHarmless) {
   ScriptedPolicy policy(tokenizer_, [](const auto&, uint32_t) { return "a€\x1b[2J\xf0\x9f"; });
-  ChatSession session(policy, tokenizer_, chat_, options_);
+  ChatSession session(policy, tokenizer_, &chat_, options_);
   std::vector<std::string> pieces;
   const std::string reply = session.Reply("go", [&](std::string_view piece) {
     pieces.emplace_back(piece);
@@ -66,7 +66,7 @@ TEST_F(ChatSessionTest, PiecesAreWholeCharactersAndHarmless) {
 
 TEST_F(ChatSessionTest, AStoppedReplyStaysInTheConversation) {
   ScriptedPolicy policy(tokenizer_, [](const auto&, uint32_t) { return "abcdef"; });
-  ChatSession session(policy, tokenizer_, chat_, options_);
+  ChatSession session(policy, tokenizer_, &chat_, options_);
   EXPECT_EQ(session.Reply("go", [](std::string_view piece) { return piece != "c"; }), "abc");
   const auto& tokens = session.tokens();
   ASSERT_GE(tokens.size(), 2u);
@@ -87,7 +87,7 @@ TEST_F(ChatSessionTest, InterruptStopsTheReplyOnly) {
 TEST_F(ChatSessionTest, AFullContextIsExplainedAndLosesNothing) {
   ScriptedPolicy policy(
       tokenizer_, [](const auto&, uint32_t) { return "ok"; }, 80);
-  ChatSession session(policy, tokenizer_, chat_, options_);
+  ChatSession session(policy, tokenizer_, &chat_, options_);
   session.Reply("one", {});
   const auto before = session.tokens();
   EXPECT_THROW(session.Reply(std::string(100, 'x'), {}), Error);
@@ -102,6 +102,21 @@ TEST_F(ChatSessionTest, PromptsAppearOnATerminalOnly) {
   EXPECT_NE(Talk(policy, "hi\n", true).find("you> "), std::string::npos);
   EXPECT_EQ(Talk(policy, "\r\nhi\r\n", false), "ok\n");
   EXPECT_NE(Talk(policy, "/what\n", false).find("/reset"), std::string::npos);
+}
+
+TEST_F(ChatSessionTest, WithoutATemplateDocumentsAreContinued) {
+  std::vector<std::string> prompts;
+  ScriptedPolicy policy(tokenizer_, [&](const std::string& prompt, uint32_t) {
+    prompts.push_back(prompt);
+    return " and so on";
+  });
+  ChatSession session(policy, tokenizer_, nullptr, options_);
+  std::istringstream in("Once upon\n/reset\n/quit\nmore\n");
+  std::ostringstream out;
+  RunChat(session, in, out, false);
+  // Nothing around the text, nothing remembered, and only /quit is a command.
+  EXPECT_EQ(prompts, (std::vector<std::string>{"Once upon", "/reset"}));
+  EXPECT_EQ(out.str(), " and so on\n and so on\n");
 }
 
 }  // namespace

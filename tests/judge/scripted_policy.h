@@ -40,7 +40,12 @@ class ScriptedPolicy : public policy::Policy {
         const uint32_t sample = prompt->first_sample + static_cast<uint32_t>(s);
         policy::Completion completion = Reply(*prompt, sample, key);
         completion.prompt_idx = prompt_idx;
-        for (const int32_t token : completion.tokens) source.OnToken(prompt_idx, sample, token);
+        policy::Completion so_far = completion;
+        so_far.tokens.clear();
+        for (const int32_t token : completion.tokens) {
+          so_far.tokens.push_back(token);
+          source.OnToken(so_far);
+        }
         source.Finish(std::move(completion));
       }
     }

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "serve/model_directory.h"
 
 namespace agon::trainer {
 namespace {
@@ -76,6 +77,13 @@ TEST_F(CheckpointTest, IsAModelDirectoryWithTrainerState) {
         "trainer_state/optimizer.safetensors", "trainer_state/state.json"}) {
     EXPECT_TRUE(fs::exists(dir / file)) << file;
   }
+}
+
+TEST_F(CheckpointTest, PretrainingMakesABaseModel) {
+  Save("pretrain", 1);
+  Save("sft", 1);
+  EXPECT_FALSE(serve::LoadModelDirectory(dir_ / "checkpoints/pretrain-000001").is_chat_model);
+  EXPECT_TRUE(serve::LoadModelDirectory(dir_ / "checkpoints/sft-000001").is_chat_model);
 }
 
 TEST_F(CheckpointTest, StateReadsBack) {

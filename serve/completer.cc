@@ -1,0 +1,87 @@
+#include "serve/completer.h"
+
+#include <condition_variable>
+#include <cstdlib>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "core/error.h"
+
+namespace agon::serve {
+namespace {
+
+// Waits for `count` answers, which come in any order on any thread.
+template <typename Reply>
+class Answers {
+ public:
+  explicit Answers(size_t count) : replies_(count), num_missing_(count) {}
+
+  auto CallbackOf(size_t place) {
+    return [this, place](Reply reply, std::exception_ptr error) {
+      const std::lock_guard lock(mutex_);
+      replies_[place] = std::move(reply);
+      if (error && (!error_ || place < error_place_)) {
+        error_ = std::move(error);
+        error_place_ = place;
+      }
+      if (--num_missing_ == 0) changed_.notify_all();
+    };
+  }
+
+  std::vector<Reply> Take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return num_missing_ == 0; });
+    if (error_) std::rethrow_exception(error_);
+    return std::move(replies_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Reply> replies_;
+  size_t num_missing_;
+  std::exception_ptr error_;
+  size_t error_place_ = 0;
+};
+
+}  // namespace
+
+std::vector<CompletionReply> CompleteAll(Completer& completer,
+                                         std::span<const CompletionRequest> requests) {
+  Answers<CompletionReply> answers(requests.size());
+  for (size_t i = 0; i < requests.size(); ++i) {
+    completer.Complete(requests[i], answers.CallbackOf(i));
+  }
+  return answers.Take();
+}
+
+std::vector<ContinuationReply> ScoreAll(Completer& completer,
+                                        std::span<const ContinuationRequest> requests) {
+  Answers<ContinuationReply> answers(requests.size());
+  for (size_t i = 0; i < requests.size(); ++i) {
+    completer.Score(requests[i], answers.CallbackOf(i));
+  }
+  return answers.Take();
+}
+
+std::unique_ptr<Completer> OpenCompleter(const std::string& where) {
+  if (where.find("://") == std::string::npos) {
+    EngineOptions options;
+    options.max_waiting = std::numeric_limits<size_t>::max();
+    options.name = where;
+    return MakeLocalCompleter(std::make_shared<LocalModel>(where, options));
+  }
+  const size_t hash = where.rfind('#');
+  if (hash == std::string::npos || hash + 1 == where.size()) {
+    throw Error(ErrorKind::kUsage, "the endpoint's model is missing", where,
+                "write it behind a #: http://127.0.0.1:8000/v1#nano");
+  }
+  EndpointOptions options;
+  options.url = where.substr(0, hash);
+  options.model = where.substr(hash + 1);
+  if (const char* key = std::getenv("OPENAI_API_KEY")) options.api_key = key;
+  return MakeEndpointCompleter(std::move(options));
+}
+
+}  // namespace agon::serve

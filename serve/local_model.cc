@@ -1,0 +1,65 @@
+#include "serve/local_model.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/rng.h"
+
+namespace agon::serve {
+namespace {
+
+std::string HashOfFiles(const std::filesystem::path& dir) {
+  uint64_t hash = Hash64("");
+  for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
+    const MappedFile file(dir / name);
+    const auto bytes = file.bytes();
+    hash = Hash64({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, hash);
+  }
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
+  return text;
+}
+
+}  // namespace
+
+LocalModel::LocalModel(const std::filesystem::path& dir, EngineOptions options)
+    : LocalModel({LoadModelDirectory(dir), HashOfFiles(dir)}, std::move(options)) {}
+
+LocalModel::LocalModel(std::pair<ModelDirectory, std::string> loaded, EngineOptions options)
+    : LocalModel(std::move(loaded.first.policy), std::move(loaded.first.tokenizer),
+                 std::move(loaded.second), std::move(options)) {}
+
+LocalModel::LocalModel(std::unique_ptr<policy::Policy> policy, datasets::Tokenizer tokenizer,
+                       std::string identity, EngineOptions options)
+    : name_(options.name), identity_(std::move(identity)), tokenizer_(std::move(tokenizer)) {
+  const bool has_chat = tokenizer_.SpecialId("<|im_start|>") && tokenizer_.SpecialId("<|im_end|>") &&
+                        tokenizer_.SpecialId("<|endoftext|>");
+  if (has_chat) chat_.emplace(tokenizer_);
+  for (const char* token : {"<|im_end|>", "<|endoftext|>"}) {
+    if (const auto id = tokenizer_.SpecialId(token)) stop_token_ids_.push_back(*id);
+  }
+  // A model made elsewhere may end with another token.
+  const int32_t eos = policy->config().eos_token_id;
+  if (stop_token_ids_.empty() && tokenizer_.IsSpecial(eos)) stop_token_ids_.push_back(eos);
+  engine_ = std::make_unique<Engine>(std::move(policy), std::move(options));
+}
+
+const datasets::ChatTemplate& LocalModel::RequireChat() const {
+  if (chat_) return *chat_;
+  throw Error(ErrorKind::kUnsupported, "the model has no chat tokens", name_,
+              "give it a plain prompt");
+}
+
+bool LocalModel::IsStop(int32_t token) const {
+  return std::find(stop_token_ids_.begin(), stop_token_ids_.end(), token) != stop_token_ids_.end();
+}
+
+std::string LocalModel::Decode(const std::vector<int32_t>& tokens) const {
+  const bool is_stopped = !tokens.empty() && IsStop(tokens.back());
+  return tokenizer_.Decode(std::span(tokens).first(tokens.size() - (is_stopped ? 1 : 0)));
+}
+
+}  // namespace agon::serve

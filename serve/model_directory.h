@@ -1,0 +1,24 @@
+// A model directory: the weights and the tokenizer that belong together.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "datasets/tokenizer.h"
+#include "policy/policy.h"
+
+namespace agon::serve {
+
+struct ModelDirectory {
+  std::unique_ptr<policy::Policy> policy;
+  datasets::Tokenizer tokenizer;
+  // It was made for conversations: the tokenizer has ChatML's tokens and the directory a chat
+  // template. A base model has none.
+  bool is_chat_model = false;
+};
+
+// Loads both. Throws what Policy::Load and Tokenizer::Load throw, and kCorrupt if the
+// tokenizer has ids that the model has no row for, or tokenizer_config.json is no JSON.
+ModelDirectory LoadModelDirectory(const std::filesystem::path& dir);
+
+}  // namespace agon::serve
