@@ -1,5 +1,5 @@
-// rl-judge: what replies are worth by a rubric, a reference or a grader, and how good the judge
-// itself is.
+// rl-judge: what replies are worth, by a rubric, a reference, a grader or a model; how good the
+// judge itself is; and a service for all of it.
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "envs/env.h"
 #include "judge/audit.h"
 #include "judge/judge.h"
 #include "judge/judge_lines.h"
+#include "judge/judge_service.h"
 
 namespace agon {
 namespace {
@@ -20,6 +22,9 @@ struct Options {
   int num_threads = 16;
   bool json = false;
   judge::AuditOptions audit;
+  std::vector<std::string> judges;
+  std::string token_file;
+  judge::JudgeServiceOptions service;
 };
 
 void AddJudge(CLI::App& command, Options& options) {
@@ -127,18 +132,55 @@ void AddAudit(CLI::App& app, Options& options) {
   });
 }
 
+void AddServe(CLI::App& app, Options& options) {
+  CLI::App* serve = app.add_subcommand("serve", "Judge over HTTP");
+  serve->add_option("--judge", options.judges, "A judge, or NAME=JUDGE; may be repeated")
+      ->allow_extra_args(false);
+  serve
+      ->add_option("--env", options.service.envs,
+                   "Environment with parameters for /v1/verify; may be repeated")
+      ->allow_extra_args(false);
+  serve->add_option("--host", options.service.host, "Address to listen on; 0.0.0.0 for all")
+      ->capture_default_str();
+  serve->add_option("--port", options.service.port, "0 for any that is free")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  serve->add_option("--threads", options.service.num_threads, "Requests judged at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  serve->add_option("--queue", options.service.max_waiting, "Requests that wait; more get 503")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  serve->add_option("--token-file", options.token_file, "File with the bearer token to ask for");
+  serve->callback([&options] {
+    if (!options.token_file.empty()) {
+      std::string token = ReadFile(options.token_file, 4096);
+      while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+      if (token.empty()) throw Error(ErrorKind::kUsage, "the token is empty", options.token_file);
+      options.service.bearer_token = token;
+    }
+    judge::RunJudgeService(options.judges, options.service);
+  });
+}
+
 constexpr const char* kFooter =
     "Judges:\n"
     "  rubric:FILE          weighted rules (docs/formats/rubric.md), scores from 0 to 1\n"
     "  reference[:HOW]      1 if the reply gives the reference; HOW is auto, math, number,\n"
     "                       choice, exact or contains\n"
     "  env:ID               the grader of a registered environment; requests name a task\n"
+    "  reward:URL           a reward model behind OpenRLHF's get_reward\n"
+    "  model:DIR            a checkpoint, in text or by log-probability: model:DIR(style=logprob)\n"
+    "  endpoint:URL#NAME   a model behind OpenAI's API\n"
+    "  FILE.toml            one of the last two with templates of your own (docs/judging.md)\n"
     "\n"
     "Examples:\n"
     "  rl-judge score --judge reference --reference 1/2 --reply \"So it is \\\\boxed{0.5}.\"\n"
     "  rl-judge score --judge rubric:concise.toml replies.jsonl > scores.jsonl\n"
-    "  rl-judge compare --judge rubric:concise.toml pairs.jsonl > verdicts.jsonl\n"
-    "  rl-judge audit --judge rubric:concise.toml gold.jsonl";
+    "  rl-judge compare --judge endpoint:http://127.0.0.1:8000/v1#big pairs.jsonl > "
+    "verdicts.jsonl\n"
+    "  rl-judge audit --judge \"model:runs/judge(style=logprob)\" gold.jsonl\n"
+    "  rl-judge serve --judge right=reference --judge style=rubric:concise.toml --port 8090";
 
 int Run(int argc, char** argv) {
   CLI::App app("Judge replies, and audit the judge.");
@@ -146,6 +188,8 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   Options options;
+  // So that it shows how many lines of stdin are waiting: those are judged together.
+  std::ios::sync_with_stdio(false);
   app.add_option_function<std::vector<std::string>>(
          "--plugin",
          [](const std::vector<std::string>& files) {
@@ -157,6 +201,7 @@ int Run(int argc, char** argv) {
   AddScore(app, options);
   AddCompare(app, options);
   AddAudit(app, options);
+  AddServe(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

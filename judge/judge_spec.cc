@@ -3,35 +3,70 @@
 #include <utility>
 #include <vector>
 
+#include "core/digest.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/names.h"
+#include "envs/choice.h"
 #include "judge/judge.h"
 #include "judge/kinds/kinds.h"
+#include "judge/model/settings.h"
+#include "judge/reward_model.h"
 #include "judge/rubric/rubric.h"
 
 namespace agon::judge {
 namespace {
 
 constexpr size_t kMaxFileBytes = size_t{1} << 20;
-constexpr const char* kForms = "judges are rubric:FILE, reference[:HOW] and env:ID";
+constexpr const char* kForms =
+    "judges are rubric:FILE, reference[:HOW], env:ID, reward:URL, model:DIR, "
+    "endpoint:http://HOST:PORT/v1#NAME and FILE.toml";
+
+std::shared_ptr<const Judge> FromFile(const std::string& name) {
+  ModelJudgeSettings settings;
+  SettingsTable(settings).ReadToml(ReadFile(name, kMaxFileBytes), name);
+  return MakeModelJudgeFrom(name, settings);
+}
+
+// "model:DIR(style=logprob)": the part before the parenthesis is the model.
+std::shared_ptr<const Judge> FromModelName(const std::string& name) {
+  const envs::SpecText text = envs::SplitSpec(name);
+  ModelJudgeSettings settings;
+  ConfigTable table = SettingsTable(settings);
+  settings.model = text.id;
+  for (const envs::Assignment& assignment : envs::SplitParams(text.params)) {
+    if (!assignment.text.empty()) table.Set("judge." + std::string(assignment.text));
+  }
+  return MakeModelJudgeFrom(name, settings);
+}
 
 std::shared_ptr<const Judge> FromRubric(const std::string& name, const std::string& file) {
   const std::string text = ReadFile(file, kMaxFileBytes);
   JudgeInfo info;
   info.name = name;
-  info.fingerprint = "rubric:" + text;
+  info.fingerprint = "rubric:" + Sha256(text);
   return MakeRubricJudge(ParseRubric(text, file), std::move(info));
+}
+
+std::shared_ptr<const Judge> FromReward(const std::string& name, const std::string& model) {
+  if (model.starts_with("http://") || model.starts_with("https://")) {
+    return MakeRewardModelJudge(MakeRemoteRewardModel(model), name);
+  }
+  throw Error(
+      ErrorKind::kUnsupported, "no checkpoint of a reward model can be read yet", model,
+      "name a server that speaks OpenRLHF's get_reward: reward:http://HOST:PORT/get_reward");
 }
 
 }  // namespace
 
 std::shared_ptr<const Judge> MakeJudge(const std::string& name) {
+  if (name.ends_with(".toml") && name.find(':') == std::string::npos) return FromFile(name);
   const size_t colon = name.find(':');
   const std::string kind = name.substr(0, colon);
   const std::string rest = colon == std::string::npos ? "" : name.substr(colon + 1);
   if (kind == "reference") return MakeReferenceJudge(name, rest);
-  static const std::vector<std::string> kKinds = {"rubric", "reference", "env"};
+  static const std::vector<std::string> kKinds = {"rubric", "reference", "env",
+                                                  "reward", "model",     "endpoint"};
   const bool is_known = std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
   if (!is_known) {
     const std::string nearest = NearestName(kind, kKinds);
@@ -42,8 +77,10 @@ std::shared_ptr<const Judge> MakeJudge(const std::string& name) {
     throw Error(ErrorKind::kUsage, "nothing follows \"" + kind + "\" in \"" + name + "\"", "judge",
                 kForms);
   }
+  if (kind == "rubric") return FromRubric(name, rest);
   if (kind == "env") return MakeEnvironmentJudge(name, rest);
-  return FromRubric(name, rest);
+  if (kind == "reward") return FromReward(name, rest);
+  return FromModelName(name);
 }
 
 }  // namespace agon::judge

@@ -3,6 +3,10 @@
 #include <cmath>
 #include <utility>
 
+#include "core/error.h"
+#include "core/json.h"
+#include "net/http_client.h"
+
 namespace agon::judge {
 namespace {
 
@@ -31,10 +35,49 @@ class RewardModelJudge final : public Judge {
   const JudgeInfo info_;
 };
 
+std::string ChatMl(const Messages& messages) {
+  std::string text;
+  for (const Message& message : messages) {
+    text += "<|im_start|>";
+    text += RoleName(message.role);
+    text += "\n" + message.content + "<|im_end|>\n";
+  }
+  return text;
+}
+
+class RemoteRewardModel final : public RewardModel {
+ public:
+  explicit RemoteRewardModel(std::string url) : url_(std::move(url)) {
+    const net::HttpClient says_what_is_wrong(url_);
+  }
+  std::string fingerprint() const override { return url_; }
+
+  std::vector<double> Rewards(std::span<const Messages> transcripts) override {
+    Json body = {{"query", Json::array()}};
+    for (const Messages& transcript : transcripts) body["query"].push_back(ChatMl(transcript));
+    const net::HttpResponse response =
+        net::HttpPost(url_, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (response.status != 200) {
+      throw Error(
+          ErrorKind::kFailed,
+          "answered " + std::to_string(response.status) + ": " + response.body.substr(0, 200),
+          url_);
+    }
+    return JsonField<std::vector<double>>(ParseJson(response.body, url_), "rewards", url_);
+  }
+
+ private:
+  const std::string url_;
+};
+
 }  // namespace
 
 std::unique_ptr<Judge> MakeRewardModelJudge(std::shared_ptr<RewardModel> model, std::string name) {
   return std::make_unique<RewardModelJudge>(std::move(model), std::move(name));
+}
+
+std::shared_ptr<RewardModel> MakeRemoteRewardModel(const std::string& url) {
+  return std::make_shared<RemoteRewardModel>(url);
 }
 
 }  // namespace agon::judge

@@ -25,4 +25,8 @@ class RewardModel {
 // Scores by the reward; its range is unbounded. A reward that isn't finite is a failure.
 std::unique_ptr<Judge> MakeRewardModelJudge(std::shared_ptr<RewardModel> model, std::string name);
 
+// A server that speaks OpenRLHF's POST /get_reward, {"query": [text, ...]} to {"rewards": [...]};
+// transcripts are sent as ChatML. `url` is that of the route. Throws as net::HttpClient does.
+std::shared_ptr<RewardModel> MakeRemoteRewardModel(const std::string& url);
+
 }  // namespace agon::judge

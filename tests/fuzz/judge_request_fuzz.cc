@@ -5,6 +5,7 @@
 #include "judge/audit.h"
 #include "judge/judge_lines.h"
 #include "judge/rubric/rubric.h"
+#include "judge/service/reward_request.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace agon {
@@ -21,6 +22,11 @@ void FuzzOne(std::string_view bytes) {
       AGON_CHECK(ParseJson(answer, "answer").is_object());
     });
   }
+  ExpectOnly({ErrorKind::kCorrupt}, [&] {
+    for (const auto& request : judge::ReadRewardRequest(ParseJson(bytes, "body"))) {
+      AGON_CHECK(request.replies.size() == 1);
+    }
+  });
   ExpectOnly({ErrorKind::kCorrupt}, [&] {
     std::istringstream lines{std::string(bytes)};
     judge::ReadAuditItems(lines, "lines");
