@@ -20,7 +20,7 @@ int Run(int argc, char** argv) {
       "  echo \"What is 3 + 4?\" | rl-chat --model runs/b --temperature 0\n"
       "  rl-chat --model runs/quickstart/checkpoints/pretrain-000300\n"
       "\nA base model (one without a chat template) continues each line as a document.");
-  std::string model;
+  std::string model, device = "cpu";
   bool is_plain = false;
   judge::ChatOptions options;
   app.add_option("--model", model, "Model directory")->required();
@@ -33,13 +33,15 @@ int Run(int argc, char** argv) {
   app.add_option("--max-tokens", options.max_new_tokens, "Longest reply in tokens")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
+  app.add_option("--device", device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of the sampling")->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const serve::ModelDirectory loaded = serve::LoadModelDirectory(model);
+  const serve::ModelDirectory loaded =
+      serve::LoadModelDirectory(model, policy::ParseDevice(device));
   std::optional<datasets::ChatTemplate> chat;
   if (loaded.is_chat_model && !is_plain) chat.emplace(loaded.tokenizer);
   judge::ChatSession session(*loaded.policy, loaded.tokenizer, chat ? &*chat : nullptr, options);

@@ -32,6 +32,7 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::str
       ->check(CLI::Range(1, 1000000));
   app.add_option("--seed", command.seed, "Of tasks and sampling (42)");
   app.add_option("--opponent", command.opponent, "Model directory that plays the other seats");
+  app.add_option("--device", command.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   app.add_option("--out", command.out, "Folder for the report")->required();
   app.add_option("--plugin", plugins, "File with environments; may be repeated")
       ->allow_extra_args(false);

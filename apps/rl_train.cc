@@ -20,6 +20,7 @@ namespace {
 constexpr char kExamples[] =
     "Examples:\n"
     "  rl-train quickstart\n"
+    "  rl-train quickstart --device cuda\n"
     "  rl-train my.toml --out runs/mine --set rl.group_size=8 --set run.seed=2\n"
     "  rl-train my.toml --out runs/mine --set rl.group_size=8 --set run.seed=2 --resume\n"
     "Keys of a recipe: docs/config.md. Exit status: 0 done, 1 failed, 2 bad usage,\n"
@@ -40,6 +41,12 @@ void AddOptions(CLI::App& app, Options& options) {
       ->take_all()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option_function<std::string>(
+      "--device",
+      [&options](const std::string& device) {
+        options.overrides.push_back("run.device=" + device);
+      },
+      "cpu, cuda, cuda:N or auto: --set run.device=...");
   app.add_option("--plugin", options.plugins, "File with environments; may be repeated")
       ->allow_extra_args(false);
   app.add_flag("--dry-run", options.dry_run, "Check the recipe and print it as resolved");

@@ -1,7 +1,19 @@
-# policy/cuda/*.cu twice: for GPUs by nvcc where there is one (agon_policy_cuda), and for the
-# tests by the C++ compiler against tests/cuda_emulator (agon_policy_cuda_emulated), which needs
-# no CUDA at all.
-file(GLOB agon_cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/policy/cuda/*.cu)
+# policy/cuda twice: for GPUs where nvcc is (agon_policy_cuda, and libagon_cuda.so of it, which the
+# commands load), and for the tests by the C++ compiler against tests/cuda_emulator
+# (agon_policy_cuda_emulated), which needs no CUDA at all.
+file(GLOB agon_cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/policy/cuda/*.cu
+  ${CMAKE_SOURCE_DIR}/policy/cuda/*.cc)
+
+# A CUDA backend that commands load: `objects` and what they need of core.
+function(agon_cuda_library name objects)
+  add_library(${name} MODULE $<TARGET_OBJECTS:${objects}> $<TARGET_OBJECTS:agon_core>)
+  target_link_libraries(${name} PRIVATE ${objects} agon_core)
+  # One symbol; the rest is nobody's business, least of all the program's of the same name.
+  target_link_options(${name} PRIVATE
+    "LINKER:--version-script=${CMAKE_SOURCE_DIR}/cmake/agon-cuda.map")
+  set_target_properties(${name} PROPERTIES
+    LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/agon-cuda.map)
+endfunction()
 
 set(AGON_HAS_NVCC OFF)
 if(NOT AGON_CUDA STREQUAL "OFF")
@@ -29,10 +41,15 @@ if(AGON_HAS_NVCC)
   endif()
   add_library(agon_policy_cuda OBJECT ${agon_cuda_sources})
   target_include_directories(agon_policy_cuda PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(agon_policy_cuda PUBLIC CUDA::cudart)
+  target_link_libraries(agon_policy_cuda PUBLIC CUDA::cudart_static CUDA::cublasLt)
   # -fmad=false as -ffp-contract=off: kernels ask for fused multiply-adds by name.
-  target_compile_options(agon_policy_cuda PRIVATE -fmad=false -Xcompiler=-Wall,-Wextra
-    $<$<BOOL:${AGON_WERROR}>:-Werror=all-warnings>)
+  target_compile_options(agon_policy_cuda PRIVATE
+    "$<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;-Xcompiler=-Wall,-Wextra>"
+    "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${AGON_WERROR}>>:-Werror=all-warnings>")
+  agon_cuda_library(agon_cuda agon_policy_cuda)
+  set_target_properties(agon_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib
+    INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS agon_cuda LIBRARY DESTINATION lib)
 endif()
 
 # Sources are CUDA or C++ for a whole directory: tests/ holds the emulated library.

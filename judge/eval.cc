@@ -94,7 +94,7 @@ std::vector<SampleRecord> RunSuite(policy::Policy& policy, const datasets::ChatT
     throw Error(ErrorKind::kUsage, "a game needs an opponent", "suite " + suite.env,
                 "name the model directory that plays the other seats (--opponent)");
   }
-  const FrozenOpponent opponent(suite.opponent);
+  const FrozenOpponent opponent(suite.opponent, policy.device());
   options.opponent = opponent.get();
   const RngKey key{suite.seed, RngStream::kSample};
   const int chunk_tasks = std::max(1, kChunkEpisodes / suite.samples_per_task);

@@ -38,8 +38,8 @@ std::string ModelName(const std::filesystem::path& model, const std::filesystem:
 }
 
 EvalResult EvaluateDir(const std::filesystem::path& dir, const std::vector<SuiteSpec>& suites,
-                       const std::string& name) {
-  const serve::ModelDirectory model = serve::LoadModelDirectory(dir);
+                       const std::string& name, const policy::Device& device) {
+  const serve::ModelDirectory model = serve::LoadModelDirectory(dir, device);
   const datasets::ChatTemplate chat(model.tokenizer);
   return Evaluate(*model.policy, chat, suites, name);
 }
@@ -108,17 +108,18 @@ std::string SummaryTable(const ReportInput& input) {
 
 void RunEvalCommand(const EvalCommand& command, std::ostream& stdout_stream) {
   const std::vector<SuiteSpec> suites = SuitesFor(command);
+  const policy::Device device = policy::ParseDevice(command.device);
   ReportInput input;
   input.title = "Evaluation of " + ModelName(command.model, command.baseline.value_or(""));
   input.facts["suites"] = Facts(suites);
   input.facts["model"] = command.model.string();
   if (command.baseline) {
     input.facts["compared with"] = command.baseline->string();
-    input.models.push_back(
-        EvaluateDir(*command.baseline, suites, ModelName(*command.baseline, command.model)));
+    input.models.push_back(EvaluateDir(*command.baseline, suites,
+                                       ModelName(*command.baseline, command.model), device));
   }
-  input.models.push_back(
-      EvaluateDir(command.model, suites, ModelName(command.model, command.baseline.value_or(""))));
+  input.models.push_back(EvaluateDir(
+      command.model, suites, ModelName(command.model, command.baseline.value_or("")), device));
   if (command.baseline) input.comparisons = Compare(input.models[0], input.models[1]);
   WriteReport(command.out, input);
   if (command.json) {

@@ -20,6 +20,7 @@ struct EvalCommand {
   std::optional<float> temperature;
   std::optional<uint64_t> seed;
   std::optional<std::string> opponent;
+  std::string device = "cpu";  // see policy::ParseDevice
   std::filesystem::path out;
   bool json = false;  // results.json on `stdout` instead of a table
 };

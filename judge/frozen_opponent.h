@@ -12,10 +12,10 @@ namespace agon::judge {
 
 class FrozenOpponent {
  public:
-  // Loads a model directory; "": nobody, the policy plays every seat.
-  explicit FrozenOpponent(const std::string& dir) {
+  // Loads a model directory to where the policy computes; "": nobody, the policy plays every seat.
+  FrozenOpponent(const std::string& dir, const policy::Device& device) {
     if (dir.empty()) return;
-    model_.emplace(serve::LoadModelDirectory(dir));
+    model_.emplace(serve::LoadModelDirectory(dir, device));
     chat_.emplace(model_->tokenizer);
   }
 

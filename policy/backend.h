@@ -6,7 +6,9 @@
 // of weights and the optimizer are fp32. Every op gives a row the same bits whatever
 // rows are processed with it, and its result doesn't depend on the number of threads.
 //
-// Views don't own memory; arrays of T are `void*`. Used by one thread at a time.
+// Views don't own memory; arrays of T are `void*`. Every pointer that an op takes is to memory of
+// the backend (NewMemory): what the host has goes there by Upload and comes back by Download.
+// Ops may only be queued when they return; what waits says so. Used by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +28,18 @@ class PackedLinear {
   virtual ~PackedLinear() = default;
 };
 
+// Where the sequences of a packed batch lie, in the backend's own form.
+class PackedSegments {
+ public:
+  virtual ~PackedSegments() = default;
+};
+
 // Grow-only memory where the backend computes.
 class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;
-  // At least `bytes`, aligned to 64. Growing loses the contents; new bytes are zero.
+  // At least `bytes`, aligned to 64. Growing loses the contents; new bytes are zero. Throws
+  // Error(kFailed) with purpose and bytes if there is no room.
   virtual char* Get(size_t bytes) = 0;
   virtual MemoryUse Use() const = 0;
 };
@@ -50,7 +59,17 @@ class Backend {
   virtual ComputeType compute() const = 0;
   virtual int ElementBytes() const = 0;  // of T
   virtual std::string Name() const = 0;  // instruction set or device
+
+  // --- memory ------------------------------------------------------------------------
   virtual std::unique_ptr<DeviceMemory> NewMemory(std::string purpose) = 0;
+  // Whether its memory is the host's, so that the host may use it in place.
+  virtual bool SharesHostMemory() const = 0;
+  virtual void Zero(void* p, size_t bytes) = 0;
+  virtual void Copy(void* to, const void* from, size_t bytes) = 0;  // within its memory
+  // `host` may change as soon as it returns.
+  virtual void Upload(void* to, const void* host, size_t bytes) = 0;
+  // Waits for all that was queued before.
+  virtual void Download(void* host, const void* from, size_t bytes) = 0;
 
   // --- weights -----------------------------------------------------------------------
   virtual std::unique_ptr<PackedLinear> NewLinear(int out, int in, bool gated) = 0;
@@ -104,13 +123,16 @@ class Backend {
   virtual void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows,
                                   const float* q_gain, const float* k_gain, const float* dqk,
                                   const float* dv, void* dqkv, float* dq_gain, float* dk_gain) = 0;
+  virtual std::unique_ptr<PackedSegments> NewSegments() = 0;
+  virtual void SetSegments(PackedSegments& packed,
+                           std::span<const PackedBatch::Segment> segments) = 0;
   // out T (rows, H d), lse (rows, H).
-  virtual void Attention(std::span<const PackedBatch::Segment> segments, const void* qk,
-                         const void* qkv, void* out, float* lse) = 0;
+  virtual void Attention(const PackedSegments& segments, const void* qk, const void* qkv, void* out,
+                         float* lse) = 0;
   // dqk (rows, (H + KV) d) and dv (rows, KV d), fp32, overwritten.
-  virtual void AttentionGradient(std::span<const PackedBatch::Segment> segments, const void* qk,
-                                 const void* qkv, const void* out, const float* lse,
-                                 const void* dout, int rows, float* dqk, float* dv) = 0;
+  virtual void AttentionGradient(const PackedSegments& segments, const void* qk, const void* qkv,
+                                 const void* out, const float* lse, const void* dout, int rows,
+                                 float* dqk, float* dv) = 0;
 
   // --- decoding ----------------------------------------------------------------------
   virtual std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) = 0;
@@ -139,7 +161,7 @@ class Backend {
                          int num_top, TokenLogprob* top) = 0;
 
   // --- optimizer ---------------------------------------------------------------------
-  virtual double SumOfSquares(const float* x, int64_t count) = 0;
+  virtual double SumOfSquares(const float* x, int64_t count) = 0;  // waits
   struct AdamW {
     float learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
     int64_t step;  // from 1
@@ -147,6 +169,12 @@ class Backend {
   // Updates w, m, v and zeroes g.
   virtual void StepAdamW(float* w, float* g, float* m, float* v, int64_t count,
                          const AdamW& args) = 0;
+  // out = a x + b y, which may be `out`.
+  virtual void Combine(float a, const float* x, float b, const float* y, int64_t count,
+                       float* out) = 0;
+  virtual void Divide(float* x, int64_t count, double divisor) = 0;
+  // out (cols, rows) = x (rows, cols) with rows and columns exchanged.
+  virtual void Transpose(const float* x, int rows, int cols, float* out) = 0;
 
   virtual std::vector<MemoryUse> Memory() const = 0;
 };
@@ -154,5 +182,8 @@ class Backend {
 // The backend of this machine for a model's shape. Throws kUnsupported if `compute` asks
 // for bf16 and the CPU has no AVX512_BF16.
 std::unique_ptr<Backend> NewCpuBackend(const ModelConfig& config, ComputeType compute);
+// That of `device`. Throws what Policy::Create throws.
+std::unique_ptr<Backend> NewBackend(const ModelConfig& config, ComputeType compute,
+                                    const Device& device);
 
 }  // namespace agon::policy

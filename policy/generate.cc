@@ -1,7 +1,6 @@
 #include "policy/generate.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <string>
 #include <tuple>
@@ -81,7 +80,27 @@ std::vector<Completion> Policy::Generate(std::span<const Prompt> prompts, const 
 }
 
 Generator::Generator(const ModelConfig& config, Backend& backend, Transformer& transformer)
-    : config_(config), backend_(backend), transformer_(transformer) {}
+    : config_(config),
+      backend_(backend),
+      transformer_(transformer),
+      memory_(backend.NewMemory("rows that are decoded")),
+      top_memory_(backend.NewMemory("rows that are decoded")),
+      gathered_rows_(backend, "rows that are decoded") {}
+
+void Generator::ReserveMemory(int num_rows) {
+  const size_t hidden_bytes = static_cast<size_t>(num_rows) * HiddenBytes();
+  const size_t number_bytes = (static_cast<size_t>(num_rows) * sizeof(float) + 63) / 64 * 64;
+  hidden_ = memory_->Get(2 * hidden_bytes + 3 * number_bytes);
+  gathered_ = hidden_ + hidden_bytes;
+  uniforms_ = reinterpret_cast<float*>(gathered_ + hidden_bytes);
+  drawn_ = gathered_ + hidden_bytes + number_bytes;
+}
+
+MemoryUse Generator::Memory() const {
+  MemoryUse use = memory_->Use();
+  use.bytes += top_memory_->Use().bytes + gathered_rows_.Use().bytes;
+  return use;
+}
 
 void Generator::Check(const Prompt& prompt, int max_tokens) const {
   AGON_CHECK(!prompt.tokens.empty(), "a prompt has at least one token");
@@ -180,119 +199,113 @@ void Generator::Refill(const Request& request) {
     }
     if (!started.empty()) Prefill(jobs, std::move(started));
   }
-  hidden_.resize(rows_.size() * HiddenBytes());
 }
 
 // A prompt is prefilled once, into the slot of the first of its samples that start here; the
 // others copy it. `started` is in the order of `jobs`.
 void Generator::Prefill(std::span<const std::shared_ptr<Job>> jobs, std::vector<Row> started) {
-  const size_t hidden_bytes = HiddenBytes();
   std::vector<std::span<const int32_t>> prompts;
-  std::vector<int32_t> first_slots;
-  std::vector<size_t> prompt_of_row;
+  std::vector<int32_t> first_slots, prompt_of_row;
   for (const Row& row : started) {
     if (prompts.size() < jobs.size() && row.job == jobs[prompts.size()]) {
       prompts.emplace_back(row.job->prompt.tokens);
       first_slots.push_back(row.slot);
     }
-    prompt_of_row.push_back(prompts.size() - 1);
+    prompt_of_row.push_back(static_cast<int32_t>(prompts.size()) - 1);
   }
-  std::vector<char> prefilled(prompts.size() * hidden_bytes);
-  transformer_.Prefill(prompts, first_slots, *cache_, prefilled.data());
-  hidden_.resize((rows_.size() + started.size()) * hidden_bytes);
+  transformer_.Prefill(prompts, first_slots, *cache_, gathered_);
+  gathered_rows_.Send({prompt_of_row});
+  backend_.GatherRows(gathered_, gathered_rows_[0], static_cast<int>(started.size()),
+                      config_.hidden_size, hidden_ + rows_.size() * HiddenBytes());
   for (size_t i = 0; i < started.size(); ++i) {
-    const size_t p = prompt_of_row[i];
+    const auto p = static_cast<size_t>(prompt_of_row[i]);
     if (started[i].slot != first_slots[p]) {
       backend_.CopySlot(*cache_, first_slots[p], started[i].slot,
                         static_cast<int>(prompts[p].size()));
     }
-    std::memcpy(hidden_.data() + rows_.size() * hidden_bytes, prefilled.data() + p * hidden_bytes,
-                hidden_bytes);
     rows_.push_back(std::move(started[i]));
   }
 }
 
-// Draws for `rows` (indices of rows_), whose hidden states stand at the front of hidden_. Those
-// of one Sampling are drawn together; most often that is all.
-Generator::Drawn Generator::Draw(const Request& request, std::span<const size_t> rows) {
+// For every row whose prompt is fed. Those of one Sampling are drawn together; most often that
+// is all.
+Generator::Drawn Generator::Draw(const Request& request) {
   using Kind = std::tuple<float, int, float, int>;
-  std::map<Kind, std::vector<size_t>> groups;  // places in `rows`
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Sampling& sampling = SamplingOf(request, rows_[rows[i]]);
-    groups[{sampling.temperature, sampling.top_k, sampling.top_p, sampling.num_top}].push_back(i);
+  std::map<Kind, std::vector<int32_t>> groups;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (!rows_[i].IsSampled()) continue;
+    const Sampling& s = SamplingOf(request, rows_[i]);
+    groups[{s.temperature, s.top_k, s.top_p, s.num_top}].push_back(static_cast<int32_t>(i));
   }
-  Drawn drawn{std::vector<int32_t>(rows.size()), std::vector<float>(rows.size()),
-              std::vector<std::vector<TokenLogprob>>(rows.size())};
-  const size_t hidden_bytes = HiddenBytes();
-  for (const auto& [kind, members] : groups) {
-    const char* hidden = hidden_.data();
-    if (groups.size() > 1) {
-      group_hidden_.resize(members.size() * hidden_bytes);
-      for (size_t i = 0; i < members.size(); ++i) {
-        std::memcpy(group_hidden_.data() + i * hidden_bytes,
-                    hidden_.data() + members[i] * hidden_bytes, hidden_bytes);
-      }
-      hidden = group_hidden_.data();
-    }
-    std::vector<float> uniforms;
-    for (const size_t i : members) {
-      const Row& row = rows_[rows[i]];
-      uniforms.push_back(request.key.WithTask(row.job->prompt.task)
-                             .WithSample(row.completion.sample)
-                             .Uniform(static_cast<uint32_t>(row.completion.tokens.size())));
-    }
-    const Sampling& sampling = SamplingOf(request, rows_[rows[members[0]]]);
-    const int count = static_cast<int>(members.size());
-    std::vector<int32_t> tokens(members.size());
-    std::vector<float> logprobs(members.size());
-    backend_.SampleTokens(transformer_.head(), hidden, count, sampling, uniforms.data(),
-                          tokens.data(), logprobs.data());
-    const auto num_top = static_cast<size_t>(std::min(sampling.num_top, config_.vocab_size));
-    std::vector<TokenLogprob> top(members.size() * num_top);
-    if (num_top > 0) {
-      backend_.TopTokens(transformer_.head(), hidden, count,
-                         sampling.temperature > 0 ? sampling.temperature : 1.0f,
-                         static_cast<int>(num_top), top.data());
-    }
-    for (size_t i = 0; i < members.size(); ++i) {
-      drawn.tokens[members[i]] = tokens[i];
-      drawn.logprobs[members[i]] = logprobs[i];
-      const auto begin = top.begin() + static_cast<std::ptrdiff_t>(i * num_top);
-      drawn.top[members[i]].assign(begin, begin + static_cast<std::ptrdiff_t>(num_top));
-    }
-  }
+  Drawn drawn{std::vector<int32_t>(rows_.size()), std::vector<float>(rows_.size()),
+              std::vector<std::vector<TokenLogprob>>(rows_.size())};
+  for (const auto& [kind, rows] : groups) DrawGroup(request, rows, drawn);
   return drawn;
+}
+
+// For `rows`, indexes of rows_ in order, that have one Sampling.
+void Generator::DrawGroup(const Request& request, std::span<const int32_t> rows, Drawn& drawn) {
+  const int count = static_cast<int>(rows.size());
+  const char* hidden = hidden_;
+  if (rows.size() < rows_.size()) {
+    gathered_rows_.Send({rows});
+    backend_.GatherRows(hidden_, gathered_rows_[0], count, config_.hidden_size, gathered_);
+    hidden = gathered_;
+  }
+  std::vector<float> uniforms;
+  for (const int32_t i : rows) {
+    const Row& row = rows_[static_cast<size_t>(i)];
+    uniforms.push_back(request.key.WithTask(row.job->prompt.task)
+                           .WithSample(row.completion.sample)
+                           .Uniform(static_cast<uint32_t>(row.completion.tokens.size())));
+  }
+  const Sampling& sampling = SamplingOf(request, rows_[static_cast<size_t>(rows[0])]);
+  const size_t bytes = rows.size() * sizeof(float);
+  backend_.Upload(uniforms_, uniforms.data(), bytes);
+  backend_.SampleTokens(transformer_.head(), hidden, count, sampling, uniforms_,
+                        reinterpret_cast<int32_t*>(drawn_),
+                        reinterpret_cast<float*>(drawn_ + bytes));
+  const auto num_top = static_cast<size_t>(std::min(sampling.num_top, config_.vocab_size));
+  std::vector<TokenLogprob> top(rows.size() * num_top);
+  if (num_top > 0) {
+    const size_t top_bytes = top.size() * sizeof(TokenLogprob);
+    auto* found = reinterpret_cast<TokenLogprob*>(top_memory_->Get(top_bytes));
+    backend_.TopTokens(transformer_.head(), hidden, count,
+                       sampling.temperature > 0 ? sampling.temperature : 1.0f,
+                       static_cast<int>(num_top), found);
+    backend_.Download(top.data(), found, top_bytes);
+  }
+  std::vector<char> numbers(2 * bytes);
+  backend_.Download(numbers.data(), drawn_, numbers.size());
+  const auto* tokens = reinterpret_cast<const int32_t*>(numbers.data());
+  const auto* logprobs = reinterpret_cast<const float*>(numbers.data() + bytes);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto row = static_cast<size_t>(rows[i]);
+    drawn.tokens[row] = tokens[i];
+    drawn.logprobs[row] = logprobs[i];
+    const auto begin = top.begin() + static_cast<std::ptrdiff_t>(i * num_top);
+    drawn.top[row].assign(begin, begin + static_cast<std::ptrdiff_t>(num_top));
+  }
 }
 
 // The next token of every row: the prompt's where it isn't fed yet, else one drawn. Rows that
 // stop are retired; returns the tokens of the rest.
 std::vector<int32_t> Generator::NextTokens(const Request& request) {
-  const size_t hidden_bytes = HiddenBytes();
-  std::vector<size_t> sampled;
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    if (!rows_[i].IsSampled()) continue;
-    // Moves up only: the rows before it are drawn, or were moved already.
-    if (sampled.size() != i) {
-      std::memcpy(hidden_.data() + sampled.size() * hidden_bytes, hidden_.data() + i * hidden_bytes,
-                  hidden_bytes);
-    }
-    sampled.push_back(i);
-  }
-  Drawn drawn;
-  if (!sampled.empty()) drawn = Draw(request, sampled);
+  const Drawn drawn = Draw(request);
   std::vector<int32_t> tokens;
-  size_t kept = 0, next = 0;
-  for (Row& row : rows_) {
+  size_t kept = 0;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    Row& row = rows_[i];
     int32_t token = 0;
     if (row.IsSampled()) {
       Completion& c = row.completion;
       const int limit = row.job->prompt.max_new_tokens;
       bool done = limit == 0;
-      token = drawn.tokens[next];
+      token = drawn.tokens[i];
       if (!done) {
         c.tokens.push_back(token);
-        c.rollout_logprobs.push_back(drawn.logprobs[next]);
-        c.top.insert(c.top.end(), drawn.top[next].begin(), drawn.top[next].end());
+        c.rollout_logprobs.push_back(drawn.logprobs[i]);
+        c.top.insert(c.top.end(), drawn.top[i].begin(), drawn.top[i].end());
         const auto& stops = SamplingOf(request, row).stop_token_ids;
         const bool goes_on = request.source.OnToken(c);
         const bool stopped =
@@ -300,7 +313,6 @@ std::vector<int32_t> Generator::NextTokens(const Request& request) {
         if (stopped) c.finish_reason = FinishReason::kStop;
         done = stopped || static_cast<int>(c.tokens.size()) >= limit;
       }
-      ++next;
       if (done) {
         Retire(request, row);
         continue;
@@ -340,6 +352,7 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
     cache_.reset();
     cache_ = backend_.NewKvCache(num_slots, request.max_tokens);
   }
+  ReserveMemory(num_slots);
   std::vector<int32_t> slots, positions;
   while (true) {
     source.BeforeStep();
@@ -352,8 +365,7 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
       slots.push_back(row.slot);
       positions.push_back(row.position++);
     }
-    hidden_.resize(rows_.size() * HiddenBytes());
-    transformer_.Decode(tokens, slots, positions, *cache_, hidden_.data());
+    transformer_.Decode(tokens, slots, positions, *cache_, hidden_);
   }
 }
 

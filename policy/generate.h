@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "policy/device_array.h"
 #include "policy/transformer.h"
 
 namespace agon::policy {
@@ -20,6 +21,8 @@ class Generator {
   // As Policy::Stream.
   void Run(PromptSource& source, int max_tokens, const Sampling& sampling, const RngKey& key,
            uint64_t policy_version);
+
+  MemoryUse Memory() const;
 
  private:
   // A prompt and how many of its samples have started.
@@ -41,7 +44,7 @@ class Generator {
     int slot = 0;
     int length = 0;  // cached tokens
   };
-  // One token for each of some rows.
+  // One token for each row, where one was drawn.
   struct Drawn {
     std::vector<int32_t> tokens;
     std::vector<float> logprobs;
@@ -59,6 +62,7 @@ class Generator {
   size_t HiddenBytes() const {
     return static_cast<size_t>(config_.hidden_size) * backend_.ElementBytes();
   }
+  void ReserveMemory(int num_rows);
   void Check(const Prompt& prompt, int max_tokens) const;
   bool TakeJob(const Request& request, bool may_wait);
   void Refill(const Request& request);
@@ -68,7 +72,8 @@ class Generator {
   static const Sampling& SamplingOf(const Request& request, const Row& row) {
     return row.job->prompt.sampling ? *row.job->prompt.sampling : request.sampling;
   }
-  Drawn Draw(const Request& request, std::span<const size_t> rows);
+  Drawn Draw(const Request& request);
+  void DrawGroup(const Request& request, std::span<const int32_t> rows, Drawn& drawn);
   std::vector<int32_t> NextTokens(const Request& request);
   void Retire(const Request& request, Row& row);
 
@@ -79,10 +84,16 @@ class Generator {
   std::vector<Row> rows_;
   std::vector<int> free_slots_;
   std::map<CompletionId, Kept> kept_;
-  std::shared_ptr<Job> job_;        // its samples start next; null: none is waiting
-  int32_t num_prompts_ = 0;         // taken from the source so far
-  std::vector<char> hidden_;        // T (rows, C)
-  std::vector<char> group_hidden_;  // T: those drawn with one Sampling
+  std::shared_ptr<Job> job_;  // its samples start next; null: none is waiting
+  int32_t num_prompts_ = 0;   // taken from the source so far
+
+  // In the backend's memory, for the most rows of a Run.
+  std::unique_ptr<DeviceMemory> memory_, top_memory_;
+  char* hidden_ = nullptr;     // T (rows, C): of rows_
+  char* gathered_ = nullptr;   // T (rows, C): of prefilled prompts, or of rows drawn together
+  float* uniforms_ = nullptr;  // (rows)
+  char* drawn_ = nullptr;      // tokens, then log-probabilities of rows drawn together
+  Indexes gathered_rows_;
 };
 
 }  // namespace agon::policy

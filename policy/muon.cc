@@ -4,19 +4,6 @@
 #include <cmath>
 
 namespace agon::policy {
-namespace {
-
-std::vector<float> Transposed(const std::vector<float>& m, int rows, int cols) {
-  std::vector<float> t(m.size());
-  for (int i = 0; i < rows; ++i) {
-    for (int j = 0; j < cols; ++j) {
-      t[static_cast<size_t>(j) * rows + i] = m[static_cast<size_t>(i) * cols + j];
-    }
-  }
-  return t;
-}
-
-}  // namespace
 
 PackedLinear& Orthogonaliser::Packed(ByShape& cache, int out, int in) {
   auto& linear = cache[{out, in}];
@@ -24,37 +11,45 @@ PackedLinear& Orthogonaliser::Packed(ByShape& cache, int out, int in) {
   return *linear;
 }
 
-const void* Orthogonaliser::Rounded(const std::vector<float>& x) {
-  rounded_.resize(x.size());
-  backend_.Round(x.data(), static_cast<int64_t>(x.size()), rounded_.data());
-  return rounded_.data();
-}
-
-void Orthogonaliser::Run(int rows, int cols, std::vector<float>& matrix) {
+void Orthogonaliser::Run(int rows, int cols, float* matrix) {
   constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
   const bool tall = rows > cols;  // iterate on the wide form: the Gram matrix is smaller
-  std::vector<float> x = tall ? Transposed(matrix, rows, cols) : matrix;
   const int m = std::min(rows, cols), n = std::max(rows, cols);
+  const int64_t size = static_cast<int64_t>(m) * n, square = static_cast<int64_t>(m) * m;
   PackedLinear& packed_x = Packed(matrices_, m, n);
   PackedLinear& packed_gram = Packed(grams_, m, m);
+  float* x = reinterpret_cast<float*>(
+      memory_->Get(static_cast<size_t>(3 * size + 2 * square) * sizeof(float)));
+  float *change = x + size, *rounded = change + size;
+  float *gram = rounded + size, *polynomial = gram + square;
+  const size_t square_bytes = static_cast<size_t>(square) * sizeof(float);
 
-  const double norm =
-      std::sqrt(backend_.SumOfSquares(x.data(), static_cast<int64_t>(x.size()))) + 1e-7;
-  for (float& value : x) value = static_cast<float>(value / norm);
-  change_.resize(x.size());
+  if (tall) {
+    backend_.Transpose(matrix, rows, cols, x);
+  } else {
+    backend_.Copy(x, matrix, static_cast<size_t>(size) * sizeof(float));
+  }
+  backend_.Divide(x, size, std::sqrt(backend_.SumOfSquares(x, size)) + 1e-7);
   for (int step = 0; step < 5; ++step) {
     // gram = X X^T, polynomial = b gram + c gram^2 (gram is symmetric), X = a X + polynomial X.
-    backend_.SetLinear(packed_x, x.data(), nullptr);
-    gram_.assign(static_cast<size_t>(m) * m, 0.0f);
-    backend_.LinearAdd(packed_x, Rounded(x), m, gram_.data());
-    backend_.SetLinear(packed_gram, gram_.data(), nullptr);
-    polynomial_.assign(gram_.size(), 0.0f);
-    backend_.LinearAdd(packed_gram, Rounded(gram_), m, polynomial_.data());
-    for (size_t i = 0; i < gram_.size(); ++i) polynomial_[i] = kB * gram_[i] + kC * polynomial_[i];
-    backend_.LinearInputGradient(packed_x, Rounded(polynomial_), m, change_.data());
-    for (size_t i = 0; i < x.size(); ++i) x[i] = kA * x[i] + change_[i];
+    backend_.SetLinear(packed_x, x, nullptr);
+    backend_.Zero(gram, square_bytes);
+    backend_.Round(x, size, rounded);
+    backend_.LinearAdd(packed_x, rounded, m, gram);
+    backend_.SetLinear(packed_gram, gram, nullptr);
+    backend_.Zero(polynomial, square_bytes);
+    backend_.Round(gram, square, rounded);
+    backend_.LinearAdd(packed_gram, rounded, m, polynomial);
+    backend_.Combine(kB, gram, kC, polynomial, square, polynomial);
+    backend_.Round(polynomial, square, rounded);
+    backend_.LinearInputGradient(packed_x, rounded, m, change);
+    backend_.Combine(kA, x, 1.0f, change, size, x);
   }
-  matrix = tall ? Transposed(x, m, n) : x;
+  if (tall) {
+    backend_.Transpose(x, m, n, matrix);
+  } else {
+    backend_.Copy(matrix, x, static_cast<size_t>(size) * sizeof(float));
+  }
 }
 
 }  // namespace agon::policy

@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "policy/backend.h"
 
@@ -12,23 +11,23 @@ namespace agon::policy {
 
 class Orthogonaliser {
  public:
-  explicit Orthogonaliser(Backend& backend) : backend_(backend) {}
+  explicit Orthogonaliser(Backend& backend)
+      : backend_(backend), memory_(backend.NewMemory("optimizer scratch")) {}
 
-  // Replaces `matrix` (rows, cols; multiples of 32) by an approximation of the nearest
-  // semi-orthogonal matrix: five Newton-Schulz steps with the quintic of Jordan et al. 2024,
-  // (a, b, c) = (3.4445, -4.7750, 2.0315), which brings the singular values into about
+  // Replaces `matrix` (rows, cols; multiples of 32), the backend's, by an approximation of the
+  // nearest semi-orthogonal matrix: five Newton-Schulz steps with the quintic of Jordan et al.
+  // 2024, (a, b, c) = (3.4445, -4.7750, 2.0315), which brings the singular values into about
   // [0.7, 1.2]. Products run in the backend's compute type.
-  void Run(int rows, int cols, std::vector<float>& matrix);
+  void Run(int rows, int cols, float* matrix);
 
  private:
   using ByShape = std::map<std::pair<int, int>, std::unique_ptr<PackedLinear>>;
 
   PackedLinear& Packed(ByShape& cache, int out, int in);
-  const void* Rounded(const std::vector<float>& x);
 
   Backend& backend_;
   ByShape matrices_, grams_;  // reused; apart, for a square matrix has its gram's shape
-  std::vector<float> rounded_, gram_, polynomial_, change_;
+  std::unique_ptr<DeviceMemory> memory_;
 };
 
 }  // namespace agon::policy

@@ -3,9 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <vector>
+#include <memory>
 
 #include "policy/backend.h"
+#include "policy/device_array.h"
 #include "policy/muon.h"
 #include "policy/weights.h"
 
@@ -16,9 +17,9 @@ class Optimizer {
   // Keeps references. Moments start at zero.
   Optimizer(const OptimizerConfig& config, const WeightLayout& layout, Backend& backend);
 
-  // Clips, updates `weights`, zeroes `gradients` (arenas). Returns the norm before clipping;
-  // if it isn't finite only zeroes.
-  float Step(float learning_rate, std::span<float> weights, std::span<float> gradients);
+  // Clips, updates `weights`, zeroes `gradients`. Returns the norm before clipping; if it isn't
+  // finite only zeroes.
+  float Step(float learning_rate, DeviceFloats& weights, DeviceFloats& gradients);
 
   // Moments and step count as a safetensors file. Load throws kCorrupt.
   void Save(const std::filesystem::path& file) const;
@@ -28,15 +29,15 @@ class Optimizer {
 
  private:
   bool UsesMuon(const TensorSpec& tensor) const;
-  void StepMuon(const TensorSpec& tensor, float learning_rate, float grad_scale,
-                std::span<float> weights, std::span<float> gradients);
+  void StepMuon(const TensorSpec& tensor, float learning_rate, float grad_scale, float* w, float* g,
+                float* m);
 
   OptimizerConfig config_;
   const WeightLayout& layout_;
   Backend& backend_;
   Orthogonaliser orthogonaliser_;
-  std::vector<float> update_;          // of one matrix
-  std::vector<float> first_, second_;  // moments; Muon's momentum is in `first_`
+  std::unique_ptr<DeviceMemory> update_;  // of one matrix
+  DeviceFloats first_, second_;           // moments; Muon's momentum is in `first_`
   int64_t step_ = 0;
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "policy/backend.h"
+#include "policy/device_array.h"
 #include "policy/generate.h"
 #include "policy/hf_config.h"
 #include "policy/optimizer.h"
@@ -17,19 +18,26 @@ namespace {
 
 class TransformerPolicy final : public Policy {
  public:
-  TransformerPolicy(const ModelConfig& config, ComputeType compute, std::vector<float> weights)
+  // `read` fills in the weights.
+  TransformerPolicy(const ModelConfig& config, ComputeType compute, const Device& device,
+                    const std::function<void(const WeightLayout&, std::span<float>)>& read)
       : config_(config),
         layout_(config),
-        backend_(NewCpuBackend(config, compute)),
-        weights_(std::move(weights)),
-        gradients_(weights_.size()),
+        device_(device),
+        backend_(NewBackend(config, compute, device)),
+        weights_(*backend_, "weights (fp32)", layout_.size()),
+        gradients_(*backend_, "gradients (fp32)", layout_.size()),
         transformer_(config_, layout_, *backend_, weights_.data(), gradients_.data()),
-        generator_(config_, *backend_, transformer_) {}
+        generator_(config_, *backend_, transformer_) {
+    read(layout_, weights_.Host());
+    TransformerPolicy::WeightsChanged();
+    weights_.ReleaseHost();
+  }
 
   void Save(const fs::path& dir) const override {
     std::vector<NamedTensor> tensors;
     for (const TensorSpec& t : layout_.tensors()) {
-      tensors.push_back({t.name, t.shape, Slice(weights_, t)});
+      tensors.push_back({t.name, t.shape, Slice(weights_.Host(), t)});
     }
     WriteConfig(dir, config_);
     WriteSafetensors(dir / "model.safetensors", tensors,
@@ -38,6 +46,7 @@ class TransformerPolicy final : public Policy {
 
   const ModelConfig& config() const override { return config_; }
   ComputeType compute() const override { return backend_->compute(); }
+  Device device() const override { return device_; }
   uint64_t version() const override { return version_; }
   void set_version(uint64_t version) { version_ = version; }
 
@@ -55,15 +64,18 @@ class TransformerPolicy final : public Policy {
   }
 
   std::vector<float> TakeGradient() override {
-    transformer_.FinishGradients();
-    std::vector<float> gradient = gradients_;  // the transformer keeps a pointer to these
-    std::fill(gradients_.begin(), gradients_.end(), 0.0f);
+    FinishGradients();
+    const auto host = gradients_.Host();
+    std::vector<float> gradient(host.begin(), host.end());
+    gradients_.Zero();
     transformer_.GradientsZeroed();
     return gradient;
   }
   void SetGradient(std::span<const float> gradient) override {
-    AGON_CHECK(gradient.size() == gradients_.size(), "a gradient of this model");
-    std::copy(gradient.begin(), gradient.end(), gradients_.begin());
+    AGON_CHECK(static_cast<int64_t>(gradient.size()) == gradients_.size(),
+               "a gradient of this model");
+    backend_->Upload(gradients_.data(), gradient.data(), gradient.size_bytes());
+    gradients_.Changed();
     transformer_.GradientsFinished();
   }
 
@@ -73,7 +85,7 @@ class TransformerPolicy final : public Policy {
 
   float OptimizerStep(float learning_rate) override {
     AGON_CHECK(optimizer_, "ConfigureOptimizer comes first");
-    transformer_.FinishGradients();
+    FinishGradients();
     const float norm = optimizer_->Step(learning_rate, weights_, gradients_);
     transformer_.GradientsZeroed();
     transformer_.PackWeights();
@@ -92,25 +104,25 @@ class TransformerPolicy final : public Policy {
 
   std::span<float> Weight(std::string_view name) override {
     const TensorSpec* t = layout_.Find(name);
-    return t ? std::span<float>(weights_).subspan(static_cast<size_t>(t->offset),
-                                                  static_cast<size_t>(t->size))
-             : std::span<float>{};
+    return t ? Slice(weights_.Host(), *t) : std::span<float>{};
   }
   std::span<const float> Gradient(std::string_view name) override {
-    transformer_.FinishGradients();
+    FinishGradients();
     const TensorSpec* t = layout_.Find(name);
-    return t ? Slice(gradients_, *t) : std::span<const float>{};
+    return t ? Slice(gradients_.Host(), *t) : std::span<float>{};
   }
   std::vector<std::string> TensorNames() const override {
     std::vector<std::string> names;
     for (const TensorSpec& t : layout_.tensors()) names.push_back(t.name);
     return names;
   }
-  void WeightsChanged() override { transformer_.PackWeights(); }
+  void WeightsChanged() override {
+    weights_.WriteBack();
+    transformer_.PackWeights();
+  }
 
   std::vector<MemoryUse> Memory() const override {
-    const auto bytes = static_cast<int64_t>(weights_.size() * sizeof(float));
-    std::vector<MemoryUse> uses = {{"weights (fp32)", bytes}, {"gradients (fp32)", bytes}};
+    std::vector<MemoryUse> uses = {weights_.Use(), gradients_.Use(), generator_.Memory()};
     if (optimizer_) uses.push_back(optimizer_->Memory());
     for (const auto& list : {transformer_.Memory(), backend_->Memory()}) {
       uses.insert(uses.end(), list.begin(), list.end());
@@ -120,15 +132,20 @@ class TransformerPolicy final : public Policy {
   }
 
  private:
-  static std::span<const float> Slice(const std::vector<float>& arena, const TensorSpec& t) {
-    return std::span<const float>(arena).subspan(static_cast<size_t>(t.offset),
-                                                 static_cast<size_t>(t.size));
+  static std::span<float> Slice(std::span<float> arena, const TensorSpec& t) {
+    return arena.subspan(static_cast<size_t>(t.offset), static_cast<size_t>(t.size));
+  }
+
+  void FinishGradients() {
+    transformer_.FinishGradients();
+    gradients_.Changed();
   }
 
   ModelConfig config_;
   WeightLayout layout_;
+  Device device_;
   std::unique_ptr<Backend> backend_;
-  std::vector<float> weights_, gradients_;
+  DeviceFloats weights_, gradients_;
   Transformer transformer_;
   Generator generator_;
   std::unique_ptr<Optimizer> optimizer_;
@@ -138,24 +155,24 @@ class TransformerPolicy final : public Policy {
 }  // namespace
 
 std::unique_ptr<Policy> Policy::Create(const ModelConfig& config, ComputeType compute,
-                                       uint64_t seed) {
-  const WeightLayout layout(config);
-  std::vector<float> weights(static_cast<size_t>(layout.size()));
-  InitialiseWeights(config, layout, seed, weights);
-  return std::make_unique<TransformerPolicy>(config, compute, std::move(weights));
+                                       uint64_t seed, const Device& device) {
+  return std::make_unique<TransformerPolicy>(
+      config, compute, device, [&](const WeightLayout& layout, std::span<float> weights) {
+        InitialiseWeights(config, layout, seed, weights);
+      });
 }
 
-std::unique_ptr<Policy> Policy::Load(const fs::path& dir, ComputeType compute) {
+std::unique_ptr<Policy> Policy::Load(const fs::path& dir, ComputeType compute,
+                                     const Device& device) {
   const ModelConfig config = ReadConfig(dir);
-  const WeightLayout layout(config);
   const SafetensorsFile file(dir / "model.safetensors");
-  std::vector<float> weights(static_cast<size_t>(layout.size()));
-  for (const TensorSpec& t : layout.tensors()) {
-    file.Read(t.name, t.shape,
-              std::span<float>(weights).subspan(static_cast<size_t>(t.offset),
-                                                static_cast<size_t>(t.size)));
-  }
-  auto policy = std::make_unique<TransformerPolicy>(config, compute, std::move(weights));
+  auto policy = std::make_unique<TransformerPolicy>(
+      config, compute, device, [&](const WeightLayout& layout, std::span<float> weights) {
+        for (const TensorSpec& t : layout.tensors()) {
+          file.Read(t.name, t.shape,
+                    weights.subspan(static_cast<size_t>(t.offset), static_cast<size_t>(t.size)));
+        }
+      });
   const std::string version = file.Metadata("policy_version");
   if (!version.empty() && version.size() < 19 &&
       version.find_first_not_of("0123456789") == std::string::npos) {

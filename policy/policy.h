@@ -54,10 +54,24 @@ struct ModelConfig {
 ModelConfig PresetConfig(std::string_view preset, int vocab_size, int max_positions);
 
 enum class ComputeType {
-  kAuto,      // bf16 where the CPU has AVX512_BF16, fp32 elsewhere
+  kAuto,      // bf16 on a GPU and where the CPU has AVX512_BF16, fp32 elsewhere
   kBfloat16,  // bf16 operands, fp32 accumulation, residual stream, norms and losses
   kFloat32,
 };
+
+// Where a policy computes. Results on a CPU and on a GPU agree within rounding, not in their bits.
+struct Device {
+  enum class Kind { kCpu, kCuda };
+  Kind kind = Kind::kCpu;
+  int index = 0;  // of the GPU
+
+  const char* KindName() const { return kind == Kind::kCpu ? "cpu" : "cuda"; }
+  auto operator<=>(const Device&) const = default;
+};
+// "cpu"; "cuda", the first GPU; "cuda:N", GPU N; "auto", the first GPU where one can be used, else
+// the CPU. Throws Error(kUsage) at `where` for another text. Whether the GPU is there shows when a
+// policy is made.
+Device ParseDevice(std::string_view text, std::string_view where = "--device");
 
 // Sequences packed one after another without padding, and the tokens to score in them.
 //
@@ -180,13 +194,15 @@ struct MemoryUse {
 
 class Policy {
  public:
-  // Random weights, normal(0, 0.02), output projections scaled by 1/sqrt(2 L).
+  // Random weights, normal(0, 0.02), output projections scaled by 1/sqrt(2 L). Throws
+  // kUnsupported if this build or machine can't use `device`, kUsage if it has no such GPU, and
+  // kFailed, as every call, if the device's memory is too small (says for what, and what to do).
   static std::unique_ptr<Policy> Create(const ModelConfig& config, ComputeType compute,
-                                        uint64_t seed);
+                                        uint64_t seed, const Device& device = {});
   // From a Hugging Face model directory (config.json, model.safetensors in F32, BF16
-  // or F16). Throws kNotFound, kCorrupt (names the tensor) or kUnsupported.
-  static std::unique_ptr<Policy> Load(const fs::path& dir,
-                                      ComputeType compute = ComputeType::kAuto);
+  // or F16). Throws what Create throws, kNotFound and kCorrupt (names the tensor).
+  static std::unique_ptr<Policy> Load(const fs::path& dir, ComputeType compute = ComputeType::kAuto,
+                                      const Device& device = {});
   virtual ~Policy() = default;
 
   // Writes config.json, generation_config.json and model.safetensors (F32) into an
@@ -195,6 +211,7 @@ class Policy {
 
   virtual const ModelConfig& config() const = 0;
   virtual ComputeType compute() const = 0;  // never kAuto
+  virtual Device device() const { return {}; }
   // Grows by one with each optimizer step.
   virtual uint64_t version() const = 0;
 
@@ -235,7 +252,8 @@ class Policy {
   virtual void LoadOptimizer(const fs::path& file) = 0;
 
   // fp32 view of one named tensor's gradient or weight (Hugging Face names), for tests
-  // and reports. Empty if there is no such tensor.
+  // and reports. Empty if there is no such tensor. Valid until the weights or gradients change;
+  // on a GPU all of them are fetched.
   virtual std::span<float> Weight(std::string_view name) = 0;
   virtual std::span<const float> Gradient(std::string_view name) = 0;
   virtual std::vector<std::string> TensorNames() const = 0;

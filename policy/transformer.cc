@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "core/error.h"
 
@@ -25,6 +24,10 @@ class Carver {
   char* base_;
   int64_t used_ = 0;
 };
+
+// Arrays of Indexes, in the order in which they are sent.
+enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets };
+enum DecodeIndex : size_t { kDecodeTokens, kDecodePositions, kSlots, kLastRows };
 
 }  // namespace
 
@@ -50,9 +53,9 @@ struct Transformer::Buffers {
     CarveBackward(gradients_->Get(bytes), rows);
   }
 
-  void ReserveScored(int count) {
-    const size_t bytes = CarveScored(nullptr, count);
-    CarveScored(scored_->Get(bytes), count);
+  void ReserveScored(int count, int num_top) {
+    const size_t bytes = CarveScored(nullptr, count, num_top);
+    CarveScored(scored_->Get(bytes), count, num_top);
   }
 
   const LayerActivations& layer(int i) const {
@@ -68,6 +71,9 @@ struct Transformer::Buffers {
   float* final_rstd;        // (N)
   char* scored_hidden;      // T (S, C)
   float* dscored_hidden;    // (S, C)
+  float* dlogprobs;         // (S)
+  float* scores;            // (2, S): log-probabilities, entropies
+  TokenLogprob* top;        // (S, num_top)
   float* dresidual;         // (N, C)
   char* dresidual_rounded;  // T (N, C)
   float* dnormed;           // (N, C)
@@ -116,11 +122,15 @@ struct Transformer::Buffers {
     return carve.used();
   }
 
-  size_t CarveScored(char* base, int count) {
+  size_t CarveScored(char* base, int count, int num_top) {
     Carver carve(base);
     const int64_t n = count, c = config_.hidden_size;
     scored_hidden = carve.Bytes(n * c * backend_.ElementBytes());
     dscored_hidden = carve.Floats(n * c);
+    dlogprobs = carve.Floats(n);
+    scores = carve.Floats(2 * n);
+    top = reinterpret_cast<TokenLogprob*>(
+        carve.Bytes(n * num_top * static_cast<int64_t>(sizeof(TokenLogprob))));
     return carve.used();
   }
 
@@ -137,7 +147,13 @@ Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, 
       backend_(backend),
       weights_(weights),
       gradients_(gradients),
-      buffers_(std::make_unique<Buffers>(backend, config)) {
+      head_gradient_(backend, "head's gradient",
+                     static_cast<int64_t>(config.vocab_size) * config.hidden_size),
+      buffers_(std::make_unique<Buffers>(backend, config)),
+      batch_indexes_(backend, "batch indexes"),
+      decode_indexes_(backend, "batch indexes (decoding)"),
+      batch_segments_(backend.NewSegments()),
+      prompt_segments_(backend.NewSegments()) {
   const int c = config.hidden_size, d = config.head_dim;
   for (int i = 0; i < config.num_layers; ++i) {
     Layer layer;
@@ -148,8 +164,6 @@ Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, 
     layers_.push_back(std::move(layer));
   }
   head_ = backend.NewLinear(config.vocab_size, c, false);
-  head_gradient_.resize(static_cast<size_t>(config.vocab_size) * c);
-  PackWeights();
 }
 
 Transformer::~Transformer() = default;
@@ -195,19 +209,25 @@ TokenScores Transformer::ScoreAndBackward(const PackedBatch& batch,
                                           std::span<const float> dlogprobs) {
   CheckBatch(batch);
   batch_ = batch;
-  positions_.resize(batch.tokens.size());
-  for (const auto& segment : batch.segments) {
-    for (int i = 0; i < segment.length; ++i) {
-      positions_[static_cast<size_t>(segment.begin + i)] = segment.prefix_length + i;
-    }
-  }
-  RunLayers(batch_.tokens.data(), positions_.data(), static_cast<int>(batch_.tokens.size()), true,
-            [&](int, const LayerActivations& a) {
-              backend_.Attention(batch_.segments, a.qk, a.qkv, a.attention_out, a.lse);
+  SendBatch();
+  RunLayers(batch_indexes_[kTokens], batch_indexes_[kPositions],
+            static_cast<int>(batch_.tokens.size()), true, [&](int, const LayerActivations& a) {
+              backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
             });
   TokenScores scores = ScoreRows(dlogprobs);
   if (!dlogprobs.empty()) BackwardFromHidden();
   return scores;
+}
+
+void Transformer::SendBatch() {
+  std::vector<int32_t> positions(batch_.tokens.size());
+  for (const auto& segment : batch_.segments) {
+    for (int i = 0; i < segment.length; ++i) {
+      positions[static_cast<size_t>(segment.begin + i)] = segment.prefix_length + i;
+    }
+  }
+  batch_indexes_.Send({batch_.tokens, positions, batch_.rows, batch_.targets});
+  backend_.SetSegments(*batch_segments_, batch_.segments);
 }
 
 void Transformer::Backward(std::span<const float> dlogprobs) {
@@ -219,21 +239,24 @@ void Transformer::Backward(std::span<const float> dlogprobs) {
 
 TokenScores Transformer::ScoreRows(std::span<const float> dlogprobs) {
   const int count = static_cast<int>(batch_.rows.size()), c = config_.hidden_size;
-  TokenScores scores;
-  scores.logprobs.resize(static_cast<size_t>(count));
-  scores.entropies.resize(static_cast<size_t>(count));
-  buffers_->ReserveScored(count);
-  backend_.GatherRows(buffers_->final_hidden, batch_.rows.data(), count, c,
-                      buffers_->scored_hidden);
-  backend_.ScoreTokens(*head_, buffers_->scored_hidden, count, batch_.targets.data(),
-                       batch_.temperature, scores.logprobs.data(), scores.entropies.data(),
-                       dlogprobs.empty() ? nullptr : dlogprobs.data(), buffers_->dscored_hidden,
-                       head_gradient_.data());
+  const size_t bytes = batch_.rows.size() * sizeof(float);
+  Buffers& b = *buffers_;
   const int num_top = std::min(batch_.num_top, config_.vocab_size);
+  b.ReserveScored(count, num_top);
+  if (!dlogprobs.empty()) backend_.Upload(b.dlogprobs, dlogprobs.data(), bytes);
+  backend_.GatherRows(b.final_hidden, batch_indexes_[kRows], count, c, b.scored_hidden);
+  backend_.ScoreTokens(*head_, b.scored_hidden, count, batch_indexes_[kTargets], batch_.temperature,
+                       b.scores, b.scores + count, dlogprobs.empty() ? nullptr : b.dlogprobs,
+                       b.dscored_hidden, head_gradient_.data());
+  TokenScores scores;
+  scores.logprobs.resize(batch_.rows.size());
+  scores.entropies.resize(batch_.rows.size());
+  backend_.Download(scores.logprobs.data(), b.scores, bytes);
+  backend_.Download(scores.entropies.data(), b.scores + count, bytes);
   if (num_top > 0) {
-    scores.top.resize(static_cast<size_t>(count) * static_cast<size_t>(num_top));
-    backend_.TopTokens(*head_, buffers_->scored_hidden, count, batch_.temperature, num_top,
-                       scores.top.data());
+    backend_.TopTokens(*head_, b.scored_hidden, count, batch_.temperature, num_top, b.top);
+    scores.top.resize(batch_.rows.size() * static_cast<size_t>(num_top));
+    backend_.Download(scores.top.data(), b.top, scores.top.size() * sizeof(TokenLogprob));
   }
   return scores;
 }
@@ -243,14 +266,14 @@ void Transformer::BackwardFromHidden() {
   const int rows = static_cast<int>(batch_.tokens.size()), c = config_.hidden_size;
   buffers_->ReserveBackward(rows);
   const size_t bytes = static_cast<size_t>(rows) * c * sizeof(float);
-  std::memset(buffers_->dnormed, 0, bytes);
-  std::memset(buffers_->dresidual, 0, bytes);
-  backend_.ScatterAddRows(buffers_->dscored_hidden, batch_.rows.data(),
+  backend_.Zero(buffers_->dnormed, bytes);
+  backend_.Zero(buffers_->dresidual, bytes);
+  backend_.ScatterAddRows(buffers_->dscored_hidden, batch_indexes_[kRows],
                           static_cast<int>(batch_.rows.size()), c, buffers_->dnormed);
   backend_.RmsNormGradient(buffers_->dnormed, buffers_->final_hidden, buffers_->final_rstd, rows, c,
                            buffers_->dresidual, buffers_->dresidual_rounded);
   for (int i = config_.num_layers - 1; i >= 0; --i) LayerBackward(i, buffers_->layer(i));
-  backend_.EmbeddingGradient(buffers_->dresidual, batch_.tokens.data(), rows, c,
+  backend_.EmbeddingGradient(buffers_->dresidual, batch_indexes_[kTokens], rows, c,
                              gradients_ + layout_.embedding());
 }
 
@@ -272,9 +295,9 @@ void Transformer::LayerBackward(int i, const LayerActivations& a) {
   backend_.LinearWeightGradient(*layer.o, b.dresidual_rounded, a.attention_out, rows,
                                 gradients_ + at.o);
   backend_.LinearInputGradientRounded(*layer.o, b.dresidual_rounded, rows, b.dattention_out);
-  backend_.AttentionGradient(batch_.segments, a.qk, a.qkv, a.attention_out, a.lse, b.dattention_out,
-                             rows, b.dqk, b.dv);
-  backend_.QkNormRopeGradient(a.qkv, positions_.data(), rows, weights_ + at.q_norm,
+  backend_.AttentionGradient(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse,
+                             b.dattention_out, rows, b.dqk, b.dv);
+  backend_.QkNormRopeGradient(a.qkv, batch_indexes_[kPositions], rows, weights_ + at.q_norm,
                               weights_ + at.k_norm, b.dqk, b.dv, b.dqkv, gradients_ + at.q_norm,
                               gradients_ + at.k_norm);
   backend_.LinearWeightGradient(*layer.qkv, b.dqkv, a.attention_in, rows, gradients_ + at.qkv);
@@ -298,7 +321,7 @@ void Transformer::FinishGradients() {
   }
   unfold(layout_.embedding(), config_.vocab_size, layout_.final_norm(), head_gradient_.data(),
          true);
-  std::fill(head_gradient_.begin(), head_gradient_.end(), 0.0f);
+  head_gradient_.Zero();
 }
 
 void Transformer::Prefill(std::span<const std::span<const int32_t>> prompts,
@@ -313,27 +336,34 @@ void Transformer::Prefill(std::span<const std::span<const int32_t>> prompts,
     segments.push_back({begin, length, 0, 0});
     last_rows.push_back(begin + length - 1);
   }
+  decode_indexes_.Send({tokens, positions, token_slots, last_rows});
+  backend_.SetSegments(*prompt_segments_, segments);
+  const Indexes& sent = decode_indexes_;
   const int rows = static_cast<int>(tokens.size());
-  RunLayers(
-      tokens.data(), positions.data(), rows, false, [&](int layer, const LayerActivations& a) {
-        backend_.Attention(segments, a.qk, a.qkv, a.attention_out, a.lse);
-        backend_.AppendKv(cache, layer, a.qk, a.qkv, token_slots.data(), positions.data(), rows);
-      });
-  backend_.GatherRows(buffers_->final_hidden, last_rows.data(), static_cast<int>(last_rows.size()),
+  RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, false,
+            [&](int layer, const LayerActivations& a) {
+              backend_.Attention(*prompt_segments_, a.qk, a.qkv, a.attention_out, a.lse);
+              backend_.AppendKv(cache, layer, a.qk, a.qkv, sent[kSlots], sent[kDecodePositions],
+                                rows);
+            });
+  backend_.GatherRows(buffers_->final_hidden, sent[kLastRows], static_cast<int>(last_rows.size()),
                       config_.hidden_size, hidden);
 }
 
 void Transformer::Decode(std::span<const int32_t> tokens, std::span<const int32_t> slots,
                          std::span<const int32_t> positions, KvCache& cache, char* hidden) {
+  decode_indexes_.Send({tokens, positions, slots});
+  const Indexes& sent = decode_indexes_;
   const int rows = static_cast<int>(tokens.size());
-  RunLayers(tokens.data(), positions.data(), rows, false,
+  RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, false,
             [&](int layer, const LayerActivations& a) {
-              backend_.AppendKv(cache, layer, a.qk, a.qkv, slots.data(), positions.data(), rows);
-              backend_.AttentionDecode(cache, layer, a.qk, slots.data(), positions.data(), rows,
-                                       a.attention_out);
+              backend_.AppendKv(cache, layer, a.qk, a.qkv, sent[kSlots], sent[kDecodePositions],
+                                rows);
+              backend_.AttentionDecode(cache, layer, a.qk, sent[kSlots], sent[kDecodePositions],
+                                       rows, a.attention_out);
             });
-  std::memcpy(hidden, buffers_->final_hidden,
-              static_cast<size_t>(rows) * config_.hidden_size * backend_.ElementBytes());
+  backend_.Copy(hidden, buffers_->final_hidden,
+                static_cast<size_t>(rows) * config_.hidden_size * backend_.ElementBytes());
 }
 
 void Transformer::CheckBatch(const PackedBatch& batch) const {
@@ -365,6 +395,12 @@ void Transformer::CheckBatch(const PackedBatch& batch) const {
   for (int32_t row : batch.rows) AGON_CHECK(row >= 0 && row < rows);
 }
 
-std::vector<MemoryUse> Transformer::Memory() const { return buffers_->Memory(); }
+std::vector<MemoryUse> Transformer::Memory() const {
+  std::vector<MemoryUse> uses = buffers_->Memory();
+  MemoryUse indexes = batch_indexes_.Use();
+  indexes.bytes += decode_indexes_.Use().bytes;
+  uses.insert(uses.end(), {head_gradient_.Use(), std::move(indexes)});
+  return uses;
+}
 
 }  // namespace agon::policy

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "policy/backend.h"
+#include "policy/device_array.h"
 #include "policy/weights.h"
 
 namespace agon::policy {
@@ -28,12 +29,12 @@ struct LayerActivations {
 
 class Transformer {
  public:
-  // Keeps references. `weights` and `gradients` are arenas of layout.size() elements.
+  // Keeps references. `weights` and `gradients` are the backend's, layout.size() elements each.
   Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
               const float* weights, float* gradients);
   ~Transformer();
 
-  // To be called when weights changed: packs them for the backend.
+  // To be called before anything else, and when weights changed: packs them for the backend.
   void PackWeights();
 
   TokenScores Score(const PackedBatch& batch);
@@ -49,8 +50,8 @@ class Transformer {
   // They were written from outside, as FinishGradients leaves them.
   void GradientsFinished() { finished_ = true; }
 
-  // Keys and values of the prompts go to slots[i] (all layers); hidden T (P, C) receives
-  // the final normalised hidden state of each prompt's last token.
+  // Keys and values of the prompts go to slots[i] (all layers); hidden T (P, C), the backend's,
+  // receives the final normalised hidden state of each prompt's last token.
   void Prefill(std::span<const std::span<const int32_t>> prompts, std::span<const int32_t> slots,
                KvCache& cache, char* hidden);
   // One more token per row; hidden T (rows, C) as above.
@@ -71,6 +72,7 @@ class Transformer {
   // All layers and the final norm. Keeps each layer's activations if `keep`.
   void RunLayers(const int32_t* tokens, const int32_t* positions, int rows, bool keep,
                  const Attend& attend);
+  void SendBatch();
   TokenScores ScoreRows(std::span<const float> dlogprobs);
   void BackwardFromHidden();
   void LayerBackward(int layer, const LayerActivations& a);
@@ -85,13 +87,15 @@ class Transformer {
   std::unique_ptr<PackedLinear> head_;
   // (V, C) of the folded head; apart from `gradients_` because the same matrix is also
   // the lookup table, whose gradient isn't folded.
-  std::vector<float> head_gradient_;
+  DeviceFloats head_gradient_;
   bool finished_ = false;  // gradients are those of the named tensors
   bool kept_ = false;      // the buffers hold activations of `batch_`
 
   std::unique_ptr<Buffers> buffers_;
-  PackedBatch batch_;               // of the last Score
-  std::vector<int32_t> positions_;  // (N)
+  PackedBatch batch_;       // of the last Score
+  Indexes batch_indexes_;   // its kTokens and so on
+  Indexes decode_indexes_;  // those of the last Prefill or Decode
+  std::unique_ptr<PackedSegments> batch_segments_, prompt_segments_;
 };
 
 }  // namespace agon::policy

@@ -18,9 +18,10 @@ bool HasTemplate(const std::filesystem::path& dir) {
 
 }  // namespace
 
-ModelDirectory LoadModelDirectory(const std::filesystem::path& dir) {
+ModelDirectory LoadModelDirectory(const std::filesystem::path& dir, const policy::Device& device) {
   const std::filesystem::path tokenizer_file = dir / "tokenizer.json";
-  ModelDirectory model{policy::Policy::Load(dir), datasets::Tokenizer::Load(tokenizer_file), false};
+  ModelDirectory model{policy::Policy::Load(dir, policy::ComputeType::kAuto, device),
+                       datasets::Tokenizer::Load(tokenizer_file), false};
   // A model may have spare rows (a padded vocabulary), never too few.
   const int rows = model.policy->config().vocab_size;
   if (model.tokenizer.vocab_size() > rows) {

@@ -19,6 +19,7 @@ struct ModelDirectory {
 
 // Loads both. Throws what Policy::Load and Tokenizer::Load throw, and kCorrupt if the
 // tokenizer has ids that the model has no row for, or tokenizer_config.json is no JSON.
-ModelDirectory LoadModelDirectory(const std::filesystem::path& dir);
+ModelDirectory LoadModelDirectory(const std::filesystem::path& dir,
+                                  const policy::Device& device = {});
 
 }  // namespace agon::serve

@@ -17,8 +17,11 @@ constexpr char kState[] = "trainer_state/state.json";
 constexpr char kOptimizer[] = "trainer_state/optimizer.safetensors";
 constexpr size_t kKeptOfRunningStage = 2;
 
-const char* ComputeName(policy::ComputeType compute) {
-  return compute == policy::ComputeType::kBfloat16 ? "bf16" : "fp32";
+// What decides the bits of a step: "bf16", "fp32 on cuda".
+std::string ComputeName(const policy::Policy& policy) {
+  const std::string type = policy.compute() == policy::ComputeType::kBfloat16 ? "bf16" : "fp32";
+  const policy::Device device = policy.device();
+  return device.kind == policy::Device::Kind::kCpu ? type : type + " on " + device.KindName();
 }
 
 // Names that core/file.h gives to what isn't in place yet, or not any more.
@@ -56,7 +59,7 @@ std::string StateJson(const TrainerState& state, const policy::Policy& policy) {
       {"finished_stages", state.finished_stages},
       {"recipe_hash", state.recipe_hash},
       {"curriculum", {{"level", state.curriculum.level}, {"recent", state.curriculum.recent}}},
-      {"compute", ComputeName(policy.compute())}};
+      {"compute", ComputeName(policy)}};
   return json.dump(2) + "\n";
 }
 
@@ -118,14 +121,15 @@ std::optional<Checkpoint> FindLastCheckpoint(const fs::path& run_dir, std::strin
 
 std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
-                                               const policy::OptimizerConfig& optimizer) {
-  auto policy = policy::Policy::Load(checkpoint.dir, compute);
-  if (checkpoint.compute != ComputeName(policy->compute())) {
+                                               const policy::OptimizerConfig& optimizer,
+                                               const policy::Device& device) {
+  auto policy = policy::Policy::Load(checkpoint.dir, compute, device);
+  if (checkpoint.compute != ComputeName(*policy)) {
     throw Error(ErrorKind::kUsage,
                 "trained in " + checkpoint.compute + ", but would go on in " +
-                    ComputeName(policy->compute()) + ": the result would be that of neither",
+                    ComputeName(*policy) + ": the result would be that of neither",
                 checkpoint.dir.string(),
-                "go on where it began, or start anew with run.compute = \"fp32\"");
+                "go on where it began (run.device, run.compute), or start anew");
   }
   policy->ConfigureOptimizer(optimizer);
   policy->LoadOptimizer(checkpoint.dir / kOptimizer);

@@ -32,7 +32,7 @@ struct TrainerState {
 struct Checkpoint {
   std::filesystem::path dir;
   TrainerState state;
-  std::string compute;  // "bf16" or "fp32": arithmetic that made it
+  std::string compute;  // arithmetic that made it: "bf16", "fp32 on cuda"
 };
 
 // checkpoints/rl-000050 of a run directory.
@@ -50,10 +50,11 @@ std::optional<Checkpoint> FindLastCheckpoint(const std::filesystem::path& run_di
                                              std::string_view stage = "");
 
 // Weights, and moments as they were under the same OptimizerConfig. Throws kCorrupt, and
-// kUsage if this machine would go on in another arithmetic.
+// kUsage if `device` would go on in another arithmetic.
 std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
-                                               const policy::OptimizerConfig& optimizer);
+                                               const policy::OptimizerConfig& optimizer,
+                                               const policy::Device& device = {});
 
 // Removes what a killed process left half-written in the run directory.
 void RemoveTornWrites(const std::filesystem::path& run_dir);

@@ -37,6 +37,7 @@ void Resolve(Recipe& recipe) {
 // Only what decides a result.
 std::string DecidingToml(Recipe recipe) {
   recipe.run.threads = 0;
+  recipe.run.device = RunSettings().device;
   recipe.run.save_every = RunSettings().save_every;
   recipe.run.plugins.clear();
   return RecipeToml(recipe);

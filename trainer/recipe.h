@@ -21,7 +21,8 @@ namespace agon::trainer {
 struct RunSettings {
   uint64_t seed = 1;  // of every stage
   policy::ComputeType compute = policy::ComputeType::kAuto;
-  int threads = 0;  // 0: all; results don't depend on it
+  std::string device = "cpu";  // see policy::ParseDevice
+  int threads = 0;             // 0: all; results don't depend on it
   int save_every = 50;
   int micro_batch_tokens = 4096;
   int num_shards = 1;
@@ -77,8 +78,9 @@ Recipe ParseRecipe(std::string_view toml, std::string_view where,
 
 // Every key with its value; reads back as the same recipe.
 std::string RecipeToml(const Recipe& recipe);
-// 16 hex digits over all that decides a result (not run.threads, run.save_every and
-// run.plugins: an environment's id and version say what it does).
+// 16 hex digits over all that decides a result (not run.threads, run.save_every;
+// run.device, which checkpoints know; run.plugins: an environment's id and version say what it
+// does).
 std::string RecipeHash(const Recipe& recipe);
 // Differing keys that decide a result: "rl.group_size (8, was 16)". `was` is a resolved
 // text of RecipeToml.

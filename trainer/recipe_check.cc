@@ -56,6 +56,7 @@ void CheckFit(const std::string& env_spec, envs::Split split, uint64_t seed, uin
 }  // namespace
 
 void CheckRecipe(const Recipe& recipe) {
+  policy::ParseDevice(recipe.run.device, "run.device");
   const policy::ModelConfig model = recipe.Model();
   if (recipe.pretrain.num_steps + recipe.sft.num_steps + recipe.rl.num_steps == 0) {
     Refuse("all stages have 0 steps", "rl.num_steps", "give at least one stage some steps");

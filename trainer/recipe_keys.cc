@@ -12,8 +12,11 @@ constexpr int64_t kMaxTokens = int64_t{1} << 24;
 
 void BindRun(RunSettings& run, ConfigTable& t) {
   t.Add("run.seed", &run.seed, "", "seed of every stage: the same seed gives the same bits");
-  t.AddChoice("run.compute", &run.compute, {"auto", "bf16", "fp32"},
-              "operands of matrix products; auto is bf16 where the CPU has AVX512_BF16");
+  t.AddChoice(
+      "run.compute", &run.compute, {"auto", "bf16", "fp32"},
+      "operands of matrix products; auto is bf16 on a GPU and where the CPU has AVX512_BF16");
+  t.Add("run.device", &run.device,
+        "where the model is computed: cpu, cuda, cuda:N, or auto, a GPU where one can be used");
   t.Add("run.threads", &run.threads, 0, 1024, "threads", "0: all; results don't depend on it");
   t.Add("run.save_every", &run.save_every, 0, kMaxSteps, "steps",
         "between checkpoints; 0: only at the end of a stage");

@@ -196,7 +196,7 @@ std::string Detail(const Numbers& numbers, const std::string& dial) {
 void RunRl(const RlConfig& config, const StageContext& context) {
   CheckRl(config, context.policy.config());
   Curriculum curriculum(config, context.curriculum ? *context.curriculum : CurriculumState());
-  const judge::FrozenOpponent opponent(config.opponent);
+  const judge::FrozenOpponent opponent(config.opponent, context.policy.device());
   StepMeter meter("rl", config.num_steps, context);
   for (int step = context.first_step; step <= config.num_steps; ++step) {
     meter.Start();

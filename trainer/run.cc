@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <ostream>
 
@@ -34,6 +35,20 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+// Ranks on one machine take its GPUs in turn, unless one is named.
+policy::Device DeviceOf(const Recipe& recipe, const policy::Communicator* ranks) {
+  std::string device = recipe.run.device;
+  if (device == "cuda" && ranks && ranks->size() > 1) {
+    for (const char* launcher : {"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"}) {
+      const char* local_rank = std::getenv(launcher);
+      if (!local_rank) continue;
+      device += ":" + std::string(local_rank);
+      break;
+    }
+  }
+  return policy::ParseDevice(device, "run.device");
+}
+
 struct Stage {
   std::string name;
   int num_steps;
@@ -48,6 +63,7 @@ class Run {
       : recipe_(recipe),
         options_(options),
         out_(out),
+        device_(DeviceOf(recipe, options.ranks)),
         team_(options.ranks ? Team(*options.ranks, recipe.run.num_shards)
                             : Team(recipe.run.num_shards)) {
     summary_.run_dir = options.out;
@@ -100,6 +116,12 @@ class Run {
 
   std::unique_ptr<policy::Policy> StartingPolicy() const;
   void UsePolicyOf(const std::string& stage);
+  // Of the CPU's kernels: what a GPU could do isn't measured.
+  double CeilingGflops() const {
+    return device_.kind == policy::Device::Kind::kCpu
+               ? policy::MeasureGemmCeiling(policy_->compute())
+               : 0.0;
+  }
   bool IsFinished(const std::string& stage) const {
     return std::find(finished_.begin(), finished_.end(), stage) != finished_.end();
   }
@@ -107,6 +129,7 @@ class Run {
   const Recipe& recipe_;
   const RunOptions& options_;
   std::ostream& out_;
+  const policy::Device device_;
   Team team_;
   std::optional<RunDirectory> directory_;  // the leader's
   RunLog log_;
@@ -197,7 +220,7 @@ std::unique_ptr<policy::Policy> Run::StartingPolicy() const {
   policy::ModelConfig model = recipe_.Model();
   model.vocab_size = tokenizer_->vocab_size();
   model.eos_token_id = chat_->stop_token_id();
-  return policy::Policy::Create(model, recipe_.run.compute, recipe_.run.seed);
+  return policy::Policy::Create(model, recipe_.run.compute, recipe_.run.seed, device_);
 }
 
 void Run::UsePolicyOf(const std::string& stage) {
@@ -211,7 +234,7 @@ void Run::UsePolicyOf(const std::string& stage) {
       throw Error(ErrorKind::kNotFound, "no checkpoint of the finished stage " + stage,
                   (options_.out / "checkpoints").string(), "start anew with another --out");
     }
-    policy_ = policy::Policy::Load(checkpoint->dir, recipe_.run.compute);
+    policy_ = policy::Policy::Load(checkpoint->dir, recipe_.run.compute, device_);
   }
   policy_stage_ = stage;
 }
@@ -241,7 +264,7 @@ void Run::TrainStage(const Stage& stage) {
     reference = std::move(policy_);
   }
   if (start_ && start_->state.stage == stage.name) {
-    policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer);
+    policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer, device_);
     first_step = start_->state.step + 1;
     curriculum = start_->state.curriculum;
   } else {
@@ -274,7 +297,7 @@ void Run::TrainStage(const Stage& stage) {
                   .save = save,
                   .stop_requested = stop_requested,
                   .verbose = options_.verbose,
-                  .ceiling_gflops = policy::MeasureGemmCeiling(policy_->compute()),
+                  .ceiling_gflops = CeilingGflops(),
                   .curriculum = &curriculum,
                   .team = team_});
   team_.ranks().Barrier();  // what the leader saved is there for all

@@ -25,10 +25,10 @@ void StepMeter::Finish(int step, double tokens, double flop, std::string_view de
   numbers.insert(numbers.end(), extra.begin(), extra.end());
   context_.log.AppendTiming(stage_, step, numbers);
 
-  char speed[64];
-  std::snprintf(speed, sizeof speed, "  %s tok/s  %.0f%% of ceiling",
-                FormatCount(tokens / seconds).c_str(), share);
-  const std::string line = std::string(detail) + speed;
+  char ceiling[32] = "";
+  if (share > 0) std::snprintf(ceiling, sizeof ceiling, "  %.0f%% of ceiling", share);
+  const std::string line =
+      std::string(detail) + "  " + FormatCount(tokens / seconds) + " tok/s" + ceiling;
   progress_.Update(step, line);
   if (context_.verbose) std::printf("%s step %d  %s\n", stage_.c_str(), step, line.c_str());
 }

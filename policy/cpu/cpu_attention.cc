@@ -59,6 +59,14 @@ struct CpuKvCache final : KvCache {
 
 const CpuKvCache& Cast(const KvCache& cache) { return static_cast<const CpuKvCache&>(cache); }
 
+struct CpuSegments final : PackedSegments {
+  std::vector<PackedBatch::Segment> all;
+};
+
+const std::vector<PackedBatch::Segment>& All(const PackedSegments& segments) {
+  return static_cast<const CpuSegments&>(segments).all;
+}
+
 }  // namespace
 
 void CpuBackend::QkNormRope(const void* qkv, const int32_t* positions, int rows,
@@ -93,8 +101,18 @@ void CpuBackend::QkNormRopeGradient(const void* qkv, const int32_t* positions, i
   }
 }
 
-void CpuBackend::Attention(std::span<const PackedBatch::Segment> segments, const void* qk,
-                           const void* qkv, void* out, float* lse) {
+std::unique_ptr<PackedSegments> CpuBackend::NewSegments() {
+  return std::make_unique<CpuSegments>();
+}
+
+void CpuBackend::SetSegments(PackedSegments& packed,
+                             std::span<const PackedBatch::Segment> segments) {
+  static_cast<CpuSegments&>(packed).all.assign(segments.begin(), segments.end());
+}
+
+void CpuBackend::Attention(const PackedSegments& packed, const void* qk, const void* qkv, void* out,
+                           float* lse) {
+  const auto& segments = All(packed);
   ReserveThreadScratch(kernels_.attention_scratch_bytes(shape_, MaxKeys(segments)));
   const AttentionArrays arrays{qk, qkv, out, lse};
   ParallelItems(static_cast<int64_t>(segments.size()) * shape_.num_kv_heads, [&](int64_t item) {
@@ -104,9 +122,10 @@ void CpuBackend::Attention(std::span<const PackedBatch::Segment> segments, const
   });
 }
 
-void CpuBackend::AttentionGradient(std::span<const PackedBatch::Segment> segments, const void* qk,
-                                   const void* qkv, const void* out, const float* lse,
-                                   const void* dout, int rows, float* dqk, float* dv) {
+void CpuBackend::AttentionGradient(const PackedSegments& packed, const void* qk, const void* qkv,
+                                   const void* out, const float* lse, const void* dout, int rows,
+                                   float* dqk, float* dv) {
+  const auto& segments = All(packed);
   ReserveThreadScratch(kernels_.attention_scratch_bytes(shape_, MaxKeys(segments)));
   const AttentionArrays arrays{qk, qkv, const_cast<void*>(out), const_cast<float*>(lse)};
   const AttentionGradients gradients{dout, dqk, dv};

@@ -69,6 +69,14 @@ char* CpuBackend::ThreadScratch() const {
   return thread_scratch_data_.at(static_cast<size_t>(WorkerPool::ThreadIndex()));
 }
 
+void CpuBackend::Zero(void* p, size_t bytes) {
+  if (bytes > 0) std::memset(p, 0, bytes);
+}
+
+void CpuBackend::Copy(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
 void CpuBackend::Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) {
   ParallelRanges(rows, 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -155,6 +163,27 @@ void CpuBackend::StepAdamW(float* w, float* g, float* m, float* v, int64_t count
       static_cast<float>(1.0 - std::pow(static_cast<double>(args.beta2), step))};
   ParallelRanges(count, 4096, [&](int64_t begin, int64_t end) {
     kernels_.adamw(w + begin, g + begin, m + begin, v + begin, end - begin, kernel_args);
+  });
+}
+
+void CpuBackend::Combine(float a, const float* x, float b, const float* y, int64_t count,
+                         float* out) {
+  ParallelRanges(count, 4096, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = a * x[i] + b * y[i];
+  });
+}
+
+void CpuBackend::Divide(float* x, int64_t count, double divisor) {
+  ParallelRanges(count, 4096, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) x[i] = static_cast<float>(x[i] / divisor);
+  });
+}
+
+void CpuBackend::Transpose(const float* x, int rows, int cols, float* out) {
+  ParallelRanges(cols, 16, [=](int64_t begin, int64_t end) {
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t col = begin; col < end; ++col) out[col * rows + row] = x[row * cols + col];
+    }
   });
 }
 

@@ -42,6 +42,11 @@ class CpuBackend final : public Backend {
   std::unique_ptr<DeviceMemory> NewMemory(std::string purpose) override {
     return std::make_unique<Scratch>(std::move(purpose));
   }
+  bool SharesHostMemory() const override { return true; }
+  void Zero(void* p, size_t bytes) override;
+  void Copy(void* to, const void* from, size_t bytes) override;
+  void Upload(void* to, const void* host, size_t bytes) override { Copy(to, host, bytes); }
+  void Download(void* host, const void* from, size_t bytes) override { Copy(host, from, bytes); }
 
   std::unique_ptr<PackedLinear> NewLinear(int out, int in, bool gated) override;
   void SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) override;
@@ -75,11 +80,13 @@ class CpuBackend final : public Backend {
   void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
                           const float* k_gain, const float* dqk, const float* dv, void* dqkv,
                           float* dq_gain, float* dk_gain) override;
-  void Attention(std::span<const PackedBatch::Segment> segments, const void* qk, const void* qkv,
-                 void* out, float* lse) override;
-  void AttentionGradient(std::span<const PackedBatch::Segment> segments, const void* qk,
-                         const void* qkv, const void* out, const float* lse, const void* dout,
-                         int rows, float* dqk, float* dv) override;
+  std::unique_ptr<PackedSegments> NewSegments() override;
+  void SetSegments(PackedSegments& packed, std::span<const PackedBatch::Segment> segments) override;
+  void Attention(const PackedSegments& segments, const void* qk, const void* qkv, void* out,
+                 float* lse) override;
+  void AttentionGradient(const PackedSegments& segments, const void* qk, const void* qkv,
+                         const void* out, const float* lse, const void* dout, int rows, float* dqk,
+                         float* dv) override;
 
   std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) override;
   void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv, const int32_t* slots,
@@ -99,6 +106,10 @@ class CpuBackend final : public Backend {
 
   double SumOfSquares(const float* x, int64_t count) override;
   void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamW& args) override;
+  void Combine(float a, const float* x, float b, const float* y, int64_t count,
+               float* out) override;
+  void Divide(float* x, int64_t count, double divisor) override;
+  void Transpose(const float* x, int rows, int cols, float* out) override;
 
   std::vector<MemoryUse> Memory() const override;
 

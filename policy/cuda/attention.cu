@@ -106,6 +106,22 @@ __global__ void AppendKvKernel(KvLayer<T> cache, HeadShape shape, const T* qk, c
   }
 }
 
+constexpr int kCopyThreads = 256;
+
+// Neighbours in a head are neighbours in both slots: a layer's head is one run of elements.
+template <typename T>
+__global__ void CopySlotKernel(KvLayer<T> cache, int64_t layer_stride, int num_kv_heads, int d,
+                               int from, int to, int64_t count) {
+  const int64_t i = (static_cast<int64_t>(blockIdx.x) * kCopyThreads + threadIdx.x) * 4;
+  if (i >= count) return;
+  const int layer = static_cast<int>(blockIdx.y) / num_kv_heads;
+  const int kv_head = static_cast<int>(blockIdx.y) % num_kv_heads;
+  const int64_t source = layer * layer_stride + cache.Offset(from, kv_head, 0, d) + i;
+  const int64_t target = layer * layer_stride + cache.Offset(to, kv_head, 0, d) + i;
+  Store4(cache.keys + target, Load4(cache.keys + source));
+  Store4(cache.values + target, Load4(cache.values + source));
+}
+
 }  // namespace
 
 std::vector<AttentionTile> MakeAttentionTiles(std::span<const PackedBatch::Segment> segments,
@@ -141,6 +157,16 @@ void AppendKv(const KvLayer<T>& cache, const HeadShape& shape, const T* qk, cons
 }
 
 template <typename T>
+void CopySlot(const KvLayer<T>& first_layer, int num_layers, int64_t layer_stride,
+              const HeadShape& shape, int from, int to, int num_tokens, cudaStream_t stream) {
+  const int64_t count = static_cast<int64_t>(num_tokens) * shape.head_dim;
+  const dim3 grid(NumBlocks(count, kCopyThreads * 4),
+                  static_cast<unsigned>(num_layers * shape.num_kv_heads));
+  Launch("CopySlot", {grid, kCopyThreads}, stream, CopySlotKernel<T>, first_layer, layer_stride,
+         shape.num_kv_heads, shape.head_dim, from, to, count);
+}
+
+template <typename T>
 void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* qk,
                      const int32_t* slots, const int32_t* positions, int rows, T* out,
                      cudaStream_t stream) {
@@ -157,6 +183,8 @@ void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* q
                              float*, cudaStream_t);                                               \
   template void AppendKv<T>(const KvLayer<T>&, const HeadShape&, const T*, const T*,              \
                             const int32_t*, const int32_t*, int, cudaStream_t);                   \
+  template void CopySlot<T>(const KvLayer<T>&, int, int64_t, const HeadShape&, int, int, int,     \
+                            cudaStream_t);                                                        \
   template void AttentionDecode<T>(const KvLayer<T>&, const HeadShape&, const T*, const int32_t*, \
                                    const int32_t*, int, T*, cudaStream_t);
 AGON_INSTANTIATE(float)

@@ -21,6 +21,19 @@ namespace agon::policy::cuda {
 
 using Bf16 = __nv_bfloat16;
 
+// --- linear.cu -------------------------------------------------------------------------
+// packed (out_padded, in) = weight (out, in), its columns scaled by input_gain (in) if there is
+// one, rows beyond `out` zero.
+template <typename T>
+void PackWeights(const float* weight, const float* input_gain, int out, int in, int out_padded,
+                 T* packed, cudaStream_t stream);
+// activation (rows, f) = silu(gate) up with gate_up (rows, [f; f]).
+template <typename T>
+void SwiGlu(const T* gate_up, int rows, int f, T* activation, cudaStream_t stream);
+// dgate_up (rows, [f; f]), whose gate half holds the activation's gradient before.
+template <typename T>
+void SwiGluGradient(const T* gate_up, int rows, int f, T* dgate_up, cudaStream_t stream);
+
 // --- rms_norm.cu -----------------------------------------------------------------------
 // xhat (rows, c) = x / rms(x), rstd (rows).
 template <typename T>
@@ -124,6 +137,11 @@ struct KvLayer {
 template <typename T>
 void AppendKv(const KvLayer<T>& cache, const HeadShape& shape, const T* qk, const T* qkv,
               const int32_t* slots, const int32_t* positions, int rows, cudaStream_t stream);
+// The first `num_tokens` positions of slot `from` in each of `num_layers` layers, which begin
+// `layer_stride` elements apart.
+template <typename T>
+void CopySlot(const KvLayer<T>& first_layer, int num_layers, int64_t layer_stride,
+              const HeadShape& shape, int from, int to, int num_tokens, cudaStream_t stream);
 // out (rows, H d): row i's queries over positions [0, positions[i]] of slots[i]. The same bits
 // as Attention gives that token.
 template <typename T>
@@ -150,7 +168,15 @@ struct AdamWStep {
 void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamWStep& step,
                cudaStream_t stream);
 
-// --- vocabulary.cu ---------------------------------------------------------------------
+// --- matrices.cu -----------------------------------------------------------------------
+// out = a x + b y (count), which may be `out`.
+void Combine(float a, const float* x, float b, const float* y, int64_t count, float* out,
+             cudaStream_t stream);
+void Divide(float* x, int64_t count, double divisor, cudaStream_t stream);
+// out (cols, rows) from x (rows, cols).
+void Transpose(const float* x, int rows, int cols, float* out, cudaStream_t stream);
+
+// --- score.cu, sample.cu ---------------------------------------------------------------
 // From logits (rows, stride) fp32, v of the stride valid, of one chunk of rows: the targets'
 // log-probabilities at `temperature` and the entropies, (rows) each. With `dlogprobs` (rows):
 // dlogits (rows, stride) = dlogprob / temperature (onehot - p), the padding zero.
@@ -158,6 +184,10 @@ template <typename T>
 void ScoreLogits(const float* logits, int rows, int v, int64_t stride, float temperature,
                  const int32_t* targets, float* logprobs, float* entropies, const float* dlogprobs,
                  T* dlogits, cudaStream_t stream);
+// top (rows, num_top): the most likely tokens at `temperature`, the lower id before its equals.
+// num_top is small: each is a pass over the row.
+void TopLogits(const float* logits, int rows, int v, int64_t stride, float temperature, int num_top,
+               TokenLogprob* top, cudaStream_t stream);
 // One token per row with uniforms (rows) in [0, 1), by cumulative weight in the order of ids;
 // temperature 0 is greedy, where the lowest id wins a tie. Log-probabilities are the full
 // softmax's: the same bits that ScoreLogits gives.

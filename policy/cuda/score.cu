@@ -35,7 +35,42 @@ __global__ void ScoreLogitsKernel(const float* logits, int v, int64_t stride,
   }
 }
 
+// Each pass takes the next in the order of (logit falling, id rising).
+__global__ void TopLogitsKernel(const float* logits, int v, int64_t stride,
+                                float inverse_temperature, int num_top, TokenLogprob* top) {
+  const VocabularyRow row =
+      Softmax(logits + static_cast<int64_t>(blockIdx.x) * stride, v, inverse_temperature);
+  float previous = INFINITY;
+  int previous_id = -1;
+  for (int k = 0; k < num_top; ++k) {
+    float most = -INFINITY;
+    int found = 0;  // v - id, so that the lowest id is the largest
+    for (int i = static_cast<int>(threadIdx.x); i < v; i += kVocabularyThreads) {
+      const float x = row.logits[i];
+      const bool follows = x < previous || (x == previous && i > previous_id);
+      if (follows && (found == 0 || x > most)) {
+        most = x;
+        found = v - i;
+      }
+    }
+    previous = BlockMax(most);
+    const int first = BlockMax(found > 0 && most == previous ? found : 0);
+    previous_id = first == 0 ? 0 : v - first;  // none: the logits are NaN
+    if (threadIdx.x == 0) {
+      TokenLogprob& place = top[static_cast<int64_t>(blockIdx.x) * num_top + k];
+      place.token = previous_id;
+      place.logprob = row.LogProb(previous_id);
+    }
+  }
+}
+
 }  // namespace
+
+void TopLogits(const float* logits, int rows, int v, int64_t stride, float temperature, int num_top,
+               TokenLogprob* top, cudaStream_t stream) {
+  Launch("TopTokens", {dim3(static_cast<unsigned>(rows)), kVocabularyThreads}, stream,
+         TopLogitsKernel, logits, v, stride, 1.0f / temperature, num_top, top);
+}
 
 template <typename T>
 void ScoreLogits(const float* logits, int rows, int v, int64_t stride, float temperature,

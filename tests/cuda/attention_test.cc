@@ -41,6 +41,17 @@ Result<T> Run(const Problem<T>& p, const Segments& segments) {
   return {out.Read(), lse.Read()};
 }
 
+// The CPU backend of a problem's shape, and the problem's segments in its form.
+struct CpuAttention {
+  CpuAttention(const Segments& all, const HeadShape& shape)
+      : backend(Reference(shape.num_heads, shape.num_kv_heads, shape.head_dim)),
+        segments(backend->NewSegments()) {
+    backend->SetSegments(*segments, all);
+  }
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<PackedSegments> segments;
+};
+
 template <typename T>
 class AttentionKernel : public KernelTest<T> {};
 TYPED_TEST_SUITE(AttentionKernel, ComputeTypes);
@@ -54,8 +65,9 @@ TYPED_TEST(AttentionKernel, FollowsTheCpu) {
     const Problem<T> p(kMixed, shape);
     std::vector<float> out(static_cast<size_t>(p.rows) * p.OutWidth());
     std::vector<float> lse(static_cast<size_t>(p.rows * shape.num_heads));
-    Reference(shape.num_heads, shape.num_kv_heads, shape.head_dim)
-        ->Attention(p.segments, Values(p.qk).data(), Values(p.qkv).data(), out.data(), lse.data());
+    const CpuAttention cpu(p.segments, shape);
+    cpu.backend->Attention(*cpu.segments, Values(p.qk).data(), Values(p.qkv).data(), out.data(),
+                           lse.data());
     const auto got = Run(p, p.segments);
     EXPECT_LE(Nmse(got.out, Rounded<T>(out)), kBound<T>) << shape.head_dim;
     EXPECT_LE(Nmse(got.lse, lse), 1e-10) << shape.head_dim;
@@ -134,10 +146,10 @@ TYPED_TEST(AttentionKernel, GradientFollowsTheCpu) {
     const auto dout = Rounded<T>(Normals(3, forward.out.size()));
     std::vector<float> dqk(p.qk.size());
     std::vector<float> dv(static_cast<size_t>(p.rows * shape.num_kv_heads * shape.head_dim));
-    Reference(shape.num_heads, shape.num_kv_heads, shape.head_dim)
-        ->AttentionGradient(p.segments, Values(p.qk).data(), Values(p.qkv).data(),
-                            Values(forward.out).data(), forward.lse.data(), Values(dout).data(),
-                            p.rows, dqk.data(), dv.data());
+    const CpuAttention cpu(p.segments, shape);
+    cpu.backend->AttentionGradient(*cpu.segments, Values(p.qk).data(), Values(p.qkv).data(),
+                                   Values(forward.out).data(), forward.lse.data(),
+                                   Values(dout).data(), p.rows, dqk.data(), dv.data());
     const auto got = RunGradient(p, forward, dout);
     EXPECT_LE(Nmse(got.dqk, dqk), 1e-7) << shape.head_dim;
     EXPECT_LE(Nmse(got.dv, dv), 1e-7) << shape.head_dim;

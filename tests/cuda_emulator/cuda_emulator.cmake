@@ -1,7 +1,7 @@
 # The emulator, the kernels compiled against it, and the tests of both. tests/cuda holds the
 # tests of kernels: run in the emulator everywhere, and on the GPU (label `gpu`) where nvcc is.
 function(agon_cuda_tests target prefix)
-  target_link_libraries(${target} PRIVATE agon_core agon_policy GTest::gtest GTest::gtest_main)
+  target_link_libraries(${target} PRIVATE ${AGON_FOLDERS} GTest::gtest GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
   gtest_discover_tests(${target} TEST_PREFIX ${prefix}. DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 300 ${ARGN})
@@ -25,18 +25,22 @@ if(TARGET Boost::context)
   endif()
 
   set_source_files_properties(${agon_cuda_sources} PROPERTIES LANGUAGE CXX)
-  add_library(agon_policy_cuda_emulated STATIC ${agon_cuda_sources})
+  add_library(agon_policy_cuda_emulated OBJECT ${agon_cuda_sources})
   target_link_libraries(agon_policy_cuda_emulated PUBLIC cuda_emulator)
 
   add_executable(cuda_emulator_test ${emulator_tests} ${cuda_test_sources})
   target_link_libraries(cuda_emulator_test PRIVATE agon_policy_cuda_emulated)
   agon_cuda_tests(cuda_emulator_test cuda_emulator)
+  # The emulated backend as commands load it, for tests/apps.
+  agon_cuda_library(agon_cuda_emulated agon_policy_cuda_emulated)
+  set_target_properties(agon_cuda_emulated PROPERTIES
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 else()
   message(STATUS "CUDA kernels aren't tested: Boost.Context (libboost-context-dev) isn't there")
 endif()
 
 if(AGON_HAS_NVCC AND cuda_test_sources)
   add_executable(cuda_gpu_test ${cuda_test_sources} $<TARGET_OBJECTS:agon_policy_cuda>)
-  target_link_libraries(cuda_gpu_test PRIVATE CUDA::cudart)
+  target_link_libraries(cuda_gpu_test PRIVATE CUDA::cudart_static CUDA::cublasLt)
   agon_cuda_tests(cuda_gpu_test gpu LABELS gpu)
 endif()

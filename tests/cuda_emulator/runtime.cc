@@ -15,7 +15,8 @@ using cuda_emulator::DeviceMemory;
 using cuda_emulator::Stream;
 using cuda_emulator::Streams;
 
-constexpr size_t kTotalBytes = size_t{8} << 30;
+constexpr int kRuntimeVersion = 13000;
+cuda_emulator::Machine machine;
 std::set<void*> pinned;
 
 cudaError_t last_error = cudaSuccess;
@@ -50,6 +51,10 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
+    case cudaErrorInsufficientDriver:
+      return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorNoDevice:
+      return "no CUDA-capable device is detected";
     case cudaErrorInvalidDevice:
       return "invalid device ordinal";
     case cudaErrorInvalidResourceHandle:
@@ -65,8 +70,21 @@ const char* cudaGetErrorString(cudaError_t error) {
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 cudaError_t cudaPeekAtLastError() { return last_error; }
 
+void cuda_emulator::SetMachine(const Machine& now) { machine = now; }
+
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = machine.driver_version;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = kRuntimeVersion;
+  return cudaSuccess;
+}
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = 0;
+  if (machine.driver_version < kRuntimeVersion) return Return(cudaErrorInsufficientDriver);
+  if (machine.num_gpus == 0) return Return(cudaErrorNoDevice);
+  *count = machine.num_gpus;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
@@ -80,18 +98,19 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (device != 0) return Return(cudaErrorInvalidDevice);
   *properties = {};
   std::strcpy(properties->name, "CUDA emulator");
-  properties->totalGlobalMem = kTotalBytes;
+  properties->totalGlobalMem = machine.memory_bytes;
   properties->sharedMemPerBlock = 48 << 10;
   properties->sharedMemPerBlockOptin = 163 << 10;
-  properties->major = 8;
+  properties->major = machine.gpu_major;
   properties->multiProcessorCount = 2;
   properties->maxThreadsPerBlock = 1024;
   properties->warpSize = 32;
   return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
-  *total_bytes = kTotalBytes;
-  *free_bytes = kTotalBytes - std::min(kTotalBytes, DeviceMemory::Instance().bytes());
+  *total_bytes = machine.memory_bytes;
+  *free_bytes =
+      machine.memory_bytes - std::min(machine.memory_bytes, DeviceMemory::Instance().bytes());
   return cudaSuccess;
 }
 
@@ -105,7 +124,7 @@ cudaError_t cudaDeviceSynchronize() {
 cudaError_t cudaMalloc(void** p, size_t bytes) {
   if (Forbidden()) return Return(cudaErrorStreamCaptureUnsupported);
   auto& memory = DeviceMemory::Instance();
-  *p = bytes > kTotalBytes - memory.bytes() ? nullptr : memory.Allocate(bytes);
+  *p = bytes > machine.memory_bytes - memory.bytes() ? nullptr : memory.Allocate(bytes);
   return Return(*p ? cudaSuccess : cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFree(void* p) {

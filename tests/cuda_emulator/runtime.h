@@ -24,6 +24,15 @@ struct Graph;
 // as the environment variable CUDA_EMULATOR_ORDER says.
 void SetThreadOrder(uint64_t order);
 
+// What the machine has from now on, for tests of what is said about it.
+struct Machine {
+  int num_gpus = 1;
+  int driver_version = 13000;  // 1000 major + 10 minor; 0: no driver. Too old below 13000
+  int gpu_major = 8;           // compute capability
+  size_t memory_bytes = size_t{8} << 30;
+};
+void SetMachine(const Machine& machine);
+
 }  // namespace cuda_emulator
 
 // Values as in the CUDA toolkit.
@@ -32,6 +41,8 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidConfiguration = 9,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
   cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
@@ -62,6 +73,8 @@ const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetLastError();
 cudaError_t cudaPeekAtLastError();
 
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDevice(int* device);

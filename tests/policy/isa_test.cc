@@ -45,14 +45,15 @@ std::vector<float> RunOps(const cpu::KernelTable& kernels) {
   const auto gains = RandomFloats(rng, static_cast<size_t>(d));
   backend.QkNormRope(qkv.data(), positions.data(), kRows, gains.data(), gains.data(), qk.data());
   keep(qk);
-  const std::vector<PackedBatch::Segment> segments = {{0, kRows, 0, 0}};
+  const auto segments = backend.NewSegments();
+  backend.SetSegments(*segments, std::vector<PackedBatch::Segment>{{0, kRows, 0, 0}});
   std::vector<float> out(size_t{kRows} * c.num_heads * d), lse(size_t{kRows} * c.num_heads);
-  backend.Attention(segments, qk.data(), qkv.data(), out.data(), lse.data());
+  backend.Attention(*segments, qk.data(), qkv.data(), out.data(), lse.data());
   keep(out);
   keep(lse);
   std::vector<float> dqk(qk.size()), dv(size_t{kRows} * c.num_kv_heads * d);
   const auto dout = RandomFloats(rng, out.size());
-  backend.AttentionGradient(segments, qk.data(), qkv.data(), out.data(), lse.data(), dout.data(),
+  backend.AttentionGradient(*segments, qk.data(), qkv.data(), out.data(), lse.data(), dout.data(),
                             kRows, dqk.data(), dv.data());
   keep(dqk);
   keep(dv);

@@ -166,7 +166,7 @@ TEST(Muon, SingularValuesComeNearOne) {
   for (const auto& [rows, cols] : shapes) {
     std::vector<float> m(static_cast<size_t>(rows) * cols);
     for (float& x : m) x = static_cast<float>(rng.Normal());
-    orthogonaliser.Run(rows, cols, m);
+    orthogonaliser.Run(rows, cols, m.data());
     const int small = std::min(rows, cols);
     double trace = 0;
     for (float x : m) trace += static_cast<double>(x) * static_cast<double>(x);

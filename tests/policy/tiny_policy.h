@@ -22,8 +22,10 @@ inline ModelConfig TinyConfig() {
 }
 
 // Weights large enough that attention is far from uniform and gains matter.
-inline std::unique_ptr<Policy> TinyPolicy(ComputeType compute, uint64_t seed = 7) {
-  auto policy = Policy::Create(TinyConfig(), compute, seed);
+inline std::unique_ptr<Policy> TinyPolicy(ComputeType compute, uint64_t seed = 7,
+                                          const Device& device = {},
+                                          const ModelConfig& config = TinyConfig()) {
+  auto policy = Policy::Create(config, compute, seed, device);
   Rng rng({.run_seed = seed, .stream = RngStream::kTest});
   for (const std::string& name : policy->TensorNames()) {
     const bool is_gain = name.find("norm") != std::string::npos;

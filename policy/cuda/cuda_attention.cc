@@ -1,0 +1,158 @@
+// Attention and the KV cache of the CUDA backend.
+#include <algorithm>
+#include <cstring>
+
+#include "core/error.h"
+#include "policy/cuda/cuda_backend.h"
+
+namespace agon::policy::cuda {
+namespace {
+
+// Tiles on the GPU, in one piece of memory.
+struct CudaSegments final : PackedSegments {
+  explicit CudaSegments(const Gpu& gpu) : memory(gpu, "batch indexes") {}
+
+  CudaMemory memory;
+  const AttentionTile* tiles = nullptr;
+  const KeyTile* key_tiles = nullptr;
+  const QueryRange* ranges = nullptr;
+  int num_tiles = 0, num_key_tiles = 0;
+};
+
+const CudaSegments& Cast(const PackedSegments& segments) {
+  return static_cast<const CudaSegments&>(segments);
+}
+
+// Keys, then values: T (L, slots, KV, capacity, d) each.
+struct CudaKvCache final : KvCache {
+  explicit CudaKvCache(const Gpu& gpu) : memory(gpu, "KV cache") {}
+  int num_slots() const override { return slots; }
+  int capacity() const override { return capacity_tokens; }
+
+  template <typename T>
+  KvLayer<T> Layer(int layer) const {
+    T* keys = reinterpret_cast<T*>(data) + layer * layer_stride;
+    return {keys, keys + num_layers * layer_stride, slot_stride, capacity_tokens};
+  }
+
+  CudaMemory memory;
+  char* data = nullptr;
+  int slots = 0, capacity_tokens = 0, num_layers = 0;
+  int64_t slot_stride = 0, layer_stride = 0;  // elements
+};
+
+const CudaKvCache& Cast(const KvCache& cache) { return static_cast<const CudaKvCache&>(cache); }
+
+// Appends a vector's bytes at a multiple of 256; returns where.
+template <typename T>
+size_t Append(const std::vector<T>& values, std::vector<char>& bytes) {
+  const size_t begin = (bytes.size() + 255) / 256 * 256;
+  bytes.resize(begin + values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(bytes.data() + begin, values.data(), values.size() * sizeof(T));
+  return begin;
+}
+
+}  // namespace
+
+void CudaBackend::QkNormRope(const void* qkv, const int32_t* positions, int rows,
+                             const float* q_gain, const float* k_gain, void* qk) {
+  ForType([&]<typename T>() {
+    cuda::QkNormRope(static_cast<const T*>(qkv), positions, rows, q_gain, k_gain, cosine_, sine_,
+                     config_.rms_norm_eps, shape_, static_cast<T*>(qk), gpu_.stream());
+  });
+}
+
+void CudaBackend::QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows,
+                                     const float* q_gain, const float* k_gain, const float* dqk,
+                                     const float* dv, void* dqkv, float* dq_gain, float* dk_gain) {
+  ForType([&]<typename T>() {
+    cuda::QkNormRopeGradient(static_cast<const T*>(qkv), positions, rows, q_gain, k_gain, cosine_,
+                             sine_, config_.rms_norm_eps, shape_, dqk, dv, static_cast<T*>(dqkv),
+                             dq_gain, dk_gain, Partials<float>(QkNormRopePartials(rows, shape_)),
+                             gpu_.stream());
+  });
+}
+
+std::unique_ptr<PackedSegments> CudaBackend::NewSegments() {
+  return std::make_unique<CudaSegments>(gpu_);
+}
+
+void CudaBackend::SetSegments(PackedSegments& packed,
+                              std::span<const PackedBatch::Segment> segments) {
+  auto& p = static_cast<CudaSegments&>(packed);
+  const auto tiles = MakeAttentionTiles(segments, shape_);
+  const KeyTiles keys = MakeKeyTiles(segments);
+  std::vector<char> bytes;
+  const size_t tiles_at = Append(tiles, bytes), keys_at = Append(keys.tiles, bytes),
+               ranges_at = Append(keys.ranges, bytes);
+  const char* data = p.memory.Get(bytes.size());
+  Upload(p.memory.Get(bytes.size()), bytes.data(), bytes.size());
+  p.tiles = reinterpret_cast<const AttentionTile*>(data + tiles_at);
+  p.key_tiles = reinterpret_cast<const KeyTile*>(data + keys_at);
+  p.ranges = reinterpret_cast<const QueryRange*>(data + ranges_at);
+  p.num_tiles = static_cast<int>(tiles.size());
+  p.num_key_tiles = static_cast<int>(keys.tiles.size());
+}
+
+void CudaBackend::Attention(const PackedSegments& segments, const void* qk, const void* qkv,
+                            void* out, float* lse) {
+  const auto& p = Cast(segments);
+  ForType([&]<typename T>() {
+    cuda::Attention(p.tiles, p.num_tiles, shape_, static_cast<const T*>(qk),
+                    static_cast<const T*>(qkv), static_cast<T*>(out), lse, gpu_.stream());
+  });
+}
+
+void CudaBackend::AttentionGradient(const PackedSegments& segments, const void* qk, const void* qkv,
+                                    const void* out, const float* lse, const void* dout, int rows,
+                                    float* dqk, float* dv) {
+  const auto& p = Cast(segments);
+  auto* delta = reinterpret_cast<float*>(
+      delta_.Get(static_cast<size_t>(rows) * static_cast<size_t>(shape_.num_heads) * 4));
+  ForType([&]<typename T>() {
+    cuda::AttentionGradient(p.tiles, p.num_tiles, p.key_tiles, p.num_key_tiles, p.ranges, shape_,
+                            static_cast<const T*>(qk), static_cast<const T*>(qkv),
+                            static_cast<const T*>(out), lse, static_cast<const T*>(dout), rows,
+                            delta, dqk, dv, gpu_.stream());
+  });
+}
+
+std::unique_ptr<KvCache> CudaBackend::NewKvCache(int num_slots, int capacity) {
+  auto cache = std::make_unique<CudaKvCache>(gpu_);
+  cache->slots = num_slots;
+  cache->capacity_tokens = capacity;
+  cache->num_layers = config_.num_layers;
+  cache->slot_stride = static_cast<int64_t>(shape_.num_kv_heads) * capacity * shape_.head_dim;
+  cache->layer_stride = num_slots * cache->slot_stride;
+  cache->data = cache->memory.Get(
+      static_cast<size_t>(2 * config_.num_layers * cache->layer_stride * ElementBytes()));
+  kv_cache_bytes_ = std::max(kv_cache_bytes_, cache->memory.Use().bytes);
+  return cache;
+}
+
+void CudaBackend::AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv,
+                           const int32_t* slots, const int32_t* positions, int rows) {
+  ForType([&]<typename T>() {
+    cuda::AppendKv(Cast(cache).Layer<T>(layer), shape_, static_cast<const T*>(qk),
+                   static_cast<const T*>(qkv), slots, positions, rows, gpu_.stream());
+  });
+}
+
+void CudaBackend::CopySlot(KvCache& cache, int from, int to, int num_tokens) {
+  const auto& c = Cast(cache);
+  ForType([&]<typename T>() {
+    cuda::CopySlot(c.Layer<T>(0), c.num_layers, c.layer_stride, shape_, from, to, num_tokens,
+                   gpu_.stream());
+  });
+}
+
+void CudaBackend::AttentionDecode(const KvCache& cache, int layer, const void* qk,
+                                  const int32_t* slots, const int32_t* positions, int rows,
+                                  void* out) {
+  ForType([&]<typename T>() {
+    cuda::AttentionDecode(Cast(cache).Layer<T>(layer), shape_, static_cast<const T*>(qk), slots,
+                          positions, rows, static_cast<T*>(out), gpu_.stream());
+  });
+}
+
+}  // namespace agon::policy::cuda

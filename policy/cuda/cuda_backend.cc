@@ -1,0 +1,161 @@
+#include "policy/cuda/cuda_backend.h"
+
+#include <cmath>
+
+#include "core/error.h"
+#include "policy/cuda/launch.h"
+
+namespace agon::policy::cuda {
+
+CudaBackend::CudaBackend(const ModelConfig& config, ComputeType compute, int gpu,
+                         int64_t logit_bytes)
+    : config_(config),
+      compute_(compute == ComputeType::kAuto ? ComputeType::kBfloat16 : compute),
+      logit_bytes_(logit_bytes),
+      shape_{config.num_heads, config.num_kv_heads, config.head_dim},
+      gpu_(gpu),
+      angles_(gpu_, "rotary angles"),
+      partials_(gpu_, "kernels' scratch"),
+      delta_(gpu_, "kernels' scratch"),
+      logits_(gpu_, "logits (scratch)"),
+      dlogits_(gpu_, "logits (scratch)") {
+  UploadAngles();
+}
+
+void CudaBackend::UploadAngles() {
+  const auto half = static_cast<size_t>(config_.head_dim / 2);
+  const size_t count = static_cast<size_t>(config_.max_positions) * half;
+  std::vector<float> angles(2 * count);  // cosines, sines
+  for (size_t i = 0; i < count; ++i) {
+    const double angle = static_cast<double>(i / half) *
+                         std::pow(static_cast<double>(config_.rope_theta),
+                                  -static_cast<double>(i % half) / static_cast<double>(half));
+    angles[i] = static_cast<float>(std::cos(angle));
+    angles[count + i] = static_cast<float>(std::sin(angle));
+  }
+  cosine_ = reinterpret_cast<float*>(angles_.Get(angles.size() * sizeof(float)));
+  sine_ = cosine_ + count;
+  Upload(cosine_, angles.data(), angles.size() * sizeof(float));
+}
+
+// --- memory ----------------------------------------------------------------------------
+
+void CudaBackend::Zero(void* p, size_t bytes) {
+  if (bytes > 0) Check(cudaMemsetAsync(p, 0, bytes, gpu_.stream()), "Zero");
+}
+
+void CudaBackend::Copy(void* to, const void* from, size_t bytes) {
+  if (bytes == 0) return;
+  Check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, gpu_.stream()), "Copy");
+}
+
+void CudaBackend::Upload(void* to, const void* host, size_t bytes) {
+  if (bytes == 0) return;
+  // From memory that isn't pinned: it has been read when the call returns.
+  Check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, gpu_.stream()), "Upload");
+}
+
+void CudaBackend::Download(void* host, const void* from, size_t bytes) {
+  if (bytes == 0) return;
+  Check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, gpu_.stream()), "Download");
+  Check(cudaStreamSynchronize(gpu_.stream()), "Download");
+}
+
+// --- rows ------------------------------------------------------------------------------
+
+void CudaBackend::Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) {
+  cuda::Embedding(table, tokens, rows, c, x, gpu_.stream());
+}
+
+void CudaBackend::EmbeddingGradient(const float* dx, const int32_t* tokens, int rows, int c,
+                                    float* dtable) {
+  cuda::ScatterAddRows(dx, tokens, rows, c, dtable, gpu_.stream());
+}
+
+void CudaBackend::RmsNorm(const float* x, int rows, int c, float epsilon, void* xhat, float* rstd) {
+  ForType([&]<typename T>() {
+    cuda::RmsNorm(x, rows, c, epsilon, static_cast<T*>(xhat), rstd, gpu_.stream());
+  });
+}
+
+void CudaBackend::RmsNormGradient(const float* dxhat, const void* xhat, const float* rstd, int rows,
+                                  int c, float* dx, void* dx_rounded) {
+  ForType([&]<typename T>() {
+    cuda::RmsNormGradient(dxhat, static_cast<const T*>(xhat), rstd, rows, c, dx,
+                          static_cast<T*>(dx_rounded), gpu_.stream());
+  });
+}
+
+void CudaBackend::Round(const float* x, int64_t count, void* rounded) {
+  ForType([&]<typename T>() { cuda::Round(x, count, static_cast<T*>(rounded), gpu_.stream()); });
+}
+
+void CudaBackend::GatherRows(const void* x, const int32_t* rows, int count, int c, void* out) {
+  ForType([&]<typename T>() {
+    cuda::GatherRows(static_cast<const T*>(x), rows, count, c, static_cast<T*>(out), gpu_.stream());
+  });
+}
+
+void CudaBackend::ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) {
+  cuda::ScatterAddRows(d, rows, count, c, dx, gpu_.stream());
+}
+
+// --- optimizer -------------------------------------------------------------------------
+
+void CudaBackend::UnfoldGain(const float* folded, const float* weight, const float* gain, int rows,
+                             int c, bool add, float* dweight, float* dgain) {
+  cuda::UnfoldGain(folded, weight, gain, rows, c, add, dweight, dgain,
+                   Partials<float>(UnfoldGainPartials(rows, c)), gpu_.stream());
+}
+
+double CudaBackend::SumOfSquares(const float* x, int64_t count) {
+  const int64_t num_partials = SumOfSquaresPartials(count);
+  double* partials = Partials<double>(num_partials + 1);
+  cuda::SumOfSquares(x, count, partials, partials + num_partials, gpu_.stream());
+  double sum = 0.0;
+  Download(&sum, partials + num_partials, sizeof sum);
+  return sum;
+}
+
+void CudaBackend::StepAdamW(float* w, float* g, float* m, float* v, int64_t count,
+                            const AdamW& args) {
+  const auto correction = [&](float beta) {
+    return static_cast<float>(1.0 -
+                              std::pow(static_cast<double>(beta), static_cast<double>(args.step)));
+  };
+  const AdamWStep step{.learning_rate = args.learning_rate,
+                       .beta1 = args.beta1,
+                       .beta2 = args.beta2,
+                       .epsilon = args.epsilon,
+                       .weight_decay = args.weight_decay,
+                       .grad_scale = args.grad_scale,
+                       .bias_correction1 = correction(args.beta1),
+                       .bias_correction2 = correction(args.beta2)};
+  cuda::StepAdamW(w, g, m, v, count, step, gpu_.stream());
+}
+
+void CudaBackend::Combine(float a, const float* x, float b, const float* y, int64_t count,
+                          float* out) {
+  cuda::Combine(a, x, b, y, count, out, gpu_.stream());
+}
+
+void CudaBackend::Divide(float* x, int64_t count, double divisor) {
+  cuda::Divide(x, count, divisor, gpu_.stream());
+}
+
+void CudaBackend::Transpose(const float* x, int rows, int cols, float* out) {
+  cuda::Transpose(x, rows, cols, out, gpu_.stream());
+}
+
+std::vector<MemoryUse> CudaBackend::Memory() const {
+  MemoryUse scratch = partials_.Use(), logits = logits_.Use();
+  scratch.bytes += delta_.Use().bytes;
+  logits.bytes += dlogits_.Use().bytes;
+  return {{"packed weights", packed_weight_bytes_},
+          {"KV cache", kv_cache_bytes_},
+          angles_.Use(),
+          scratch,
+          logits};
+}
+
+}  // namespace agon::policy::cuda

@@ -1,0 +1,145 @@
+// The CUDA backend: the kernels of kernels.h and cuBLASLt's products behind policy/backend.h, on
+// one GPU and one stream.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "policy/backend.h"
+#include "policy/cuda/device_memory.h"
+#include "policy/cuda/kernels.h"
+#include "policy/cuda/matmul.h"
+
+namespace agon::policy::cuda {
+
+struct CudaLinear final : PackedLinear {
+  CudaLinear(const Gpu& gpu, int rows, int columns)
+      : out(rows), in(columns), out_padded((rows + 31) / 32 * 32), memory(gpu, "packed weights") {}
+
+  int out, in, out_padded;
+  CudaMemory memory;
+  char* weight = nullptr;  // T (out_padded, in)
+};
+
+// fp32 logits of the rows that the head takes at once: much of what its gradient moves doesn't
+// depend on their number.
+inline constexpr int64_t kLogitBytes = 256 << 20;
+
+class CudaBackend final : public Backend {
+ public:
+  // Throws as Gpu does.
+  CudaBackend(const ModelConfig& config, ComputeType compute, int gpu,
+              int64_t logit_bytes = kLogitBytes);
+
+  ComputeType compute() const override { return compute_; }
+  int ElementBytes() const override { return compute_ == ComputeType::kBfloat16 ? 2 : 4; }
+  std::string Name() const override { return gpu_.name(); }
+  std::unique_ptr<DeviceMemory> NewMemory(std::string purpose) override {
+    return std::make_unique<CudaMemory>(gpu_, std::move(purpose));
+  }
+  bool SharesHostMemory() const override { return false; }
+  void Zero(void* p, size_t bytes) override;
+  void Copy(void* to, const void* from, size_t bytes) override;
+  void Upload(void* to, const void* host, size_t bytes) override;
+  void Download(void* host, const void* from, size_t bytes) override;
+
+  std::unique_ptr<PackedLinear> NewLinear(int out, int in, bool gated) override;
+  void SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) override;
+  void Linear(const PackedLinear& w, const void* x, int rows, void* y) override;
+  void LinearAdd(const PackedLinear& w, const void* x, int rows, float* y) override;
+  void LinearSwiGlu(const PackedLinear& w, const void* x, int rows, void* gate_up,
+                    void* activation) override;
+  void LinearInputGradient(const PackedLinear& w, const void* dy, int rows, float* dx) override;
+  void LinearInputGradientRounded(const PackedLinear& w, const void* dy, int rows,
+                                  void* dx) override;
+  void LinearSwiGluGradient(const PackedLinear& down, const void* dy, int rows, const void* gate_up,
+                            void* dgate_up) override;
+  void LinearWeightGradient(const PackedLinear& w, const void* dy, const void* x, int rows,
+                            float* dw) override;
+  void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
+                  bool add, float* dweight, float* dgain) override;
+
+  void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) override;
+  void EmbeddingGradient(const float* dx, const int32_t* tokens, int rows, int c,
+                         float* dtable) override;
+  void RmsNorm(const float* x, int rows, int c, float epsilon, void* xhat, float* rstd) override;
+  void RmsNormGradient(const float* dxhat, const void* xhat, const float* rstd, int rows, int c,
+                       float* dx, void* dx_rounded) override;
+  void Round(const float* x, int64_t count, void* rounded) override;
+  void GatherRows(const void* x, const int32_t* rows, int count, int c, void* out) override;
+  void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) override;
+
+  void QkNormRope(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
+                  const float* k_gain, void* qk) override;
+  void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
+                          const float* k_gain, const float* dqk, const float* dv, void* dqkv,
+                          float* dq_gain, float* dk_gain) override;
+  std::unique_ptr<PackedSegments> NewSegments() override;
+  void SetSegments(PackedSegments& packed, std::span<const PackedBatch::Segment> segments) override;
+  void Attention(const PackedSegments& segments, const void* qk, const void* qkv, void* out,
+                 float* lse) override;
+  void AttentionGradient(const PackedSegments& segments, const void* qk, const void* qkv,
+                         const void* out, const float* lse, const void* dout, int rows, float* dqk,
+                         float* dv) override;
+
+  std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) override;
+  void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv, const int32_t* slots,
+                const int32_t* positions, int rows) override;
+  void CopySlot(KvCache& cache, int from, int to, int num_tokens) override;
+  void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
+                       const int32_t* positions, int rows, void* out) override;
+
+  void ScoreTokens(const PackedLinear& head, const void* hidden, int rows, const int32_t* targets,
+                   float temperature, float* logprobs, float* entropies, const float* dlogprobs,
+                   float* dhidden, float* dw) override;
+  void SampleTokens(const PackedLinear& head, const void* hidden, int rows,
+                    const Sampling& sampling, const float* uniforms, int32_t* tokens,
+                    float* logprobs) override;
+  void TopTokens(const PackedLinear& head, const void* hidden, int rows, float temperature,
+                 int num_top, TokenLogprob* top) override;
+
+  double SumOfSquares(const float* x, int64_t count) override;
+  void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamW& args) override;
+  void Combine(float a, const float* x, float b, const float* y, int64_t count,
+               float* out) override;
+  void Divide(float* x, int64_t count, double divisor) override;
+  void Transpose(const float* x, int rows, int cols, float* out) override;
+
+  std::vector<MemoryUse> Memory() const override;
+
+ private:
+  // body.operator()<T>() for the compute type.
+  template <typename Body>
+  void ForType(const Body& body) const {
+    if (compute_ == ComputeType::kBfloat16) {
+      body.template operator()<Bf16>();
+    } else {
+      body.template operator()<float>();
+    }
+  }
+  MatmulShape Product(MatmulShape::Kind kind, const CudaLinear& w) const;
+  void InputGradient(const CudaLinear& w, const void* dy, int rows, void* dx, int dx_stride,
+                     bool is_float);
+  int ChunkRows(const CudaLinear& head) const;
+  // Logits fp32 (rows, out_padded), valid until the next call.
+  float* Logits(const CudaLinear& head, const char* hidden, int rows);
+  void UploadAngles();
+  template <typename T>
+  T* Partials(int64_t count) {
+    return reinterpret_cast<T*>(partials_.Get(static_cast<size_t>(count) * sizeof(T)));
+  }
+
+  ModelConfig config_;
+  ComputeType compute_;
+  int64_t logit_bytes_;
+  HeadShape shape_;
+  Gpu gpu_;
+  Matmul matmul_;
+  CudaMemory angles_, partials_, delta_, logits_, dlogits_;
+  float *cosine_ = nullptr, *sine_ = nullptr;  // (max_positions, head_dim / 2)
+  int64_t packed_weight_bytes_ = 0, kv_cache_bytes_ = 0;
+};
+
+}  // namespace agon::policy::cuda

@@ -1,0 +1,15 @@
+// What libagon_cuda.so offers (policy/cuda_library.h).
+#include "policy/cuda_library.h"
+
+#include "policy/cuda/cuda_backend.h"
+
+extern "C" const agon::policy::CudaLibrary* AgonCudaLibrary() {
+  namespace policy = agon::policy;
+  static const policy::CudaLibrary library{
+      .count_gpus = policy::cuda::CountGpus,
+      .new_backend = [](const policy::ModelConfig& config, policy::ComputeType compute,
+                        int gpu) -> std::unique_ptr<policy::Backend> {
+        return std::make_unique<policy::cuda::CudaBackend>(config, compute, gpu);
+      }};
+  return &library;
+}

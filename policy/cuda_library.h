@@ -1,0 +1,28 @@
+// The CUDA backend as a shared object of its own, loaded when it is asked for: cuBLASLt is half a
+// gigabyte, and a command has to start on machines without a GPU. Private to policy.
+#pragma once
+
+#include <memory>
+
+#include "policy/backend.h"
+
+namespace agon::policy {
+
+// What the shared object offers. Functions throw Error; it is never unloaded.
+struct CudaLibrary {
+  // GPUs that can be used; 0 where there is none, or no driver for it.
+  int (*count_gpus)();
+  // kAuto is bf16. Throws kUnsupported without a usable GPU or driver, kUsage if there is no GPU
+  // of that number.
+  std::unique_ptr<Backend> (*new_backend)(const ModelConfig& config, ComputeType compute, int gpu);
+};
+
+// Loads it: from the file that the environment variable AGON_CUDA_LIBRARY names, else from
+// ../lib/libagon_cuda.so beside the program. A program that is linked with the backend has it
+// already. Throws kUnsupported if this build has none, or what it needs isn't installed.
+const CudaLibrary& LoadCudaLibrary();
+
+}  // namespace agon::policy
+
+// The shared object's only symbol.
+extern "C" const agon::policy::CudaLibrary* AgonCudaLibrary();

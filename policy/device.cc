@@ -1,0 +1,42 @@
+// Which device a policy computes on.
+#include <charconv>
+
+#include "core/error.h"
+#include "policy/cuda_library.h"
+#include "policy/policy.h"
+
+namespace agon::policy {
+namespace {
+
+bool HasUsableGpu() {
+  try {
+    return LoadCudaLibrary().count_gpus() > 0;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Device ParseDevice(std::string_view text, std::string_view where) {
+  if (text == "cpu") return {};
+  if (text == "cuda") return {Device::Kind::kCuda, 0};
+  if (text == "auto") return HasUsableGpu() ? Device{Device::Kind::kCuda, 0} : Device{};
+  constexpr std::string_view kNumbered = "cuda:";
+  if (text.starts_with(kNumbered)) {
+    const char *begin = text.data() + kNumbered.size(), *end = text.data() + text.size();
+    int index = 0;
+    const auto [stop, error] = std::from_chars(begin, end, index);
+    if (error == std::errc() && stop == end && index >= 0) return {Device::Kind::kCuda, index};
+  }
+  throw Error(ErrorKind::kUsage, "\"" + std::string(text) + "\" is no device", where,
+              "cpu, cuda, cuda:N (GPU number N, from 0) or auto");
+}
+
+std::unique_ptr<Backend> NewBackend(const ModelConfig& config, ComputeType compute,
+                                    const Device& device) {
+  if (device.kind == Device::Kind::kCpu) return NewCpuBackend(config, compute);
+  return LoadCudaLibrary().new_backend(config, compute, device.index);
+}
+
+}  // namespace agon::policy

@@ -1,0 +1,49 @@
+#include "policy/device_array.h"
+
+namespace agon::policy {
+
+DeviceFloats::DeviceFloats(Backend& backend, std::string purpose, int64_t count)
+    : backend_(backend),
+      memory_(backend.NewMemory(std::move(purpose))),
+      count_(count),
+      data_(reinterpret_cast<float*>(memory_->Get(bytes()))) {}
+
+std::span<float> DeviceFloats::Host() const {
+  const auto count = static_cast<size_t>(count_);
+  if (backend_.SharesHostMemory()) return {data_, count};
+  if (!is_fetched_) {
+    host_.resize(count);
+    backend_.Download(host_.data(), data_, bytes());
+    is_fetched_ = true;
+  }
+  return host_;
+}
+
+void DeviceFloats::WriteBack() {
+  if (is_fetched_) backend_.Upload(data_, host_.data(), bytes());
+}
+
+void DeviceFloats::Zero() {
+  backend_.Zero(data_, bytes());
+  Changed();
+}
+
+void DeviceFloats::ReleaseHost() const {
+  is_fetched_ = false;
+  host_ = {};
+}
+
+void Indexes::Send(std::initializer_list<std::span<const int32_t>> arrays) {
+  staged_.clear();
+  begins_.clear();
+  for (const auto& array : arrays) {
+    begins_.push_back(staged_.size());
+    staged_.insert(staged_.end(), array.begin(), array.end());
+  }
+  const size_t bytes = staged_.size() * sizeof(int32_t);
+  char* data = memory_->Get(bytes);
+  backend_.Upload(data, staged_.data(), bytes);
+  data_ = reinterpret_cast<const int32_t*>(data);
+}
+
+}  // namespace agon::policy

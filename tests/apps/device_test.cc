@@ -1,0 +1,90 @@
+// --device of the commands: what is said where a device can't be had, and a whole command on the
+// emulated one.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "datasets/tokenizer.h"
+#include "policy/policy.h"
+#include "tests/apps/command.h"
+
+namespace agon {
+namespace {
+
+class DeviceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    model_ = fs::path(::testing::TempDir()) / ("agon_device_" + std::to_string(::getpid()));
+    fs::create_directories(model_);
+    const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
+    tokenizer.Save(model_ / "tokenizer.json");
+    policy::ModelConfig config;
+    config.vocab_size = tokenizer.vocab_size();
+    config.hidden_size = 32;
+    config.num_layers = 1;
+    config.num_heads = 2;
+    config.num_kv_heads = 1;
+    config.head_dim = 32;
+    config.intermediate_size = 32;
+    config.max_positions = 512;
+    policy::Policy::Create(config, policy::ComputeType::kFloat32, 1)->Save(model_);
+  }
+  void TearDown() override {
+    ::unsetenv("AGON_CUDA_LIBRARY");
+    fs::remove_all(model_);
+  }
+
+  CommandResult Chat(const std::string& device) const {
+    return RunCommand(
+        "rl-chat", {"--model", model_.string(), "--max-tokens", "4", "--device", device}, "hi\n");
+  }
+
+  fs::path model_;
+};
+
+TEST_F(DeviceTest, ABadDeviceIsBadUsage) {
+  for (const auto& [command, arguments] :
+       std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"rl-chat", {"--model", model_.string()}},
+           {"rl-eval", {"--model", model_.string(), "--suite", "math/shop", "--out", "/nowhere"}},
+           {"rl-train", {"quickstart", "--dry-run"}}}) {
+    auto all = arguments;
+    all.insert(all.end(), {"--device", "gpu"});
+    const CommandResult result = RunCommand(command, all);
+    EXPECT_EQ(result.exit_status, 2) << command << result.err;
+    EXPECT_NE(result.err.find("\"gpu\" is no device"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("cuda:N"), std::string::npos) << result.err;
+  }
+}
+
+TEST_F(DeviceTest, ABuildWithoutCudaSaysSo) {
+  ::setenv("AGON_CUDA_LIBRARY", "/nowhere/libagon_cuda.so", 1);
+  const CommandResult result = Chat("cuda");
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_NE(result.err.find("has no CUDA backend"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("nvcc"), std::string::npos) << result.err;
+  EXPECT_EQ(Chat("auto").exit_status, 0);  // on the CPU
+}
+
+TEST_F(DeviceTest, AFileThatIsNoBackendIsRefused) {
+  const std::string text = (model_ / "config.json").string();
+  ::setenv("AGON_CUDA_LIBRARY", text.c_str(), 1);
+  const CommandResult result = Chat("cuda");
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_NE(result.err.find("can't be loaded"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
+}
+
+TEST_F(DeviceTest, TheEmulatedGpuTalks) {
+  const std::string library = AGON_BINARY_DIR "/tests/libagon_cuda_emulated.so";
+  if (!fs::exists(library)) GTEST_SKIP() << "no Boost.Context";
+  ::setenv("AGON_CUDA_LIBRARY", library.c_str(), 1);
+  const CommandResult talked = Chat("cuda");
+  EXPECT_EQ(talked.exit_status, 0) << talked.err;
+  const CommandResult absent = Chat("cuda:3");
+  EXPECT_EQ(absent.exit_status, 2);
+  EXPECT_NE(absent.err.find("no GPU 3: this machine has 1"), std::string::npos) << absent.err;
+}
+
+}  // namespace
+}  // namespace agon

@@ -1,0 +1,159 @@
+// A whole policy on CUDA: agrees with the CPU's, samples exactly on-policy, trains, resumes.
+#include <filesystem>
+
+#include "core/error.h"
+#include "tests/cuda/backend_fixture.h"
+
+namespace agon::policy::cuda {
+namespace {
+
+constexpr policy::Device kGpu{policy::Device::Kind::kCuda, 0};
+// Seconds in the emulator: a block's threads cost as much for one element as for many.
+ModelConfig SmallConfig() {
+  ModelConfig config = TinyConfig();
+  config.vocab_size = 43;
+  config.hidden_size = 32;
+  config.num_heads = 2;
+  config.num_kv_heads = 1;
+  config.intermediate_size = 32;
+  return config;
+}
+
+std::unique_ptr<Policy> SmallPolicy(ComputeType compute, const policy::Device& device = kGpu) {
+  return TinyPolicy(compute, 7, device, SmallConfig());
+}
+
+constexpr RngKey kKey{.run_seed = 3, .stream = RngStream::kSample};
+
+template <typename T>
+class CudaPolicy : public KernelTest<T> {};
+TYPED_TEST_SUITE(CudaPolicy, ComputeTypes);
+
+// A prompt with two completions, and a sequence of its own.
+PackedBatch MixedBatch() {
+  Rng rng({.run_seed = 5, .stream = RngStream::kTest});
+  const auto tokens = [&](int count) { return RandomTokens(rng, count, SmallConfig().vocab_size); };
+  PackedBatch batch;
+  AppendGroup(tokens(7), {tokens(4), tokens(5)}, batch);
+  AppendSequence(tokens(9), 4, batch);
+  batch.temperature = 0.9f;
+  return batch;
+}
+
+std::vector<float> Weights(Policy& policy, const std::string& name) {
+  const auto w = policy.Weight(name);
+  return {w.begin(), w.end()};
+}
+
+TYPED_TEST(CudaPolicy, ScoresAndGradientsFollowTheCpu) {
+  using T = TypeParam;
+  constexpr bool kIsFloat = std::is_same_v<T, float>;
+  const auto cpu = SmallPolicy(ComputeType::kFloat32, {}), gpu = SmallPolicy(kCompute<T>);
+  const PackedBatch batch = MixedBatch();
+  const TokenScores expected = cpu->Score(batch), got = gpu->Score(batch);
+  EXPECT_LE(Nmse(got.logprobs, expected.logprobs), kIsFloat ? 1e-11 : 1e-4);
+  EXPECT_LE(Nmse(got.entropies, expected.entropies), kIsFloat ? 1e-11 : 1e-4);
+  const auto dlogprobs = Normals(6, batch.rows.size());
+  cpu->Backward(dlogprobs);
+  gpu->Backward(dlogprobs);
+  for (const std::string& name : cpu->TensorNames()) {
+    const auto a = gpu->Gradient(name), b = cpu->Gradient(name);
+    EXPECT_LE(Nmse(std::vector<float>(a.begin(), a.end()), std::vector<float>(b.begin(), b.end())),
+              kIsFloat ? 1e-9 : 2e-3)
+        << name;
+  }
+}
+
+// Prompts of which one is sampled several times.
+std::vector<Prompt> Prompts() {
+  Rng rng({.run_seed = 8, .stream = RngStream::kTest});
+  std::vector<Prompt> prompts;
+  for (int i = 0; i < 3; ++i) {
+    Prompt prompt;
+    prompt.tokens = RandomTokens(rng, 5 + 15 * i, SmallConfig().vocab_size);
+    prompt.max_new_tokens = 7 - 2 * i;
+    prompt.task = static_cast<uint64_t>(i);
+    prompt.num_samples = i == 1 ? 3 : 1;
+    prompts.push_back(std::move(prompt));
+  }
+  return prompts;
+}
+
+TYPED_TEST(CudaPolicy, RolloutsAreExactlyOnPolicy) {
+  using T = TypeParam;
+  const auto policy = SmallPolicy(kCompute<T>);
+  const auto prompts = Prompts();
+  Sampling sampling;
+  sampling.stop_token_ids = {3};
+  sampling.max_rows = 4;
+  const auto together = policy->Generate(prompts, sampling, kKey);
+  sampling.max_rows = 1;
+  const auto alone = policy->Generate(prompts, sampling, kKey);
+  ASSERT_EQ(together.size(), 5u);
+  PackedBatch batch;
+  std::vector<float> sampled;
+  size_t next = 0;
+  for (const Prompt& prompt : prompts) {
+    std::vector<std::vector<int32_t>> completions;
+    for (int i = 0; i < prompt.num_samples; ++i, ++next) {
+      EXPECT_EQ(together[next].tokens, alone[next].tokens);
+      EXPECT_TRUE(SameBits(together[next].rollout_logprobs, alone[next].rollout_logprobs));
+      completions.push_back(together[next].tokens);
+      sampled.insert(sampled.end(), together[next].rollout_logprobs.begin(),
+                     together[next].rollout_logprobs.end());
+    }
+    AppendGroup(prompt.tokens, completions, batch);
+  }
+  EXPECT_TRUE(SameBits(policy->Score(batch).logprobs, sampled));
+}
+
+TYPED_TEST(CudaPolicy, TrainsAndGoesOnBitForBitAfterARestart) {
+  using T = TypeParam;
+  const auto dir = std::filesystem::path(testing::TempDir()) / "cuda_policy";
+  std::filesystem::create_directories(dir);
+  const PackedBatch batch = MixedBatch();
+  const std::vector<float> nll(batch.rows.size(), -1.0f / static_cast<float>(batch.rows.size()));
+  const auto train = [&](Policy& policy) {
+    const TokenScores scores = policy.ScoreAndBackward(batch, nll);
+    policy.OptimizerStep(1e-2f);
+    double sum = 0;
+    for (float logprob : scores.logprobs) sum += static_cast<double>(logprob);
+    return sum;
+  };
+  for (const auto kind : {OptimizerConfig::Kind::kAdamW, OptimizerConfig::Kind::kMuon}) {
+    const OptimizerConfig optimizer{.kind = kind, .weight_decay = 0.1f};
+    const auto whole = SmallPolicy(kCompute<T>);
+    whole->ConfigureOptimizer(optimizer);
+    const double first = train(*whole);
+    whole->Save(dir);
+    whole->SaveOptimizer(dir / "optimizer.safetensors");
+    EXPECT_GT(train(*whole), first);
+    const auto resumed = Policy::Load(dir, kCompute<T>, kGpu);
+    EXPECT_EQ(resumed->version(), 1u);
+    resumed->ConfigureOptimizer(optimizer);
+    resumed->LoadOptimizer(dir / "optimizer.safetensors");
+    train(*resumed);
+    for (const std::string& name : whole->TensorNames()) {
+      EXPECT_TRUE(SameBits(Weights(*whole, name), Weights(*resumed, name))) << name;
+    }
+  }
+}
+
+TYPED_TEST(CudaPolicy, AGradientThatTravelsIsTheOneThatStayed) {
+  using T = TypeParam;
+  const auto stays = SmallPolicy(kCompute<T>), travels = SmallPolicy(kCompute<T>);
+  const PackedBatch batch = MixedBatch();
+  const auto dlogprobs = Normals(6, batch.rows.size());
+  for (Policy* policy : {stays.get(), travels.get()}) {
+    policy->ConfigureOptimizer({});
+    policy->ScoreAndBackward(batch, dlogprobs);
+  }
+  travels->SetGradient(travels->TakeGradient());
+  EXPECT_EQ(stays->OptimizerStep(1e-2f), travels->OptimizerStep(1e-2f));
+  for (const std::string& name : stays->TensorNames()) {
+    EXPECT_TRUE(SameBits(Weights(*stays, name), Weights(*travels, name))) << name;
+  }
+}
+
+}  // namespace
+}  // namespace agon::policy::cuda

@@ -1,0 +1,77 @@
+#include "tests/cuda_emulator/cublaslt_product.h"
+
+#include <cuda_bf16.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace cuda_emulator {
+namespace {
+
+float Load(const void* data, cudaDataType_t type, int64_t i) {
+  return type == CUDA_R_16BF ? __bfloat162float(static_cast<const __nv_bfloat16*>(data)[i])
+                             : static_cast<const float*>(data)[i];
+}
+
+void Store(void* data, cudaDataType_t type, int64_t i, float x) {
+  if (type == CUDA_R_16BF) {
+    static_cast<__nv_bfloat16*>(data)[i] = __float2bfloat16_rn(x);
+  } else {
+    static_cast<float*>(data)[i] = x;
+  }
+}
+
+// Element (row, col) of the operand as the product sees it is at [row * cols + col].
+std::vector<float> RowMajor(const Operand& m, int64_t rows, int64_t cols) {
+  std::vector<float> values(static_cast<size_t>(rows * cols));
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; ++col) {
+      const int64_t at = m.is_transposed ? row * m.layout.ld + col : col * m.layout.ld + row;
+      values[static_cast<size_t>(row * cols + col)] = Load(m.data, m.layout.type, at);
+    }
+  }
+  return values;
+}
+
+int64_t BlockOf(const Product& p, int64_t k) {
+  switch (p.algorithm) {
+    case MatmulAlgorithm::kInBlocks:
+      return 32;
+    case MatmulAlgorithm::kSplit:
+      return std::max<int64_t>(1, (k + static_cast<int64_t>(p.d_layout.cols) % 3) / kSplits);
+    default:
+      return k;
+  }
+}
+
+}  // namespace
+
+void Multiply(const Product& p) {
+  const auto m = static_cast<int64_t>(p.d_layout.rows), n = static_cast<int64_t>(p.d_layout.cols);
+  const auto k = static_cast<int64_t>(p.a.is_transposed ? p.a.layout.rows : p.a.layout.cols);
+  // a by its columns, so that the inner loop runs over neighbours.
+  const std::vector<float> a = RowMajor({p.a.data, p.a.layout, !p.a.is_transposed}, k, m);
+  const std::vector<float> b = RowMajor({p.b.data, p.b.layout, !p.b.is_transposed}, n, k);
+  const int64_t block = BlockOf(p, k);
+#pragma omp parallel for schedule(static) if (m * n * k > (1 << 20))
+  for (int64_t col = 0; col < n; ++col) {
+    std::vector<float> sums(static_cast<size_t>(m)), part(static_cast<size_t>(m));
+    for (int64_t begin = 0; begin < k; begin += block) {
+      std::fill(part.begin(), part.end(), 0.0f);
+      for (int64_t i = begin; i < std::min(k, begin + block); ++i) {
+        const float scale = b[static_cast<size_t>(col * k + i)];
+        const float* column = a.data() + i * m;
+        for (int64_t row = 0; row < m; ++row) part[static_cast<size_t>(row)] += column[row] * scale;
+      }
+      for (size_t row = 0; row < sums.size(); ++row) sums[row] += part[row];
+    }
+    for (int64_t row = 0; row < m; ++row) {
+      const int64_t at = col * p.d_layout.ld + row;
+      // With a factor of 0 what was there doesn't count, not even NaN.
+      const float before = p.beta == 0.0f ? 0.0f : p.beta * Load(p.d, p.d_layout.type, at);
+      Store(p.d, p.d_layout.type, at, p.alpha * sums[static_cast<size_t>(row)] + before);
+    }
+  }
+}
+
+}  // namespace cuda_emulator

@@ -1,0 +1,86 @@
+// What is said about machines that can't compute on CUDA, and memory that is too small.
+#include <gtest/gtest.h>
+
+#include "policy/backend.h"
+#include "policy/cuda_library.h"
+#include "tests/cuda_emulator/runtime.h"
+#include "tests/error_of.h"
+#include "tests/policy/tiny_policy.h"
+
+namespace agon::policy {
+namespace {
+
+constexpr Device kGpu{Device::Kind::kCuda, 0};
+
+class CudaMachine : public ::testing::Test {
+ protected:
+  ~CudaMachine() override { cuda_emulator::SetMachine({}); }
+
+  std::string ErrorOn(const cuda_emulator::Machine& machine, ErrorKind kind,
+                      const Device& device = kGpu) {
+    cuda_emulator::SetMachine(machine);
+    return ErrorOf([&] { Policy::Create(TinyConfig(), ComputeType::kAuto, 1, device); }, kind);
+  }
+};
+
+TEST_F(CudaMachine, NoGpu) {
+  const std::string error = ErrorOn({.num_gpus = 0}, ErrorKind::kUnsupported);
+  EXPECT_TRUE(Contains(error, "no GPU to use")) << error;
+  EXPECT_TRUE(Contains(error, "device cpu")) << error;
+  EXPECT_EQ(ParseDevice("auto"), Device{});
+}
+
+TEST_F(CudaMachine, NoDriver) {
+  const std::string error = ErrorOn({.driver_version = 0}, ErrorKind::kUnsupported);
+  EXPECT_TRUE(Contains(error, "no NVIDIA driver")) << error;
+  EXPECT_EQ(ParseDevice("auto"), Device{});
+}
+
+TEST_F(CudaMachine, DriverTooOld) {
+  const std::string error = ErrorOn({.driver_version = 12020}, ErrorKind::kUnsupported);
+  EXPECT_TRUE(Contains(error, "too old: it knows CUDA 12.2, agon was built with 13.0")) << error;
+}
+
+TEST_F(CudaMachine, GpuTooOld) {
+  const std::string error = ErrorOn({.gpu_major = 7}, ErrorKind::kUnsupported);
+  EXPECT_TRUE(Contains(error, "CUDA emulator has compute capability 7.0")) << error;
+  EXPECT_EQ(ParseDevice("auto"), Device{});
+}
+
+TEST_F(CudaMachine, NoSuchGpu) {
+  const std::string error = ErrorOn({}, ErrorKind::kUsage, {Device::Kind::kCuda, 2});
+  EXPECT_TRUE(Contains(error, "no GPU 2: this machine has 1")) << error;
+}
+
+TEST_F(CudaMachine, MemoryTooSmallSaysForWhatAndWhatToLower) {
+  const std::string weights = ErrorOn({.memory_bytes = 100 << 10}, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(weights, "1 MiB for weights (fp32) were asked for")) << weights;
+  EXPECT_TRUE(Contains(weights, "model.preset")) << weights;
+
+  cuda_emulator::SetMachine({.memory_bytes = 3 << 20});
+  const auto policy = TinyPolicy(ComputeType::kAuto, 7, kGpu);
+  PackedBatch batch;
+  Rng rng({.run_seed = 1, .stream = RngStream::kTest});
+  for (int i = 0; i < 20; ++i) AppendSequence(RandomTokens(rng, 150, 75), 1, batch);
+  const std::string activations = ErrorOf([&] { policy->Score(batch); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(activations, "for activations were asked for")) << activations;
+  EXPECT_TRUE(Contains(activations, "run.micro_batch_tokens")) << activations;
+  // Nothing is lost: what fits goes on.
+  batch = {};
+  AppendSequence(RandomTokens(rng, 9, 75), 1, batch);
+  EXPECT_EQ(policy->Score(batch).logprobs.size(), 8u);
+}
+
+TEST_F(CudaMachine, DevicesAreReadStrictly) {
+  EXPECT_EQ(ParseDevice("cpu"), Device{});
+  EXPECT_EQ(ParseDevice("auto"), kGpu);
+  EXPECT_EQ(ParseDevice("cuda"), kGpu);
+  EXPECT_EQ(ParseDevice("cuda:12"), (Device{Device::Kind::kCuda, 12}));
+  for (const char* text :
+       {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1 ", "cuda:99999999999"}) {
+    EXPECT_THROW(ParseDevice(text), Error) << text;
+  }
+}
+
+}  // namespace
+}  // namespace agon::policy
