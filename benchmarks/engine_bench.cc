@@ -1,9 +1,9 @@
 // Speed of the policy engine: training and rollouts against the measured GEMM ceiling.
 //
-//   engine_bench [--preset nano] [--tokens 4096] [--length 128] [--compute auto]
+//   engine_bench [--preset nano] [--tokens 4096] [--length 128] [--device cuda]
 //
-// Prints one JSON object. The ceiling is oneDNN's bf16 (or fp32) product where the build
-// has oneDNN, and the engine's own beside it.
+// Prints one JSON object. On a CPU the ceiling is oneDNN's bf16 (or fp32) product where the build
+// has oneDNN, and the engine's own beside it; scripts/gpu_report.py works out a GPU's.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -50,7 +50,16 @@ struct Options {
   int length = 128;
   int runs = 7;
   bool float32 = false;
+  std::string device = "cpu";
+  std::vector<std::string> parts = {"train"};
+  int rows = 512, tasks = 32, prompt_tokens = 32, new_tokens = 30;  // of rollouts
+
+  bool Has(const std::string& part) const {
+    return std::find(parts.begin(), parts.end(), part) != parts.end();
+  }
 };
+
+constexpr int kGroup = 16;  // completions of a prompt
 
 double TrainTokensPerSecond(policy::Policy& policy, const Options& o) {
   Rng rng({.run_seed = 1, .stream = RngStream::kTest});
@@ -74,61 +83,60 @@ double TrainTokensPerSecond(policy::Policy& policy, const Options& o) {
   return o.tokens / seconds;
 }
 
-double RolloutTokensPerSecond(policy::Policy& policy, int vocab_size, int rows, int prompt_tokens,
-                              int new_tokens, int runs) {
+double RolloutTokensPerSecond(policy::Policy& policy, const Options& o, int rows) {
   Rng rng({.run_seed = 2, .stream = RngStream::kTest});
-  constexpr int kGroup = 16;
+  const int group = std::min(rows, kGroup);
   std::vector<policy::Prompt> prompts;
-  for (int i = 0; i < rows / kGroup; ++i) {
+  for (int i = 0; i < rows / group; ++i) {
     policy::Prompt prompt;
-    prompt.tokens = RandomTokens(rng, prompt_tokens, vocab_size);
-    prompt.max_new_tokens = new_tokens;
+    prompt.tokens = RandomTokens(rng, o.prompt_tokens, o.vocab_size);
+    prompt.max_new_tokens = o.new_tokens;
     prompt.task = static_cast<uint64_t>(i);
-    prompt.num_samples = kGroup;
+    prompt.num_samples = group;
     prompts.push_back(std::move(prompt));
   }
   policy::Sampling sampling;
   sampling.max_rows = rows;
-  const double seconds = MedianSeconds(runs, [&] {
+  const double seconds = MedianSeconds(o.runs, [&] {
     policy.Generate(prompts, sampling, {.run_seed = 3, .stream = RngStream::kSample});
   });
-  return static_cast<double>(rows / kGroup * kGroup) * new_tokens / seconds;
+  return static_cast<double>(rows / group * group) * o.new_tokens / seconds;
 }
 
 struct RlStep {
   double rollout_s, train_s;
 };
 
-// One RL step of 32 tasks x 16 samples, prompts of 32 tokens, 30 new tokens, every group in
-// the update: medians.
-RlStep RlStepSeconds(policy::Policy& policy, int vocab_size, int runs) {
-  constexpr int kTasks = 32, kGroup = 16, kPromptTokens = 32, kNewTokens = 30;
+// One RL step of `tasks` x 16 samples, every group in the update: medians.
+RlStep RlStepSeconds(policy::Policy& policy, const Options& o) {
   Rng rng({.run_seed = 4, .stream = RngStream::kTest});
-  std::vector<policy::Prompt> prompts(kTasks);
+  std::vector<policy::Prompt> prompts(static_cast<size_t>(o.tasks));
   for (policy::Prompt& prompt : prompts) {
-    prompt.tokens = RandomTokens(rng, kPromptTokens, vocab_size);
-    prompt.max_new_tokens = kNewTokens;
+    prompt.tokens = RandomTokens(rng, o.prompt_tokens, o.vocab_size);
+    prompt.max_new_tokens = o.new_tokens;
     prompt.num_samples = kGroup;
     prompt.task = rng.Next64();
   }
+  policy::Sampling sampling;
+  sampling.max_rows = o.rows;
   std::vector<policy::Completion> completions;
-  const double rollout_s = MedianSeconds(runs, [&] {
-    completions = policy.Generate(prompts, {}, {.run_seed = 5, .stream = RngStream::kSample});
+  const double rollout_s = MedianSeconds(o.runs, [&] {
+    completions = policy.Generate(prompts, sampling, {.run_seed = 5, .stream = RngStream::kSample});
   });
-  std::vector<trainer::Group> groups(kTasks);
+  std::vector<trainer::Group> groups(prompts.size());
   for (const policy::Completion& c : completions) {
     trainer::Rollout rollout{.trajectory = {}, .reward = 1.0, .advantage = 0.5f};
     auto& t = rollout.trajectory;
     t.tokens = prompts[static_cast<size_t>(c.prompt_idx)].tokens;
-    t.prompt_tokens = kPromptTokens;
+    t.prompt_tokens = o.prompt_tokens;
     t.tokens.insert(t.tokens.end(), c.tokens.begin(), c.tokens.end());
     t.action_mask.assign(t.tokens.size(), 1);
-    std::fill_n(t.action_mask.begin(), kPromptTokens, 0);
+    std::fill_n(t.action_mask.begin(), o.prompt_tokens, 0);
     t.rollout_logprobs.assign(t.tokens.size(), 0.0f);
     groups[static_cast<size_t>(c.prompt_idx)].push_back(std::move(rollout));
   }
-  const double train_s = MedianSeconds(runs, [&] {
-    for (const auto& batch : trainer::PackGroups(groups, 4096, 1.0f)) {
+  const double train_s = MedianSeconds(o.runs, [&] {
+    for (const auto& batch : trainer::PackGroups(groups, o.tokens, 1.0f)) {
       const auto scores = policy.Score(batch.packed);
       policy.Backward(std::vector<float>(scores.logprobs.size(), -1e-4f));
     }
@@ -137,38 +145,69 @@ RlStep RlStepSeconds(policy::Policy& policy, int vocab_size, int runs) {
   return {rollout_s, train_s};
 }
 
-int Run(int argc, char** argv) {
-  Options o;
-  CLI::App app("Speed of the policy engine as one JSON object");
+void AddOptions(CLI::App& app, Options& o) {
   app.add_option("--preset", o.preset, "nano, micro, mini, small or base")->capture_default_str();
   app.add_option("--vocab", o.vocab_size, "vocabulary size")->capture_default_str();
-  app.add_option("--tokens", o.tokens, "tokens of a training step")->capture_default_str();
+  app.add_option("--tokens", o.tokens, "tokens of a training step, and of its micro-batches")
+      ->capture_default_str();
   app.add_option("--length", o.length, "tokens of a sequence")->capture_default_str();
   app.add_option("--runs", o.runs, "timed runs; the median counts")->capture_default_str();
+  app.add_option("--device", o.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  app.add_option("--parts", o.parts, "train, rollout, decode (one row), step")->delimiter(',');
+  app.add_option("--rows", o.rows, "rows decoded at once")->capture_default_str();
+  app.add_option("--tasks", o.tasks, "tasks of an RL step, 16 samples each")->capture_default_str();
+  app.add_option("--prompt", o.prompt_tokens, "tokens of a prompt")->capture_default_str();
+  app.add_option("--new", o.new_tokens, "tokens of a completion")->capture_default_str();
   app.add_flag("--float32", o.float32, "fp32 instead of the machine's own type");
-  CLI11_PARSE(app, argc, argv);
+}
 
-  const auto compute = o.float32 ? policy::ComputeType::kFloat32 : policy::ComputeType::kAuto;
-  const auto config = policy::PresetConfig(o.preset, o.vocab_size, std::max(256, o.length));
-  const auto policy = policy::Policy::Create(config, compute, 1);
-  const bool bf16 = policy->compute() == policy::ComputeType::kBfloat16;
-  const double ceiling = benchmarks::OneDnnCeiling(bf16);
-  const double own_ceiling = policy::MeasureGemmCeiling(compute);
-  const double train = TrainTokensPerSecond(*policy, o);
+void PrintTraining(policy::Policy& policy, const Options& o) {
+  const bool bf16 = policy.compute() == policy::ComputeType::kBfloat16;
+  const bool is_cpu = policy.device().kind == policy::Device::Kind::kCpu;
+  const double ceiling = is_cpu ? benchmarks::OneDnnCeiling(bf16) : 0.0;
+  const double own_ceiling = is_cpu ? policy::MeasureGemmCeiling(policy.compute()) : 0.0;
+  const double train = TrainTokensPerSecond(policy, o);
   // A causal token sees half of its sequence on average.
-  const double gflops = train * config.TrainFlopPerToken(o.length / 2.0) * 1e-9;
+  const double gflops = train * policy.config().TrainFlopPerToken(o.length / 2.0) * 1e-9;
   std::printf(
-      "{\"bench\": \"engine\", \"preset\": \"%s\", \"compute\": \"%s\", \"parameters\": %lld, "
-      "\"tokens_per_step\": %d, \"sequence_tokens\": %d, \"onednn_ceiling_gflops\": %.1f, "
+      ", \"tokens_per_step\": %d, \"sequence_tokens\": %d, \"onednn_ceiling_gflops\": %.1f, "
       "\"own_ceiling_gflops\": %.1f, \"train_tokens_per_s\": %.0f, \"train_gflops\": %.1f, "
       "\"train_share_of_onednn_ceiling\": %.3f",
-      o.preset.c_str(), bf16 ? "bf16" : "f32", static_cast<long long>(config.NumParameters()),
       o.tokens, o.length, ceiling, own_ceiling, train, gflops,
       ceiling > 0 ? gflops / ceiling : 0.0);
-  if (o.preset == "nano" || o.preset == "micro") {
-    std::printf(", \"rollout_tokens_per_s_512_rows\": %.0f",
-                RolloutTokensPerSecond(*policy, o.vocab_size, 512, 32, 30, o.runs));
-    const RlStep step = RlStepSeconds(*policy, o.vocab_size, o.runs);
+}
+
+int Run(int argc, char** argv) {
+  const auto start = std::chrono::steady_clock::now();
+  Options o;
+  CLI::App app("Speed of the policy engine as one JSON object");
+  AddOptions(app, o);
+  CLI11_PARSE(app, argc, argv);
+
+  auto config = policy::PresetConfig(o.preset, o.vocab_size,
+                                     std::max({256, o.length, o.prompt_tokens + o.new_tokens}));
+  const auto policy = policy::Policy::Create(
+      config, o.float32 ? policy::ComputeType::kFloat32 : policy::ComputeType::kAuto, 1,
+      policy::ParseDevice(o.device));
+  const policy::Prompt first{.tokens = {1}, .max_new_tokens = 1};
+  policy->Generate({&first, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
+  const std::chrono::duration<double> to_first = std::chrono::steady_clock::now() - start;
+  const bool bf16 = policy->compute() == policy::ComputeType::kBfloat16;
+  std::printf(
+      "{\"bench\": \"engine\", \"preset\": \"%s\", \"compute\": \"%s\", \"device\": \"%s\", "
+      "\"vocab\": %d, \"parameters\": %lld, \"start_to_first_token_s\": %.3f",
+      o.preset.c_str(), bf16 ? "bf16" : "f32", policy->device().KindName(), o.vocab_size,
+      static_cast<long long>(config.NumParameters()), to_first.count());
+  if (o.Has("train")) PrintTraining(*policy, o);
+  if (o.Has("rollout")) {
+    std::printf(", \"rollout_tokens_per_s_%d_rows\": %.0f", o.rows,
+                RolloutTokensPerSecond(*policy, o, o.rows));
+  }
+  if (o.Has("decode")) {
+    std::printf(", \"decode_tokens_per_s\": %.0f", RolloutTokensPerSecond(*policy, o, 1));
+  }
+  if (o.Has("step")) {
+    const RlStep step = RlStepSeconds(*policy, o);
     std::printf(", \"rl_step_s\": %.3f, \"rl_rollout_s\": %.3f, \"rl_train_s\": %.3f",
                 step.rollout_s + step.train_s, step.rollout_s, step.train_s);
   }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -50,6 +51,8 @@ class KvCache {
   virtual ~KvCache() = default;
   virtual int num_slots() const = 0;
   virtual int capacity() const = 0;
+  // A slot that no sequence has, for the rows that Backend::PaddedRows adds.
+  virtual int padding_slot() const { return num_slots(); }
 };
 
 class Backend {
@@ -144,6 +147,11 @@ class Backend {
   virtual void AttentionDecode(const KvCache& cache, int layer, const void* qk,
                                const int32_t* slots, const int32_t* positions, int rows,
                                void* out) = 0;
+  // How many rows are to be decoded where `rows` are wanted: at least as many. Grows with `rows`.
+  virtual int PaddedRows(int rows) const { return rows; }
+  // Queues what `body` queues. For one key `body` makes the same calls with the same arguments
+  // every time, as long as no memory of the backend grew: it may be recorded and played again.
+  virtual void Replay(int /*key*/, const std::function<void()>& body) { body(); }
 
   // --- head --------------------------------------------------------------------------
   // hidden T (rows, c), vocabulary of `head`'s `out`. With `dlogprobs` (rows): dhidden fp32

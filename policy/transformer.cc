@@ -4,141 +4,16 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "policy/transformer_buffers.h"
 
 namespace agon::policy {
 namespace {
-
-// Walks one block of memory; with a null base it only adds up.
-class Carver {
- public:
-  explicit Carver(char* base) : base_(base) {}
-  char* Bytes(int64_t count) {
-    char* p = base_ ? base_ + used_ : nullptr;
-    used_ += (count + 63) / 64 * 64;
-    return p;
-  }
-  float* Floats(int64_t count) { return reinterpret_cast<float*>(Bytes(count * 4)); }
-  size_t used() const { return static_cast<size_t>(used_); }
-
- private:
-  char* base_;
-  int64_t used_ = 0;
-};
 
 // Arrays of Indexes, in the order in which they are sent.
 enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets };
 enum DecodeIndex : size_t { kDecodeTokens, kDecodePositions, kSlots, kLastRows };
 
 }  // namespace
-
-// Everything that lives between a forward and its backward.
-struct Transformer::Buffers {
-  Buffers(Backend& backend, const ModelConfig& config)
-      : backend_(backend),
-        config_(config),
-        activations_(backend.NewMemory("activations")),
-        decode_activations_(backend.NewMemory("activations (decoding)")),
-        gradients_(backend.NewMemory("activation gradients")),
-        scored_(backend.NewMemory("scored tokens")) {}
-
-  // (re)assigns all pointers for N = rows.
-  void ReserveForward(int rows, bool keep) {
-    DeviceMemory& memory = keep ? *activations_ : *decode_activations_;
-    const size_t bytes = CarveForward(nullptr, rows, keep);
-    CarveForward(memory.Get(bytes), rows, keep);
-  }
-
-  void ReserveBackward(int rows) {
-    const size_t bytes = CarveBackward(nullptr, rows);
-    CarveBackward(gradients_->Get(bytes), rows);
-  }
-
-  void ReserveScored(int count, int num_top) {
-    const size_t bytes = CarveScored(nullptr, count, num_top);
-    CarveScored(scored_->Get(bytes), count, num_top);
-  }
-
-  const LayerActivations& layer(int i) const {
-    return layers_[std::min(static_cast<size_t>(i), layers_.size() - 1)];
-  }
-
-  std::vector<MemoryUse> Memory() const {
-    return {activations_->Use(), decode_activations_->Use(), gradients_->Use(), scored_->Use()};
-  }
-
-  float* residual;          // (N, C)
-  char* final_hidden;       // T (N, C): normalised
-  float* final_rstd;        // (N)
-  char* scored_hidden;      // T (S, C)
-  float* dscored_hidden;    // (S, C)
-  float* dlogprobs;         // (S)
-  float* scores;            // (2, S): log-probabilities, entropies
-  TokenLogprob* top;        // (S, num_top)
-  float* dresidual;         // (N, C)
-  char* dresidual_rounded;  // T (N, C)
-  float* dnormed;           // (N, C)
-  char* dgate_up;           // T (N, 2 F)
-  char* dattention_out;     // T (N, H d)
-  float* dqk;               // (N, (H + KV) d)
-  float* dv;                // (N, KV d)
-  char* dqkv;               // T (N, (H + 2 KV) d)
-
- private:
-  size_t CarveForward(char* base, int rows, bool keep) {
-    Carver carve(base);
-    const int64_t n = rows, t = backend_.ElementBytes(), c = config_.hidden_size;
-    const int64_t d = config_.head_dim, h = config_.num_heads, kv = config_.num_kv_heads;
-    residual = carve.Floats(n * c);
-    final_hidden = carve.Bytes(n * c * t);
-    final_rstd = carve.Floats(n);
-    layers_.resize(static_cast<size_t>(keep ? config_.num_layers : 1));
-    for (LayerActivations& a : layers_) {
-      a.attention_in = carve.Bytes(n * c * t);
-      a.attention_rstd = carve.Floats(n);
-      a.qkv = carve.Bytes(n * (h + 2 * kv) * d * t);
-      a.qk = carve.Bytes(n * (h + kv) * d * t);
-      a.attention_out = carve.Bytes(n * h * d * t);
-      a.lse = carve.Floats(n * h);
-      a.mlp_in = carve.Bytes(n * c * t);
-      a.mlp_rstd = carve.Floats(n);
-      a.gate_up = carve.Bytes(n * 2 * config_.intermediate_size * t);
-      a.activation = carve.Bytes(n * config_.intermediate_size * t);
-    }
-    return carve.used();
-  }
-
-  size_t CarveBackward(char* base, int rows) {
-    Carver carve(base);
-    const int64_t n = rows, t = backend_.ElementBytes(), c = config_.hidden_size;
-    const int64_t d = config_.head_dim, h = config_.num_heads, kv = config_.num_kv_heads;
-    dresidual = carve.Floats(n * c);
-    dresidual_rounded = carve.Bytes(n * c * t);
-    dnormed = carve.Floats(n * c);
-    dgate_up = carve.Bytes(n * 2 * config_.intermediate_size * t);
-    dattention_out = carve.Bytes(n * h * d * t);
-    dqk = carve.Floats(n * (h + kv) * d);
-    dv = carve.Floats(n * kv * d);
-    dqkv = carve.Bytes(n * (h + 2 * kv) * d * t);
-    return carve.used();
-  }
-
-  size_t CarveScored(char* base, int count, int num_top) {
-    Carver carve(base);
-    const int64_t n = count, c = config_.hidden_size;
-    scored_hidden = carve.Bytes(n * c * backend_.ElementBytes());
-    dscored_hidden = carve.Floats(n * c);
-    dlogprobs = carve.Floats(n);
-    scores = carve.Floats(2 * n);
-    top = reinterpret_cast<TokenLogprob*>(
-        carve.Bytes(n * num_top * static_cast<int64_t>(sizeof(TokenLogprob))));
-    return carve.used();
-  }
-
-  Backend& backend_;
-  const ModelConfig& config_;
-  std::unique_ptr<DeviceMemory> activations_, decode_activations_, gradients_, scored_;
-  std::vector<LayerActivations> layers_;
-};
 
 Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
                          const float* weights, float* gradients)
@@ -253,6 +128,9 @@ TokenScores Transformer::ScoreRows(std::span<const float> dlogprobs) {
   scores.entropies.resize(batch_.rows.size());
   backend_.Download(scores.logprobs.data(), b.scores, bytes);
   backend_.Download(scores.entropies.data(), b.scores + count, bytes);
+  for (float logprob : scores.logprobs) {
+    if (std::isnan(logprob)) FailNotFinite();
+  }
   if (num_top > 0) {
     backend_.TopTokens(*head_, b.scored_hidden, count, batch_.temperature, num_top, b.top);
     scores.top.resize(batch_.rows.size() * static_cast<size_t>(num_top));
@@ -352,47 +230,29 @@ void Transformer::Prefill(std::span<const std::span<const int32_t>> prompts,
 
 void Transformer::Decode(std::span<const int32_t> tokens, std::span<const int32_t> slots,
                          std::span<const int32_t> positions, KvCache& cache, char* hidden) {
-  decode_indexes_.Send({tokens, positions, slots});
+  const int rows = backend_.PaddedRows(static_cast<int>(tokens.size()));
+  // Rows that nobody wants: the first token of no sequence.
+  const auto padded = [&](std::span<const int32_t> values, int32_t padding) {
+    std::vector<int32_t> all(values.begin(), values.end());
+    all.resize(static_cast<size_t>(rows), padding);
+    return all;
+  };
+  decode_indexes_.Send({padded(tokens, 0), padded(positions, 0),
+                        padded(slots, static_cast<int32_t>(cache.padding_slot()))});
   const Indexes& sent = decode_indexes_;
-  const int rows = static_cast<int>(tokens.size());
-  RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, false,
-            [&](int layer, const LayerActivations& a) {
-              backend_.AppendKv(cache, layer, a.qk, a.qkv, sent[kSlots], sent[kDecodePositions],
-                                rows);
-              backend_.AttentionDecode(cache, layer, a.qk, sent[kSlots], sent[kDecodePositions],
-                                       rows, a.attention_out);
-            });
+  buffers_->ReserveForward(rows, false);  // before a recording, in which nothing may grow
+  kept_ = false;
+  backend_.Replay(rows, [&] {
+    RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, false,
+              [&](int layer, const LayerActivations& a) {
+                backend_.AppendKv(cache, layer, a.qk, a.qkv, sent[kSlots], sent[kDecodePositions],
+                                  rows);
+                backend_.AttentionDecode(cache, layer, a.qk, sent[kSlots], sent[kDecodePositions],
+                                         rows, a.attention_out);
+              });
+  });
   backend_.Copy(hidden, buffers_->final_hidden,
-                static_cast<size_t>(rows) * config_.hidden_size * backend_.ElementBytes());
-}
-
-void Transformer::CheckBatch(const PackedBatch& batch) const {
-  const int rows = static_cast<int>(batch.tokens.size());
-  int next = 0;
-  for (const auto& s : batch.segments) {
-    AGON_CHECK(s.begin == next && s.length > 0, "segments cover the tokens in order");
-    if (s.prefix_length > 0) {
-      const auto owner = std::find_if(batch.segments.begin(), batch.segments.end(), [&](auto& o) {
-        return o.begin == s.prefix_begin && o.prefix_length == 0;
-      });
-      AGON_CHECK(owner != batch.segments.end() && s.prefix_length <= owner->length &&
-                     owner->begin < s.begin,
-                 "a prefix is the start of an earlier segment");
-    }
-    if (s.prefix_length + s.length > config_.max_positions) {
-      throw Error(ErrorKind::kUsage,
-                  "a sequence of " + std::to_string(s.prefix_length + s.length) +
-                      " tokens doesn't fit the model's context of " +
-                      std::to_string(config_.max_positions),
-                  "", "shorten the sequences or raise model.max_positions");
-    }
-    next += s.length;
-  }
-  AGON_CHECK(next == rows, "segments cover the tokens");
-  AGON_CHECK(batch.rows.size() == batch.targets.size());
-  for (int32_t token : batch.tokens) AGON_CHECK(token >= 0 && token < config_.vocab_size);
-  for (int32_t target : batch.targets) AGON_CHECK(target >= 0 && target < config_.vocab_size);
-  for (int32_t row : batch.rows) AGON_CHECK(row >= 0 && row < rows);
+                tokens.size() * static_cast<size_t>(config_.hidden_size) * backend_.ElementBytes());
 }
 
 std::vector<MemoryUse> Transformer::Memory() const {

@@ -74,6 +74,8 @@ class Transformer {
                  const Attend& attend);
   void SendBatch();
   TokenScores ScoreRows(std::span<const float> dlogprobs);
+  // Throws Error(kFailed) with the op where the last forward's numbers stopped being numbers.
+  [[noreturn]] void FailNotFinite() const;
   void BackwardFromHidden();
   void LayerBackward(int layer, const LayerActivations& a);
   void CheckBatch(const PackedBatch& batch) const;

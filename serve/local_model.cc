@@ -25,8 +25,9 @@ std::string HashOfFiles(const std::filesystem::path& dir) {
 
 }  // namespace
 
-LocalModel::LocalModel(const std::filesystem::path& dir, EngineOptions options)
-    : LocalModel({LoadModelDirectory(dir), HashOfFiles(dir)}, std::move(options)) {}
+LocalModel::LocalModel(const std::filesystem::path& dir, EngineOptions options,
+                       const policy::Device& device)
+    : LocalModel({LoadModelDirectory(dir, device), HashOfFiles(dir)}, std::move(options)) {}
 
 LocalModel::LocalModel(std::pair<ModelDirectory, std::string> loaded, EngineOptions options)
     : LocalModel(std::move(loaded.first.policy), std::move(loaded.first.tokenizer),

@@ -21,7 +21,8 @@ namespace agon::serve {
 class LocalModel {
  public:
   // Throws what LoadModelDirectory throws. The engine's metrics are labelled options.name.
-  LocalModel(const std::filesystem::path& dir, EngineOptions options);
+  LocalModel(const std::filesystem::path& dir, EngineOptions options,
+             const policy::Device& device = {});
   // A policy that is there already, for tests. `identity` is what identity() says.
   LocalModel(std::unique_ptr<policy::Policy> policy, datasets::Tokenizer tokenizer,
              std::string identity, EngineOptions options);

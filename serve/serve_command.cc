@@ -27,6 +27,7 @@ std::pair<std::string, std::filesystem::path> SplitName(const std::string& text)
 std::vector<std::shared_ptr<LocalModel>> LoadModels(const ServeCommand& command,
                                                     net::Metrics& metrics) {
   std::vector<std::shared_ptr<LocalModel>> models;
+  const policy::Device device = policy::ParseDevice(command.device);
   std::set<std::string> names;
   for (const std::string& text : command.models) {
     const auto [name, dir] = SplitName(text);
@@ -40,7 +41,7 @@ std::vector<std::shared_ptr<LocalModel>> LoadModels(const ServeCommand& command,
     options.context_tokens = command.context_tokens;
     options.max_waiting = static_cast<size_t>(command.max_waiting);
     options.metrics = &metrics;
-    models.push_back(std::make_shared<LocalModel>(dir, options));
+    models.push_back(std::make_shared<LocalModel>(dir, options, device));
   }
   return models;
 }

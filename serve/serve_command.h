@@ -12,6 +12,7 @@ struct ServeCommand {
   std::vector<std::string> models;  // "NAME=DIR", or "DIR" with its last part as the name
   std::string host = "127.0.0.1";
   int port = 8000;  // 0: any that is free
+  std::string device = "cpu";  // see policy::ParseDevice
   std::string token;
   int max_rows = 128;      // per model
   int context_tokens = 0;  // 0: the model's

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""The nano model in PyTorch, for comparison with engine_bench in the same session.
+"""The same model in plain PyTorch, for comparison with engine_bench in the same session.
 
   python3 benchmarks/peers/torch_peer.py [--preset nano] [--tokens 4096] [--length 128]
+  python3 benchmarks/peers/torch_peer.py --device cuda --preset base --parts train,rollout,step
 
-Trains (forward, backward, AdamW) in bf16 autocast where it pays and rolls out 512 rows
-with a KV cache. Prints one JSON object; says why and exits 0 where PyTorch is missing.
+Trains (forward, backward, AdamW), rolls out rows with a KV cache, and does one whole GRPO step;
+bf16 autocast, on a CPU fp32 as well, on a GPU torch's fused attention. Prints one JSON object;
+says why and exits 0 where PyTorch is missing.
 Debian: apt-get install python3-torch libopenblas0-pthread, run with /usr/bin/python3
 (with the reference BLAS alone, fp32 is some fifty times slower).
 """
@@ -26,8 +28,11 @@ except ImportError as error:
 PRESETS = {  # hidden, layers, heads, kv heads, head size, SwiGLU width
     "nano": (128, 4, 4, 2, 32, 384),
     "micro": (256, 6, 4, 2, 64, 768),
+    "mini": (512, 8, 8, 4, 64, 1536),
     "small": (768, 12, 12, 4, 64, 2304),
+    "base": (1280, 24, 20, 4, 64, 3840),
 }
+GROUP = 16  # completions of a prompt
 
 
 def rms(x):
@@ -61,11 +66,14 @@ class Block(nn.Module):
             cache[:] = [k, v]
         k = k.repeat_interleave(self.h // self.kv, 1)
         v = v.repeat_interleave(self.h // self.kv, 1)
-        scores = q @ k.transpose(-1, -2) / self.d**0.5
-        if t > 1:
-            scores = scores + torch.full((t, t), float("-inf")).triu(1)
-        y = (scores.softmax(-1).to(v.dtype) @ v).transpose(1, 2).reshape(b, t, -1)
-        x = x + self.o(y)
+        if x.is_cuda:
+            y = F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, is_causal=t > 1)
+        else:
+            scores = q @ k.transpose(-1, -2) / self.d**0.5
+            if t > 1:
+                scores = scores + torch.full((t, t), float("-inf")).triu(1)
+            y = scores.softmax(-1).to(v.dtype) @ v
+        x = x + self.o(y.transpose(1, 2).reshape(b, t, -1))
         gate, up = self.gate_up(rms(x) * self.norms[1]).chunk(2, -1)
         return x + self.down(F.silu(gate) * up)
 
@@ -94,21 +102,28 @@ class Model(nn.Module):
 
 
 def median_seconds(runs, work):
+    def wait():
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
     work()
     seconds = []
     for _ in range(runs):
+        wait()
         start = time.perf_counter()
         work()
+        wait()
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
 
 
 def train_rate(model, vocab, tokens, length, runs, bf16):
-    ids = torch.randint(vocab, (tokens // length, length + 1))
+    device = model.norm.device
+    ids = torch.randint(vocab, (tokens // length, length + 1), device=device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
     def step():
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             logits = model(ids[:, :-1])
         F.cross_entropy(logits.float().view(-1, vocab), ids[:, 1:].reshape(-1)).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -119,19 +134,48 @@ def train_rate(model, vocab, tokens, length, runs, bf16):
 
 
 @torch.no_grad()
-def rollout_rate(model, vocab, rows, prompt, new, runs):
-    ids = torch.randint(vocab, (rows, prompt))
-
-    @torch.autocast("cpu", torch.bfloat16)
-    def run():
-        caches = [[] for _ in model.blocks]
-        logits, position = model(ids, caches)[:, -1], prompt
+def rollout(model, vocab, ids, new):
+    """`new` more tokens after each row of ids."""
+    with torch.autocast(ids.device.type, torch.bfloat16):
+        caches, tokens = [[] for _ in model.blocks], []
+        logits, position = model(ids, caches)[:, -1], ids.shape[1]
         for i in range(new):
-            token = torch.multinomial(logits.float().softmax(-1), 1)
+            tokens.append(torch.multinomial(logits.float().softmax(-1), 1))
             if i + 1 < new:
-                logits, position = model(token, caches, position)[:, -1], position + 1
+                logits, position = model(tokens[-1], caches, position)[:, -1], position + 1
+    return torch.cat(tokens, 1)
 
-    return rows * new / median_seconds(runs, run)
+
+def rollout_rate(model, args):
+    prompts = torch.randint(args.vocab, (args.rows, args.prompt), device=model.norm.device)
+    seconds = median_seconds(args.runs, lambda: rollout(model, args.vocab, prompts, args.new))
+    return args.rows * args.new / seconds
+
+
+def step_seconds(model, args):
+    """One GRPO step over args.rows completions: rollouts, policy loss in micro-batches, AdamW."""
+    device = model.norm.device
+    prompts = torch.randint(args.vocab, (args.rows // GROUP, args.prompt), device=device)
+    prompts = prompts.repeat_interleave(GROUP, 0)
+    advantages = torch.randn(args.rows, 1, device=device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    rows_at_once = max(1, args.tokens // (args.prompt + args.new))
+
+    def step():
+        completions = rollout(model, args.vocab, prompts, args.new)
+        ids = torch.cat((prompts, completions), 1)
+        for begin in range(0, args.rows, rows_at_once):
+            part = slice(begin, begin + rows_at_once)
+            with torch.autocast(device.type, torch.bfloat16):
+                logits = model(ids[part, :-1])[:, args.prompt - 1:]
+            targets = completions[part]
+            nll = F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
+            (nll * advantages[part]).sum().div(args.rows * args.new).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return median_seconds(args.runs, step)
 
 
 def main():
@@ -142,18 +186,29 @@ def main():
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--parts", default="train,rollout", help="train, rollout, step")
+    parser.add_argument("--rows", type=int, default=512)
+    parser.add_argument("--prompt", type=int, default=32)
+    parser.add_argument("--new", type=int, default=30)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    model = Model(args.preset, args.vocab, max(256, args.length))
+    context = max(256, args.length, args.prompt + args.new)
+    model = Model(args.preset, args.vocab, context).to(args.device)
     result = {"bench": "torch_peer", "torch": torch.__version__, "preset": args.preset,
-              "threads": torch.get_num_threads(),
+              "device": args.device, "threads": torch.get_num_threads(),
               "parameters": sum(p.numel() for p in model.parameters())}
-    for name, bf16 in (("f32", False), ("bf16", True)):
-        result[f"train_tokens_per_s_{name}"] = round(
-            train_rate(model, args.vocab, args.tokens, args.length, args.runs, bf16))
-    if args.preset == "nano":
-        result["rollout_tokens_per_s_512_rows"] = round(
-            rollout_rate(model, args.vocab, 512, 32, 30, args.runs))
+    parts = args.parts.split(",")
+    if "train" in parts:
+        if args.device == "cpu":
+            result["train_tokens_per_s_f32"] = round(
+                train_rate(model, args.vocab, args.tokens, args.length, args.runs, False))
+        rate = round(train_rate(model, args.vocab, args.tokens, args.length, args.runs, True))
+        result["train_tokens_per_s_bf16"] = result["train_tokens_per_s"] = rate
+    if "rollout" in parts:
+        result[f"rollout_tokens_per_s_{args.rows}_rows"] = round(rollout_rate(model, args))
+    if "step" in parts:
+        result["rl_step_s"] = step_seconds(model, args)
     print(json.dumps(result))
 
 

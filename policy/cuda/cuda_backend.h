@@ -9,6 +9,7 @@
 
 #include "policy/backend.h"
 #include "policy/cuda/device_memory.h"
+#include "policy/cuda/graphs.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/matmul.h"
 
@@ -90,6 +91,8 @@ class CudaBackend final : public Backend {
   void CopySlot(KvCache& cache, int from, int to, int num_tokens) override;
   void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
                        const int32_t* positions, int rows, void* out) override;
+  int PaddedRows(int rows) const override { return GraphRows(rows); }
+  void Replay(int key, const std::function<void()>& body) override { graphs_.Run(key, body); }
 
   void ScoreTokens(const PackedLinear& head, const void* hidden, int rows, const int32_t* targets,
                    float temperature, float* logprobs, float* entropies, const float* dlogprobs,
@@ -136,6 +139,7 @@ class CudaBackend final : public Backend {
   int64_t logit_bytes_;
   HeadShape shape_;
   Gpu gpu_;
+  Graphs graphs_{gpu_};
   Matmul matmul_;
   CudaMemory angles_, partials_, delta_, logits_, dlogits_;
   float *cosine_ = nullptr, *sine_ = nullptr;  // (max_positions, head_dim / 2)

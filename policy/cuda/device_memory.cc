@@ -97,11 +97,15 @@ void Gpu::Use() const {
   current = index_;
 }
 
-CudaMemory::~CudaMemory() { cudaFree(data_); }
+CudaMemory::~CudaMemory() {
+  cudaFree(data_);
+  gpu_.MemoryChanged();
+}
 
 char* CudaMemory::Get(size_t bytes) {
   if (bytes <= bytes_) return data_;
   gpu_.Use();
+  gpu_.MemoryChanged();
   cudaFree(data_);  // waits for what still uses it
   data_ = nullptr;
   bytes_ = 0;

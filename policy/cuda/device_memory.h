@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cstdint>
 #include <string>
 
 #include "policy/backend.h"
@@ -26,8 +27,13 @@ class Gpu {
   }
   const std::string& name() const { return name_; }
 
+  // Grows with every piece of memory that comes or goes: what holds addresses compares it.
+  uint64_t generation() const { return generation_; }
+  void MemoryChanged() const { ++generation_; }
+
  private:
   int index_;
+  mutable uint64_t generation_ = 0;
   std::string name_;
   cudaStream_t stream_ = nullptr;
 };

@@ -87,6 +87,7 @@ TYPED_TEST(LinearLayer, SwiGluAndItsGradientFollowTheDefinition) {
   Device<T> device_x(x), device_dy(dy), gate_up(Area(kRows, 2 * kF)), activation(Area(kRows, kF));
   Device<T> dgate_up(Area(kRows, 2 * kF));
   up.gpu->LinearSwiGlu(*up.gpu_linear, device_x, kRows, gate_up, activation);
+  Expect(cudaDeviceSynchronize());  // each layer has a backend, and so a stream, of its own
   down.gpu->LinearSwiGluGradient(*down.gpu_linear, device_dy, kRows, gate_up, dgate_up);
 
   // In fp64 from the GPU's own gate and up.

@@ -1,8 +1,8 @@
 // A whole policy on CUDA: agrees with the CPU's, samples exactly on-policy, trains, resumes.
 #include <filesystem>
 
-#include "core/error.h"
 #include "tests/cuda/backend_fixture.h"
+#include "tests/error_of.h"
 
 namespace agon::policy::cuda {
 namespace {
@@ -136,6 +136,21 @@ TYPED_TEST(CudaPolicy, TrainsAndGoesOnBitForBitAfterARestart) {
     for (const std::string& name : whole->TensorNames()) {
       EXPECT_TRUE(SameBits(Weights(*whole, name), Weights(*resumed, name))) << name;
     }
+  }
+}
+
+TYPED_TEST(CudaPolicy, ResultsThatAreNoNumbersAreTracedToTheirOp) {
+  using T = TypeParam;
+  const std::pair<const char*, const char*> cases[] = {
+      {"model.layers.1.self_attn.k_norm.weight", "QkNormRope in layer 1"},
+      {"model.layers.0.mlp.up_proj.weight", "LinearSwiGlu (gate, up) in layer 0"},
+      {"model.norm.weight", "ScoreTokens"}};
+  for (const auto& [name, op] : cases) {
+    const auto policy = SmallPolicy(kCompute<T>);
+    policy->Weight(name)[5] = NAN;
+    policy->WeightsChanged();
+    const std::string error = ErrorOf([&] { policy->Score(MixedBatch()); }, ErrorKind::kFailed);
+    EXPECT_TRUE(Contains(error, op)) << error;
   }
 }
 

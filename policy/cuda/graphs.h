@@ -1,0 +1,44 @@
+// Decoding as CUDA graphs: the launches of a step, recorded once for each number of rows.
+//
+// A step of a small model takes less time than its launches do. A graph holds addresses, so it is
+// recorded again when memory came or went; weights may change, for they stay where they are.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+
+#include "policy/cuda/device_memory.h"
+
+namespace agon::policy::cuda {
+
+// The numbers of rows that have graphs: powers of two up to 16, multiples of 16 up to 128, then of
+// 64. At least `rows`.
+int GraphRows(int rows);
+
+// Used by its backend's thread.
+class Graphs {
+ public:
+  explicit Graphs(const Gpu& gpu) : gpu_(gpu) {}
+  ~Graphs();
+  Graphs(const Graphs&) = delete;
+
+  // As Backend::Replay. A key's first call runs `body`, so that memory has its size, kernels are
+  // loaded and products have their algorithms; the second records; those after it replay.
+  void Run(int key, const std::function<void()>& body);
+
+ private:
+  struct Graph {
+    cudaGraphExec_t executable = nullptr;
+    uint64_t generation = 0;  // of the memory that it holds addresses of
+  };
+
+  cudaGraphExec_t Record(const std::function<void()>& body);
+
+  const Gpu& gpu_;
+  std::map<int, Graph> graphs_;
+};
+
+}  // namespace agon::policy::cuda

@@ -1,0 +1,13 @@
+// Are a backend's results numbers? Private to policy.
+#pragma once
+
+#include <cstdint>
+
+#include "policy/backend.h"
+
+namespace agon::policy {
+
+// Of `count` elements of the compute type. Fetches them: for when something is wrong already.
+bool IsFinite(Backend& backend, const void* values, int64_t count);
+
+}  // namespace agon::policy

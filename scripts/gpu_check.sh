@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Checks agon on this machine's GPU and measures it, within ten minutes and without a network.
+#
+# Usage: scripts/gpu_check.sh [--out DIR] [--minutes N] [--cpu-rehearsal]
+#   --out DIR        where the report goes (gpu_report/)
+#   --minutes N      time for all of it (10); what doesn't fit is marked "out of time"
+#   --cpu-rehearsal  the same steps on the CPU with the smallest model, to see that they run
+#
+# It builds, runs the GPU's tests, compute-sanitizer on the kernels, the quickstart for a few steps,
+# and the benchmarks, beside PyTorch where python3 has it. DIR gets gpu_report.json, gpu_report.md
+# and the output of each step. Exit status: 0 if no check failed, 1 otherwise.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=gpu_report minutes=10 device=cuda
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --out) out=${2:?--out needs a folder}; shift 2 ;;
+    --minutes) minutes=${2:?--minutes needs a number}; shift 2 ;;
+    --cpu-rehearsal) device=cpu; shift ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "gpu_check.sh: unknown argument '$1' (see --help)" >&2; exit 2 ;;
+  esac
+done
+deadline=$((minutes * 60))
+
+if [ "$device" = cuda ]; then
+  nvidia-smi -L > /dev/null 2>&1 ||
+    { echo "gpu_check.sh: no NVIDIA GPU to be seen here (nvidia-smi -L fails)" >&2; exit 1; }
+  PATH="$PATH:${CUDA_HOME:-/usr/local/cuda}/bin"
+  command -v nvcc > /dev/null ||
+    { echo "gpu_check.sh: nvcc (CUDA 12.4 or later) isn't in the PATH" >&2; exit 1; }
+fi
+mkdir -p "$out"
+rm -f "$out"/bench-*.json "$out/checks.tsv"
+touch "$out/checks.tsv"
+out=$(cd "$out" && pwd)
+
+# check NAME COMMAND...: runs it in what is left of the time; its output goes to DIR/NAME.log.
+check() {
+  local name=$1 begin=$SECONDS left=$((deadline - SECONDS)) result=passed status=0
+  shift
+  if [ "$left" -le 5 ]; then
+    printf '%s\tout of time\t0\n' "$name" >> "$out/checks.tsv"
+    return 0
+  fi
+  echo "== $name ($left s left)"
+  timeout --kill-after=5 "$left" "$@" > "$out/$name.log" 2>&1 || status=$?
+  [ "$status" -eq 0 ] || result=failed
+  [ "$status" -ne 124 ] || result="out of time"
+  printf '%s\t%s\t%d\n' "$name" "$result" $((SECONDS - begin)) >> "$out/checks.tsv"
+  [ "$result" != failed ] || tail -n 5 "$out/$name.log"
+}
+skip() { printf '%s\tnot run: %s\t0\n' "$1" "$2" >> "$out/checks.tsv"; }
+
+# bench NAME ARGUMENT...: engine_bench's JSON object to DIR/bench-NAME.json.
+bench() {
+  local name=$1
+  shift
+  check "bench-$name" sh -c 'file=$1; shift; "$@" > "$file"' sh "$out/bench-$name.json" \
+    build/release/bin/engine_bench --device "$device" "$@"
+}
+twin() {
+  local name=$1
+  shift
+  check "bench-torch-$name" sh -c 'file=$1; shift; "$@" > "$file"' sh \
+    "$out/bench-torch-$name.json" python3 benchmarks/peers/torch_peer.py --device "$device" "$@"
+}
+
+python3 - "$out/machine.json" "$device" << 'PYTHON'
+import datetime, json, subprocess, sys
+
+def first_line(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")[0]
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+on_gpu = sys.argv[2] == "cuda"
+query = lambda what: first_line("nvidia-smi", "--query-gpu=" + what, "--format=csv,noheader")
+json.dump({"gpu": query("name") if on_gpu else "none (rehearsal on the CPU)",
+           "driver": query("driver_version") if on_gpu else "none",
+           "cuda": first_line("sh", "-c", "nvcc --version | grep -o 'release [0-9.]*'"),
+           "date": datetime.date.today().isoformat(),
+           "commit": first_line("git", "rev-parse", "--short", "HEAD")}, open(sys.argv[1], "w"))
+PYTHON
+
+targets=(rl-train engine_bench)
+cuda=(-DAGON_CUDA=AUTO)
+if [ "$device" = cuda ]; then
+  targets+=(agon_cuda cuda_gpu_test)
+  cuda=(-DAGON_CUDA=ON)
+fi
+check configure cmake --preset release "${cuda[@]}"
+check build cmake --build build/release --target "${targets[@]}"
+
+preset=base small=small vocab=32768 rows=1024 tasks=64 prompt=256 tokens=32768 length=1024 runs=3
+if [ "$device" = cpu ]; then
+  preset=nano small=nano vocab=512 rows=16 tasks=1 prompt=16 tokens=512 length=64 runs=1
+  skip gpu-tests "no GPU"
+  skip compute-sanitizer "no GPU"
+else
+  check gpu-tests build/release/tests/cuda_gpu_test
+  if command -v compute-sanitizer > /dev/null; then
+    check compute-sanitizer compute-sanitizer --error-exitcode 9 \
+      build/release/tests/cuda_gpu_test '--gtest_filter=-*ARowAlone*:CudaTraining*:CudaPolicy/0*'
+  else
+    skip compute-sanitizer "it isn't installed"
+  fi
+fi
+new=$prompt
+bench decode-base --preset "$preset" --vocab "$vocab" --parts decode --prompt "$prompt" --new "$new" --runs 1
+bench train-base --preset "$preset" --vocab "$vocab" --tokens "$tokens" --length "$length" --runs "$runs"
+bench rollout-base --preset "$preset" --vocab "$vocab" --parts rollout --rows "$rows" --prompt "$prompt" \
+  --new "$new" --runs 1
+bench step-base --preset "$preset" --vocab "$vocab" --parts step --rows "$rows" --tasks "$tasks" \
+  --tokens "$tokens" --prompt "$prompt" --new "$new" --runs 1
+bench train-small --preset "$small" --vocab "$vocab" --tokens "$tokens" --length "$length" --runs "$runs"
+if python3 -c 'import torch' 2> /dev/null; then
+  twin train-base --preset "$preset" --vocab "$vocab" --tokens "$tokens" --length "$length" --parts train
+  twin train-small --preset "$small" --vocab "$vocab" --tokens "$tokens" --length "$length" --parts train
+  twin rollout-base --preset "$preset" --vocab "$vocab" --parts rollout --rows "$rows" \
+    --prompt "$prompt" --new "$new"
+  twin step-base --preset "$preset" --vocab "$vocab" --parts step --rows $((tasks * 16)) \
+    --tokens "$tokens" --prompt "$prompt" --new "$new"
+else
+  skip bench-torch "python3 has no PyTorch"
+fi
+rm -rf "$out/quickstart"
+check quickstart build/release/bin/rl-train quickstart --quiet --device "$device" \
+  --out "$out/quickstart" --set pretrain.num_steps=2 --set sft.num_steps=2 --set rl.num_steps=1 \
+  --set eval.num_tasks=4
+python3 scripts/gpu_report.py "$out"
