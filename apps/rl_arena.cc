@@ -1,9 +1,12 @@
 // rl-arena: models against each other, and ratings that can be trusted.
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "arena/command.h"
+#include "arena/gate.h"
 #include "arena/tournament.h"
 #include "core/error.h"
 #include "core/progress.h"
@@ -18,7 +21,8 @@ struct Options {
   bool json = false;
   arena::AddCommand add;
   arena::LeaderboardOptions board;
-  std::string env, split = "test";
+  std::string env, split = "test", judge, candidate, incumbent;
+  arena::GateOptions gate;
   arena::TournamentOptions tournament;
   judge::ContestOptions contest;
 };
@@ -124,7 +128,7 @@ arena::PlayContest PlayOn(std::shared_ptr<const envs::Env> env, const Options& o
                            options.contest)) {
       const bool a_first = result.first == 0;
       matches.push_back({.decider = options.tournament.decider,
-                         .subject = result.subject,
+                         .subject = options.tournament.subject,
                          .task = result.task,
                          .model_a = a_first ? a.name : b.name,
                          .model_b = a_first ? b.name : a.name,
@@ -135,11 +139,19 @@ arena::PlayContest PlayOn(std::shared_ptr<const envs::Env> env, const Options& o
   };
 }
 
-void RunMatch(Options& options) {
+std::shared_ptr<const envs::Env> ContestEnv(Options& options) {
   options.contest.split = options.split == "val" ? envs::Split::kVal : envs::Split::kTest;
-  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(options.env);
-  options.tournament.decider = judge::IsGame(*env) ? "game" : "grader";
-  options.tournament.subject = env->Get(options.contest.split, options.contest.seed, 0).id.env;
+  if (!options.judge.empty()) options.contest.judge = judge::MakeJudge(options.judge);
+  return envs::MakeEnv(options.env);
+}
+
+void RunMatch(Options& options) {
+  const std::shared_ptr<const envs::Env> env = ContestEnv(options);
+  const std::string task_env = env->Get(options.contest.split, options.contest.seed, 0).id.env;
+  options.tournament.decider = judge::IsGame(*env)     ? "game"
+                               : options.judge.empty() ? "grader"
+                                                       : "judge";
+  options.tournament.subject = options.judge.empty() ? task_env : options.judge + " on " + task_env;
   arena::Arena arena = Open(options, true);
   judge::Contestants contestants;
   Progress progress("match", options.tournament.max_matches, "match");
@@ -153,13 +165,82 @@ void RunMatch(Options& options) {
   RunLeaderboard(arena, options.board, options.json, std::cout);
 }
 
+// Both games of an opening, or the one result of a task twice, as points of the candidate.
+std::vector<double> PairPoints(const std::vector<judge::ContestResult>& results, bool is_game) {
+  std::map<std::string, std::vector<double>> by_task;
+  for (const auto& result : results) by_task[result.task].push_back(result.score);
+  std::vector<double> points;
+  for (const auto& [task, scores] : by_task) {
+    if (!is_game) points.push_back(2 * scores[0]);
+    if (scores.size() == 2) points.push_back(scores[0] + scores[1]);
+  }
+  return points;
+}
+
+void RunGateCommand(Options& options) {
+  const std::shared_ptr<const envs::Env> env = ContestEnv(options);
+  judge::Contestants contestants;
+  const judge::Player candidate = contestants.Get(options.candidate);
+  const judge::Player incumbent = contestants.Get(options.incumbent);
+  const bool is_game = judge::IsGame(*env);
+  Progress progress("gate", options.gate.max_tasks, "task");
+  const arena::GateResult result = arena::RunGate(
+      options.gate,
+      [&](std::span<const uint64_t> tasks) {
+        return PairPoints(judge::RunContest(candidate, incumbent, env, tasks, options.contest),
+                          is_game);
+      },
+      [&](const arena::GateResult& now) {
+        progress.Update(now.num_tasks, arena::GateText(now, options.gate));
+      });
+  progress.Finish();
+  std::cout << arena::GateText(result, options.gate) << "\n";
+  if (result.test.decision != arena::SprtDecision::kPromoted) {
+    throw Error(ErrorKind::kFailed, "not promoted", options.candidate);
+  }
+}
+
+void AddContestOptions(CLI::App* app, Options& options) {
+  app->add_option("--env", options.env,
+                  "Environment, e.g. math/shop or \"game/connect4(opponent=self)\"")
+      ->required();
+  app->add_option("--judge", options.judge, "Decides instead of the environment's grader");
+  app->add_option("--split", options.split, "val or test")
+      ->check(CLI::IsMember({"val", "test"}))
+      ->capture_default_str();
+  app->add_option("--seed", options.contest.seed, "Of tasks and sampling")->capture_default_str();
+  app->add_option("--temperature", options.contest.temperature, "0 is greedy")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  app->add_option("--max-tokens", options.contest.max_new_tokens, "Longest response in tokens")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+}
+
+void AddGate(CLI::App& app, Options& options) {
+  CLI::App* gate = app.add_subcommand(
+      "gate", "Is a new checkpoint stronger? Plays until sure; status 0 if it is, else 1");
+  gate->add_option("NEW", options.candidate, "Model directory")->required();
+  gate->add_option("OLD", options.incumbent, "Model directory to be replaced")->required();
+  AddContestOptions(gate, options);
+  gate->add_option("--elo0", options.gate.sprt.elo0, "Rejected if no better than this")
+      ->capture_default_str();
+  gate->add_option("--elo1", options.gate.sprt.elo1, "Promoted if at least this much better")
+      ->capture_default_str();
+  gate->add_option("--alpha", options.gate.sprt.alpha, "Chance of promoting one at --elo0")
+      ->capture_default_str();
+  gate->add_option("--beta", options.gate.sprt.beta, "Chance of rejecting one at --elo1")
+      ->capture_default_str();
+  gate->add_option("--max-tasks", options.gate.max_tasks, "Give up after so many")
+      ->check(CLI::Range(1, 10000000))
+      ->capture_default_str();
+  gate->callback([&] { RunGateCommand(options); });
+}
+
 void AddMatch(CLI::App& app, Options& options) {
   CLI::App* match = app.add_subcommand(
       "match", "Let models play a game, or answer the same held-out tasks; goes on where it was");
-  match
-      ->add_option("--env", options.env,
-                   "Environment, e.g. math/shop or \"game/connect4(opponent=self)\"")
-      ->required();
+  AddContestOptions(match, options);
   match->add_option("--model", options.tournament.models, "Names (all active checkpoints)");
   match->add_option("--matches", options.tournament.max_matches, "New ones, at most")
       ->check(CLI::Range(1, 10000000))
@@ -171,15 +252,6 @@ void AddMatch(CLI::App& app, Options& options) {
       ->add_option("--error", options.tournament.enough_error,
                    "Enough when all differences are known to this standard error, in points")
       ->check(CLI::Range(0.0, 10000.0));
-  match->add_option("--split", options.split, "val or test")
-      ->check(CLI::IsMember({"val", "test"}))
-      ->capture_default_str();
-  match->add_option("--seed", options.contest.seed, "Of tasks and sampling")->capture_default_str();
-  match->add_option("--temperature", options.contest.temperature, "0 is greedy")
-      ->capture_default_str();
-  match->add_option("--max-tokens", options.contest.max_new_tokens, "Longest response in tokens")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
   match->add_flag("--json", options.json, "Write the leaderboard as JSON");
   match->callback([&] { RunMatch(options); });
 }
@@ -191,6 +263,7 @@ int Run(int argc, char** argv) {
       "  rl-arena add runs/quickstart/checkpoints/sft-* runs/quickstart/checkpoints/rl-*\n"
       "  rl-arena match --env math/shop --matches 400\n"
       "  rl-arena match --env \"game/connect4(opponent=self)\" --error 30\n"
+      "  rl-arena gate runs/b/checkpoints/rl-000100 runs/a/checkpoints/rl-000100 --env math/shop\n"
       "  rl-arena leaderboard --ties davidson\n"
       "  rl-arena verify --head 5f0c...\n"
       "  rl-arena export > arena.jsonl && rl-arena import arena.jsonl --db copy.db\n"
@@ -202,6 +275,7 @@ int Run(int argc, char** argv) {
   AddModels(app, options);
   AddRatings(app, options);
   AddMatch(app, options);
+  AddGate(app, options);
   AddExchange(app, options);
   try {
     app.parse(argc, argv);

@@ -58,12 +58,16 @@ class Contest {
     AGON_CHECK(first.size() == second.size());
     for (size_t i = 0; i < first.size(); ++i) {
       if (first[i].outcome.masked || second[i].outcome.masked) continue;
-      const double reward = first[i].Reward(), other = second[i].Reward();
-      Add(first[i].task, 0, Points(reward, other),
-          {{"prompt", Opening(first[i].task)},
-           {"answer", Shown(first[i].task.answer)},
-           {"replies", {Shown(first[i].completion), Shown(second[i].completion)}},
-           {"rewards", {reward, other}}});
+      Json detail = {{"prompt", Opening(first[i].task)},
+                     {"answer", Shown(first[i].task.answer)},
+                     {"replies", {Shown(first[i].completion), Shown(second[i].completion)}}};
+      if (options_.judge) {
+        Ask(first[i], second[i], std::move(detail));
+      } else {
+        const double reward = first[i].Reward(), other = second[i].Reward();
+        detail["rewards"] = {reward, other};
+        Add(first[i].task, 0, Points(reward, other), detail);
+      }
     }
     return std::move(results_);
   }
@@ -78,6 +82,28 @@ class Contest {
     const Player& player = players_[side];
     return RunEpisodes(*player.policy, *player.chat, env_, tasks_, rollout,
                        {.run_seed = options_.seed, .stream = RngStream::kSample});
+  }
+
+  void Ask(const Trajectory& first, const Trajectory& second, Json detail) {
+    const envs::Task& task = first.task;
+    const PairVerdict verdict = options_.judge->Compare({.messages = task.messages,
+                                                         .reference = task.answer,
+                                                         .task = task.id,
+                                                         .run = options_.seed},
+                                                        first.completion, second.completion);
+    if (!verdict.preference) return;
+    Json orders = Json::array();
+    for (const OrderVerdict& order : verdict.orders) {
+      orders.push_back(order.preference ? PreferenceName(*order.preference) : "");
+    }
+    detail.update({{"orders", std::move(orders)},
+                   {"flipped", verdict.flipped},
+                   {"reason", verdict.reason},
+                   {"fingerprint", options_.judge->info().fingerprint}});
+    const double score = *verdict.preference == Preference::kA   ? 1
+                         : *verdict.preference == Preference::kB ? 0
+                                                                 : 0.5;
+    Add(task, 0, score, detail);
   }
 
   static std::string Opening(const envs::Task& task) { return Shown(task.messages.back().content); }
@@ -130,6 +156,10 @@ std::vector<ContestResult> RunContest(const Player& a, const Player& b,
                                       std::span<const uint64_t> task_indices,
                                       const ContestOptions& options) {
   const bool is_game = IsGame(*env);
+  if (is_game && options.judge) {
+    throw Error(ErrorKind::kUsage, "a game is decided by its rules, not by a judge",
+                env->info().id);
+  }
   Contest contest(a, b, std::move(env), task_indices, options);
   return is_game ? contest.Play() : contest.Grade();
 }

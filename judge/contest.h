@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "envs/env.h"
+#include "judge/judge.h"
 #include "judge/rollout.h"
 
 namespace agon::judge {
@@ -19,6 +20,8 @@ struct ContestOptions {
   float temperature = 1.0f;
   int max_new_tokens = 128;
   int max_rows = 64;  // episodes at once
+  // Decides instead of the environment's grader; not of games.
+  std::shared_ptr<const Judge> judge{};
 };
 
 struct ContestResult {
@@ -26,8 +29,9 @@ struct ContestResult {
   std::string task;     // "test 42/17"
   int first = 0;        // in a game, which of the two moved first
   double score = 0.5;   // points of contestant 0: 1, 0.5 or 0
-  // JSON, for people. Of a game "opening", "transcript", "reason"; of graded tasks "prompt",
-  // "answer", "replies" and "rewards" of both.
+  // JSON, for people. Of a game "opening", "transcript", "seat", "reason"; of others "prompt",
+  // "answer" and "replies" of both, with "rewards" or the judge's "orders", "flipped", "reason"
+  // and "fingerprint".
   std::string detail;
 };
 
@@ -36,7 +40,8 @@ struct ContestResult {
 bool IsGame(const envs::Env& env);
 
 // In a game of two seats both orders of each task (opening), so two results; else both answer
-// each task, and the larger reward wins. Tasks that were masked for either have no result. A
+// each task, and the larger reward wins, or the judge's choice after both orders. Tasks that
+// were masked for either, or by the judge, have no result. A
 // model's answer to a task depends on (seed, task) only, whoever the other is. Keeps nothing.
 std::vector<ContestResult> RunContest(const Player& a, const Player& b,
                                       std::shared_ptr<const envs::Env> env,

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "arena/gate.h"
 #include "arena/online.h"
 #include "arena/sprt.h"
 #include "core/rng.h"
@@ -194,6 +195,38 @@ TEST(SprtTest, ErrsAsRarelyAsItSays) {
   // 5 % of 250 are 12.5, with a standard deviation of 3.4.
   EXPECT_LE(false_promotions, 23);
   EXPECT_LE(false_rejections, 23);
+}
+
+TEST(GateTest, PlaysUntilTheTestHasAnAnswer) {
+  std::vector<uint64_t> seen;
+  // Three wins of four pairs, the rest even.
+  const auto stronger = [&](std::span<const uint64_t> tasks) {
+    std::vector<double> points;
+    for (const uint64_t task : tasks) {
+      seen.push_back(task);
+      if (task % 10 != 9) points.push_back(task % 4 == 0 ? 1 : 2);  // one of ten is undecided
+    }
+    return points;
+  };
+  int num_rounds = 0;
+  GateOptions options{.tasks_per_round = 8};
+  const GateResult result = RunGate(options, stronger, [&](const GateResult&) { ++num_rounds; });
+  EXPECT_EQ(result.test.decision, SprtDecision::kPromoted);
+  EXPECT_EQ(result.num_tasks, 8 * num_rounds);
+  EXPECT_EQ(seen.size(), static_cast<size_t>(result.num_tasks));
+  for (size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], i);
+  EXPECT_TRUE(GateText(result, options).starts_with("promoted: +")) << GateText(result, options);
+  const auto weaker = [](std::span<const uint64_t> tasks) {
+    return std::vector<double>(tasks.size(), 0.5);
+  };
+  EXPECT_EQ(RunGate(options, weaker, {}).test.decision, SprtDecision::kRejected);
+  options.max_tasks = 20;
+  const auto even = [](std::span<const uint64_t> tasks) {
+    return std::vector<double>(tasks.size(), 1.0);
+  };
+  const GateResult open = RunGate(options, even, {});
+  EXPECT_EQ(open.test.decision, SprtDecision::kMoreGames);
+  EXPECT_EQ(open.num_tasks, 20);
 }
 
 TEST(SprtTest, RefusesNonsense) {

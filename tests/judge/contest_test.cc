@@ -49,6 +49,24 @@ TEST_F(ContestTest, TheLargerRewardWinsATask) {
   EXPECT_EQ(RunContest(PlayerOf(poor), PlayerOf(good), env, tasks_, {})[1].score, 0);
 }
 
+TEST_F(ContestTest, AJudgeDecidesInItsPlace) {
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv("math/arithmetic");
+  ScriptedPolicy good = Answering(env, 3), poor = Answering(env, 1);
+  ContestOptions options;
+  options.judge = MakeJudge("reference");
+  const auto results = RunContest(PlayerOf(good), PlayerOf(poor), env, tasks_, options);
+  ASSERT_EQ(results.size(), 4u);
+  EXPECT_EQ(results[1].score, 1);
+  EXPECT_EQ(results[3].score, 0.5);
+  const Json detail = ParseJson(results[1].detail, "detail");
+  EXPECT_EQ(detail["flipped"], false);
+  EXPECT_FALSE(detail["fingerprint"].get<std::string>().empty());
+  const std::shared_ptr<const envs::Env> game = envs::MakeEnv("game/tictactoe(opponent=self)");
+  EXPECT_NE(ErrorOf([&] { RunContest(PlayerOf(good), PlayerOf(poor), game, tasks_, options); },
+                    ErrorKind::kUsage),
+            "");
+}
+
 TEST_F(ContestTest, AGameIsPlayedInBothOrders) {
   const std::shared_ptr<const envs::Env> env = envs::MakeEnv("game/tictactoe(opponent=self)");
   ASSERT_TRUE(IsGame(*env));
