@@ -171,7 +171,7 @@ constexpr const char* kFooter =
     "  env:ID               the grader of a registered environment; requests name a task\n"
     "  reward:URL           a reward model behind OpenRLHF's get_reward\n"
     "  model:DIR            a checkpoint, in text or by log-probability: model:DIR(style=logprob)\n"
-    "  endpoint:URL#NAME   a model behind OpenAI's API\n"
+    "  endpoint:URL#NAME    a model behind OpenAI's API\n"
     "  FILE.toml            one of the last two with templates of your own (docs/judging.md)\n"
     "\n"
     "Examples:\n"
