@@ -9,7 +9,7 @@ function(agon_cuda_library name objects)
   add_library(${name} MODULE $<TARGET_OBJECTS:${objects}> $<TARGET_OBJECTS:agon_core>)
   target_link_libraries(${name} PRIVATE ${objects} agon_core)
   # One symbol; the rest is nobody's business, least of all the program's of the same name.
-  target_link_options(${name} PRIVATE
+  target_link_options(${name} PRIVATE LINKER:--as-needed
     "LINKER:--version-script=${CMAKE_SOURCE_DIR}/cmake/agon-cuda.map")
   set_target_properties(${name} PROPERTIES
     LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/agon-cuda.map)

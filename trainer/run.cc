@@ -6,7 +6,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <ostream>
 
@@ -15,6 +14,7 @@
 #include "core/progress.h"
 #include "datasets/pipeline.h"
 #include "trainer/checkpoint.h"
+#include "trainer/run_device.h"
 #include "trainer/run_directory.h"
 #include "trainer/run_log.h"
 #include "trainer/summary.h"
@@ -33,20 +33,6 @@ void ThrowIfStopped(policy::Communicator& ranks) {
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Ranks on one machine take its GPUs in turn, unless one is named.
-policy::Device DeviceOf(const Recipe& recipe, const policy::Communicator* ranks) {
-  std::string device = recipe.run.device;
-  if (device == "cuda" && ranks && ranks->size() > 1) {
-    for (const char* launcher : {"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"}) {
-      const char* local_rank = std::getenv(launcher);
-      if (!local_rank) continue;
-      device += ":" + std::string(local_rank);
-      break;
-    }
-  }
-  return policy::ParseDevice(device, "run.device");
 }
 
 struct Stage {

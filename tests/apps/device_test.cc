@@ -66,6 +66,16 @@ TEST_F(DeviceTest, ABuildWithoutCudaSaysSo) {
   EXPECT_EQ(Chat("auto").exit_status, 0);  // on the CPU
 }
 
+TEST_F(DeviceTest, TrainingRefusesADeviceBeforeItDoesAnything) {
+  ::setenv("AGON_CUDA_LIBRARY", "/nowhere/libagon_cuda.so", 1);
+  const std::string run = (model_ / "run").string();
+  const CommandResult result =
+      RunCommand("rl-train", {"quickstart", "--device", "cuda", "--out", run});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_NE(result.err.find("has no CUDA backend"), std::string::npos) << result.err;
+  EXPECT_FALSE(fs::exists(run));
+}
+
 TEST_F(DeviceTest, AFileThatIsNoBackendIsRefused) {
   const std::string text = (model_ / "config.json").string();
   ::setenv("AGON_CUDA_LIBRARY", text.c_str(), 1);

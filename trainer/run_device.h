@@ -1,0 +1,13 @@
+// The device of a run.
+#pragma once
+
+#include "policy/communicator.h"
+#include "trainer/recipe.h"
+
+namespace agon::trainer {
+
+// run.device, of which ranks on one machine take the GPUs in turn unless one is named. Throws
+// what Policy::Create throws: a GPU that can't be used shows before any work is done.
+policy::Device DeviceOf(const Recipe& recipe, const policy::Communicator* ranks);
+
+}  // namespace agon::trainer
