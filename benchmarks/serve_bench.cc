@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -17,6 +19,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/rng.h"
 #include "net/http_client.h"
 
 namespace {
@@ -41,10 +44,17 @@ double Since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+// From half to one and a half times as many: clients that all ask for the same run in lockstep.
+int MaxTokens(const Options& o, int client, int64_t number) {
+  const RngKey key{.run_seed = 1, .task = static_cast<uint64_t>(client)};
+  return o.max_tokens / 2 +
+         static_cast<int>(key.Uniform(static_cast<uint32_t>(number)) * o.max_tokens);
+}
+
 std::string Body(const Options& o, int client, int64_t number) {
   Json body{{"stream", true},
             {"stream_options", {{"include_usage", true}}},
-            {"max_tokens", o.max_tokens},
+            {"max_tokens", MaxTokens(o, client, number)},
             {"seed", client * 1000000 + number}};
   if (!o.model.empty()) body["model"] = o.model;
   if (o.is_plain) {
@@ -107,7 +117,7 @@ int Run(int argc, char** argv) {
   app.add_option("--token", o.token, "Bearer token");
   app.add_option("--prompt", o.prompt, "Of every request");
   app.add_option("--clients", o.clients, "Requests at once");
-  app.add_option("--max-tokens", o.max_tokens, "Of each completion");
+  app.add_option("--max-tokens", o.max_tokens, "Of each completion, on average");
   app.add_option("--seconds", o.seconds, "How long");
   app.add_flag("--plain", o.is_plain, "Text completions instead of chats");
   app.add_flag("--until-closed", o.until_closed, "Until the server ends");

@@ -95,13 +95,4 @@ bool PercentDecode(std::string_view text, std::string* decoded) {
   return true;
 }
 
-bool EqualInConstantTime(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned char difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
-  }
-  return *static_cast<volatile unsigned char*>(&difference) == 0;
-}
-
 }  // namespace agon::net

@@ -48,7 +48,4 @@ HttpResponse ErrorResponse(int status, std::string_view message, std::string_vie
 // "%41b" to "Ab"; false if a "%" isn't followed by two hexadecimal digits.
 bool PercentDecode(std::string_view text, std::string* decoded);
 
-// Equal, in a time that depends on the lengths only: for secrets.
-bool EqualInConstantTime(std::string_view a, std::string_view b);
-
 }  // namespace agon::net

@@ -146,12 +146,15 @@ Histogram& Metrics::AddHistogram(std::string_view name, std::string_view help,
 std::string Metrics::Text() const {
   const std::lock_guard lock(state_->mutex);
   std::string out;
-  for (const auto& [name, family] : state_->families) {
+  // No structured bindings: Clang 14 can't capture them.
+  for (const auto& named : state_->families) {
+    const std::string& name = named.first;
+    const State::Family& family = named.second;
     out += "# HELP " + name + " " + Escaped(family.help, false) + "\n";
     out += "# TYPE " + name + " " + kKinds[family.instances.begin()->second.index()] + "\n";
-    for (const auto& [labels, instance] : family.instances) {
-      std::visit([&, &key = labels](const auto& metric) { Write(name, key, *metric, out); },
-                 instance);
+    for (const auto& instance : family.instances) {
+      std::visit([&](const auto& metric) { Write(name, instance.first, *metric, out); },
+                 instance.second);
     }
   }
   return out;

@@ -107,7 +107,7 @@ class LocalCompleter final : public Completer {
       const int32_t token = so_far.tokens.back();
       if (model->IsStop(token)) return true;
       TextStream& stream = gathered->streams[so_far.sample];
-      gathered->texts[so_far.sample] += stream.Add(model->tokenizer().Bytes(token));
+      gathered->texts[so_far.sample] += stream.Add(model->Bytes(token));
       return !stream.is_stopped();
     };
     callbacks.on_completion = [gathered, wants_logprobs =

@@ -1,26 +1,20 @@
 #include "serve/local_model.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
+#include "core/digest.h"
 #include "core/error.h"
-#include "core/file.h"
-#include "core/rng.h"
 
 namespace agon::serve {
 namespace {
 
 std::string HashOfFiles(const std::filesystem::path& dir) {
-  uint64_t hash = Hash64("");
+  std::string digests;
   for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
-    const MappedFile file(dir / name);
-    const auto bytes = file.bytes();
-    hash = Hash64({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, hash);
+    digests += Sha256OfFile(dir / name);
   }
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
-  return text;
+  return Sha256(digests).substr(0, 16);
 }
 
 }  // namespace
@@ -44,7 +38,10 @@ LocalModel::LocalModel(std::unique_ptr<policy::Policy> policy, datasets::Tokeniz
   }
   // A model made elsewhere may end with another token.
   const int32_t eos = policy->config().eos_token_id;
-  if (stop_token_ids_.empty() && tokenizer_.IsSpecial(eos)) stop_token_ids_.push_back(eos);
+  const bool is_token = eos >= 0 && eos < tokenizer_.vocab_size();
+  if (stop_token_ids_.empty() && is_token && tokenizer_.IsSpecial(eos)) {
+    stop_token_ids_.push_back(eos);
+  }
   engine_ = std::make_unique<Engine>(std::move(policy), std::move(options));
 }
 
@@ -58,9 +55,17 @@ bool LocalModel::IsStop(int32_t token) const {
   return std::find(stop_token_ids_.begin(), stop_token_ids_.end(), token) != stop_token_ids_.end();
 }
 
+std::string_view LocalModel::Bytes(int32_t token) const {
+  return token < tokenizer_.vocab_size() ? tokenizer_.Bytes(token) : std::string_view();
+}
+
 std::string LocalModel::Decode(const std::vector<int32_t>& tokens) const {
-  const bool is_stopped = !tokens.empty() && IsStop(tokens.back());
-  return tokenizer_.Decode(std::span(tokens).first(tokens.size() - (is_stopped ? 1 : 0)));
+  std::string bytes;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const bool ends = i + 1 == tokens.size() && IsStop(tokens[i]);
+    if (!ends) bytes += Bytes(tokens[i]);
+  }
+  return bytes;
 }
 
 }  // namespace agon::serve

@@ -167,7 +167,7 @@ bool ApiCall::OnToken(size_t place, const policy::Completion& so_far) {
   Progress& progress = progress_[place];
   const int32_t token = so_far.tokens.back();
   if (!model_.IsStop(token)) {
-    choice.text += progress.stream.Add(model_.tokenizer().Bytes(token));
+    choice.text += progress.stream.Add(model_.Bytes(token));
   }
   if (spec_.sampling.is_stream) SendPiece(choice, progress, so_far);
   return !progress.stream.is_stopped();

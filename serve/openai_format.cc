@@ -16,7 +16,7 @@ double Finite(float logprob) { return std::isfinite(logprob) ? logprob : -9999.0
 
 // Tokens whose bytes are no text by themselves, as OpenAI writes them: "bytes:\xe2\x82".
 std::string TokenText(const LocalModel& model, int32_t token) {
-  const std::string_view bytes = model.tokenizer().Bytes(token);
+  const std::string_view bytes = model.Bytes(token);
   if (ReplaceBrokenUtf8(bytes) == bytes) return std::string(bytes);
   std::string text = "bytes:";
   for (const char c : bytes) {
@@ -45,7 +45,7 @@ struct ShownToken {
 };
 
 Json ChatToken(const LocalModel& model, int32_t token, float logprob) {
-  const std::string_view bytes = model.tokenizer().Bytes(token);
+  const std::string_view bytes = model.Bytes(token);
   Json list = Json::array();
   for (const char c : bytes) list.push_back(static_cast<unsigned char>(c));
   return {{"token", ReplaceBrokenUtf8(bytes)}, {"logprob", Finite(logprob)}, {"bytes", list}};
@@ -72,7 +72,7 @@ Json TextLogprobs(const LocalModel& model, const std::vector<ShownToken>& tokens
   for (const ShownToken& shown : tokens) {
     list.push_back(TokenText(model, shown.token));
     offsets.push_back(offset);
-    offset += NumCharacters(model.tokenizer().Bytes(shown.token));
+    offset += NumCharacters(model.Bytes(shown.token));
     if (std::isnan(shown.logprob)) {
       values.push_back(nullptr);
       tops.push_back(nullptr);
@@ -167,8 +167,11 @@ std::string ApiFormat::Whole(const std::vector<ApiChoice>& choices, const ApiUsa
       if (sampling_.wants_logprobs) AppendNew(choice.completion, 0, tokens);
       json["logprobs"] = sampling_.wants_logprobs ? ChatLogprobs(model_, tokens) : Json();
     } else {
-      json["text"] =
-          echo_ ? ReplaceBrokenUtf8(model_.tokenizer().Decode(*choice.prompt)) + choice.text
+      std::string prompt_text;
+      if (echo_) {
+        for (const int32_t token : *choice.prompt) prompt_text += model_.Bytes(token);
+      }
+      json["text"] = echo_ ? ReplaceBrokenUtf8(prompt_text) + choice.text
                 : choice.text;
       if (sampling_.wants_logprobs) {
         if (echo_) AppendPrompt(choice, tokens);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/digest.h"
 #include "core/error.h"
 
 namespace agon::net {
@@ -12,7 +13,7 @@ bool HasToken(const HttpRequest& request, const std::string& token) {
   std::string_view value = request.Header("Authorization");
   if (!value.starts_with(kScheme)) return false;
   value.remove_prefix(kScheme.size());
-  return EqualInConstantTime(value, token);
+  return SameSecret(value, token);
 }
 
 // "application/json", perhaps with parameters. A page of another origin can't send that without

@@ -91,10 +91,6 @@ TEST(HttpTest, PiecesOfRequests) {
   EXPECT_TRUE(PercentDecode("/a%2Fb%c3%A9+", &decoded));
   EXPECT_EQ(decoded, "/a/b\xc3\xa9+");
   for (const char* bad : {"%", "%4", "%4g", "%+1"}) EXPECT_FALSE(PercentDecode(bad, &decoded));
-  EXPECT_TRUE(EqualInConstantTime("abc", "abc"));
-  EXPECT_FALSE(EqualInConstantTime("abc", "abd"));
-  EXPECT_FALSE(EqualInConstantTime("abc", "abcd"));
-  EXPECT_TRUE(EqualInConstantTime("", ""));
   // Any bytes in a message are still JSON.
   EXPECT_TRUE(Contains(ErrorResponse(429, "\xff\"").body, "\"message\":\"\xef\xbf\xbd\\\"\""));
 }

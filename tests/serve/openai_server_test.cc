@@ -254,6 +254,21 @@ TEST(OpenAiServerTest, SeveralModelsAndAToken) {
   EXPECT_EQ(metrics.Header("Content-Type"), net::Metrics::kContentType);
 }
 
+TEST(OpenAiServerTest, SpareRowsOfAPaddedVocabularyAreHarmless) {
+  policy::ModelConfig config = TinyByteConfig();
+  config.vocab_size = 1000;  // most tokens have no bytes
+  auto model =
+      std::make_shared<LocalModel>(policy::Policy::Create(config, policy::ComputeType::kFloat32, 7),
+                                   judge::ByteTokenizer(), "padded", EngineOptions{});
+  OpenAiServer server({model});
+  const Json body{{"prompt", {104, 999}}, {"max_tokens", 40},  {"logprobs", 2},
+                  {"echo", true},         {"stop", {"never"}}, {"return_token_ids", true}};
+  const Json reply = server.Ask(kText, body);
+  EXPECT_GT(reply["usage"]["completion_tokens"], 0);
+  EXPECT_TRUE(reply["choices"][0]["text"].get<std::string>().starts_with("h"));
+  server.AskStream(kChat, Ask("x", {{"max_tokens", 40}, {"logprobs", true}, {"top_logprobs", 2}}));
+}
+
 TEST(OpenAiServerTest, AModelWithoutChatTokensCompletesText) {
   const auto model = std::make_shared<LocalModel>(
       TinyBytePolicy(), datasets::Tokenizer::FromMerges({}, {}), "plain", EngineOptions{});
