@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kConfidence = 0.975;  // each side of a 95 % interval
+constexpr double kNoVariance = 1e-18;  // rounding
 
 // Names of the models in `keep`, at most three of them.
 std::string Names(const std::vector<Model>& models, const std::vector<size_t>& keep) {
@@ -154,10 +155,20 @@ void Board::RobustIntervals() {
   covariance_ = robust.values;
   critical_ = StudentQuantile(kConfidence, static_cast<double>(robust.num_clusters - 1));
   const auto n = static_cast<size_t>(n_);
+  bool has_spread = false;
   for (size_t i = 0; i < n; ++i) {
-    const double error = critical_ * std::sqrt(std::max(0.0, covariance_[i * n + i]));
+    const double variance = covariance_[i * n + i];
+    has_spread |= variance > kNoVariance;
+    const double error = critical_ * std::sqrt(std::max(0.0, variance));
     low_[i] = fit_.strength[i] - error;
     high_[i] = fit_.strength[i] + error;
+  }
+  if (!has_spread) {
+    // Both orders of each game cancel, or all are ties: that is no certainty.
+    Note("No intervals: no prompt or voter says anything else than the others.");
+    low_.assign(n, kNan);
+    high_.assign(n, kNan);
+    return;
   }
   Note("Intervals: 95 %, robust, clustered by " +
        std::string(clusters == Clusters::kVoterAndPrompt ? "voter and by prompt"
@@ -166,7 +177,9 @@ void Board::RobustIntervals() {
                                                          : "nothing") +
        " (" + std::to_string(voters.size()) + " voter(s), " + std::to_string(prompts.size()) +
        " prompt(s)).");
-  if (!by_voter && comparisons_.size() > 1) {
+  const std::string& decider = options_.filter.decider;
+  const bool has_voters = decider.empty() || decider == "vote" || decider == "judge";
+  if (!by_voter && comparisons_.size() > 1 && has_voters) {
     Note(
         "All comparisons are by one voter: intervals tell what he would say to other prompts, "
         "not what others would say.");

@@ -107,6 +107,21 @@ TEST(LeaderboardTest, SaysWhatItCannotKnow) {
   EXPECT_TRUE(Contains(Notes(apart), "by one voter"));
 }
 
+// Each opening won by whoever moves second: no prompt differs, which is no certainty.
+TEST(LeaderboardTest, TakesNoSpreadForNoCertainty) {
+  std::vector<Comparison> games;
+  for (uint64_t opening = 0; opening < 4; ++opening) {
+    games.push_back({0, 1, Outcome::kWinB, 1, 7, opening});
+    games.push_back({1, 0, Outcome::kWinB, 1, 7, opening});
+  }
+  const Leaderboard board = ComputeLeaderboard(Among(2, games), {.filter = {.decider = "game"}});
+  EXPECT_EQ(board.rows[0].rating, 1000);
+  EXPECT_TRUE(std::isnan(board.rows[0].ci_low));
+  EXPECT_TRUE(Contains(Notes(board), "No intervals: no prompt or voter"));
+  EXPECT_FALSE(Contains(Notes(board), "one voter"));
+  EXPECT_EQ(board.rows[0].rank.worst, 2);
+}
+
 TEST(LeaderboardTest, StyleControlStatesItsPenalty) {
   const Leaderboard board =
       ComputeLeaderboard(Among(5, HonestVotes(400)), {.has_style_control = true});
