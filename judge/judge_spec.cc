@@ -35,7 +35,14 @@ std::shared_ptr<const Judge> FromModelName(const std::string& name) {
   ConfigTable table = SettingsTable(settings);
   settings.model = text.id;
   for (const envs::Assignment& assignment : envs::SplitParams(text.params)) {
-    if (!assignment.text.empty()) table.Set("judge." + std::string(assignment.text));
+    if (assignment.text.empty()) continue;
+    try {
+      table.Set("judge." + std::string(assignment.text));
+    } catch (const Error& error) {
+      // The table thinks of a flag.
+      const std::string_view what = error.what();
+      throw Error(error.kind(), what.substr(what.starts_with("--set: ") ? 7 : 0), name);
+    }
   }
   return MakeModelJudgeFrom(name, settings);
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -10,13 +11,15 @@
 namespace agon::judge {
 namespace {
 
+// `text` and spaces up to `width` characters, one at least.
+std::string Padded(const std::string& text, size_t width) {
+  const auto count = static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  return text + std::string(count < width ? width - count : 1, ' ');
+}
+
 std::string Line(const std::string& label, const std::string& value, const std::string& note = "") {
-  std::string line = "  " + label + std::string(label.size() < 24 ? 24 - label.size() : 1, ' ');
-  line += value;
-  if (!note.empty()) {
-    line += std::string(value.size() < 30 ? 30 - value.size() : 1, ' ') + note;
-  }
-  return line + "\n";
+  return "  " + Padded(label, 24) + (note.empty() ? value : Padded(value, 30) + note) + "\n";
 }
 
 std::string Shown(const Share& share) {
