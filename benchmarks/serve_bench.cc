@@ -30,6 +30,7 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   std::string url = "http://127.0.0.1:8000/v1", model, token, prompt = "What is 17 + 25?";
   int clients = 64, max_tokens = 100, seconds = 30;
+  double ramp_s = 2;
   bool is_plain = false, until_closed = false;
 };
 
@@ -119,6 +120,7 @@ int Run(int argc, char** argv) {
   app.add_option("--clients", o.clients, "Requests at once");
   app.add_option("--max-tokens", o.max_tokens, "Of each completion, on average");
   app.add_option("--seconds", o.seconds, "How long");
+  app.add_option("--ramp", o.ramp_s, "Seconds over which the clients begin");
   app.add_flag("--plain", o.is_plain, "Text completions instead of chats");
   app.add_flag("--until-closed", o.until_closed, "Until the server ends");
   CLI11_PARSE(app, argc, argv);
@@ -128,6 +130,8 @@ int Run(int argc, char** argv) {
   const auto begin = Clock::now();
   for (int c = 0; c < o.clients; ++c) {
     threads.emplace_back([&, c] {
+      const std::chrono::duration<double> delay(o.ramp_s * c / o.clients);
+      std::this_thread::sleep_for(delay);
       net::HttpClient client(o.url, {.timeout_ms = 60000});
       for (int64_t i = 0; o.until_closed || Since(begin) < o.seconds; ++i) {
         if (!Ask(o, client, Body(o, c, i), totals)) return;
