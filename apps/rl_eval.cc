@@ -15,15 +15,21 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::str
   app.footer(
       "Examples:\n"
       "  rl-eval --model runs/quickstart/checkpoints/rl-000100 --suite math/shop --out eval\n"
-      "  rl-eval --model runs/b --compare runs/a --suite suites.json --tasks 1000 --out b-vs-a\n"
+      "  rl-eval --model runs/b --compare runs/a --suite jagged --out b-vs-a\n"
+      "  rl-eval --model runs/b --suite my_suite.toml --tasks 1000 --out b\n"
       "  rl-eval --model runs/b --suite \"math/shop(difficulty=3)\" --temperature 0 --out e "
       "--json\n"
-      "\n--out gets report.html, report.md, results.json and samples.jsonl.");
+      "\n--out gets report.html, report.md, results.json and samples.jsonl. What was evaluated\n"
+      "before comes from the cache, also after an interruption. docs/formats/suite.md explains\n"
+      "suites.");
   app.add_option("--model", command.model, "Model directory")->required();
-  app.add_option("--suite", command.suite, "Environment (math/shop) or JSON file of suites")
+  app.add_option("--suite", command.suite,
+                 "core, jagged, an environment (math/shop) or a TOML file")
       ->required();
-  app.add_option("--compare", command.baseline, "Model directory to compare with, the baseline");
-  app.add_option("--tasks", command.num_tasks, "Tasks per suite (500)")
+  app.add_option("--compare", command.baselines,
+                 "Model directory to compare with; repeated, the first is the baseline")
+      ->allow_extra_args(false);
+  app.add_option("--tasks", command.num_tasks, "Tasks per benchmark (500)")
       ->check(CLI::Range(1, 10000000));
   app.add_option("--samples", command.samples_per_task, "Samples per task (4)")
       ->check(CLI::Range(1, 65536));
@@ -33,6 +39,12 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::str
   app.add_option("--seed", command.seed, "Of tasks and sampling (42)");
   app.add_option("--opponent", command.opponent, "Model directory that plays the other seats");
   app.add_option("--device", command.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  app.add_option("--rows", command.options.max_rows,
+                 "Answers decoded at once (512); scores don't depend on it")
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--cache", command.options.cache, "Folder of earlier results (~/.cache/agon)");
+  app.add_flag_callback(
+      "--no-cache", [&command] { command.options.cache.clear(); }, "Compute everything again");
   app.add_option("--out", command.out, "Folder for the report")->required();
   app.add_option("--plugin", plugins, "File with environments; may be repeated")
       ->allow_extra_args(false);
@@ -42,6 +54,7 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::str
 int Run(int argc, char** argv) {
   CLI::App app("Evaluate a model on held-out tasks.");
   judge::EvalCommand command;
+  command.options.cache = judge::DefaultEvalCache();
   std::vector<std::string> plugins;
   AddOptions(app, command, plugins);
   try {

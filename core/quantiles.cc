@@ -40,8 +40,7 @@ double IncompleteBeta(double a, double b, double x) {
 }
 
 double StudentCdf(double t, double degrees) {
-  const double tail = 0.5 * IncompleteBeta(degrees / 2, 0.5, degrees / (degrees + t * t));
-  return t > 0 ? 1 - tail : tail;
+  return t > 0 ? 1 - StudentTail(t, degrees) : StudentTail(-t, degrees);
 }
 
 // Bisection: both distributions are symmetric, so only the upper half is searched.
@@ -62,6 +61,12 @@ double Quantile(double p, const Cdf& cdf) {
 
 double NormalQuantile(double p) {
   return Quantile(p, [](double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); });
+}
+
+double StudentTail(double t, double degrees_of_freedom) {
+  AGON_CHECK(t >= 0 && degrees_of_freedom > 0);
+  const double x = degrees_of_freedom / (degrees_of_freedom + t * t);
+  return 0.5 * IncompleteBeta(degrees_of_freedom / 2, 0.5, x);
 }
 
 double StudentQuantile(double p, double degrees_of_freedom) {

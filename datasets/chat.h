@@ -41,6 +41,7 @@ class ChatTemplate {
   // Text of sampled ids, without a final stop token.
   std::string DecodeCompletion(std::span<const int32_t> ids) const;
 
+  const Tokenizer& tokenizer() const { return tokenizer_; }
   int32_t stop_token_id() const { return im_end_; }         // <|im_end|>
   int32_t document_token_id() const { return endoftext_; }  // <|endoftext|>
 

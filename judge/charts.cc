@@ -51,11 +51,6 @@ std::string Dot(const std::string& tone, double x, double y, double radius,
          Attribute("r", radius) + "><title>" + EscapeHtml(title) + "</title></circle>";
 }
 
-std::string FormatValue(ChartUnit unit, double value) {
-  if (unit == ChartUnit::kNumber) return FormatShort(value);
-  return FormatPercent(value, std::abs(value) < 0.0995 ? 1 : 0);
-}
-
 std::string FormatTick(ChartUnit unit, double value, double step) {
   const double shown = unit == ChartUnit::kPercent ? 100 * value : value;
   const double shown_step = unit == ChartUnit::kPercent ? 100 * step : step;
@@ -150,12 +145,12 @@ std::string DrawSeries(const LineChart& chart, const ChartSeries& series, const 
       svg += Line(tone.c_str(), x, frame.Y(point.low), x, frame.Y(point.high));
     }
     svg += Dot(series.tone, x, frame.Y(point.y), 3.5,
-               series.label + " " + FormatValue(chart.unit, point.y));
+               series.label + " " + internal::FormatValue(chart.unit, point.y));
   }
   const ChartPoint& last = line.back();
   if (!series.markers) {
     svg += Dot(series.tone, frame.X(last.x), frame.Y(std::clamp(last.y, frame.y_min, frame.y_max)),
-               3, series.label + " " + FormatValue(chart.unit, last.y));
+               3, series.label + " " + internal::FormatValue(chart.unit, last.y));
   }
   return svg;
 }
@@ -172,7 +167,7 @@ std::string DrawEndLabels(const LineChart& chart, const std::vector<ChartSeries>
   for (const ChartSeries& one : series) {
     const bool smooth = one.smooth && one.points.size() > 4;
     const double last = smooth ? internal::Smooth(one.points).back().y : one.points.back().y;
-    const std::string value = FormatValue(chart.unit, last);
+    const std::string value = internal::FormatValue(chart.unit, last);
     labels.push_back({frame.Y(std::clamp(last, frame.y_min, frame.y_max)), &one,
                       series.size() > 1 && !one.label.empty() ? one.label + " " + value : value});
   }
@@ -188,38 +183,27 @@ std::string DrawEndLabels(const LineChart& chart, const std::vector<ChartSeries>
   return svg;
 }
 
+std::string OpenSvg(double width, double height, const std::string& title) {
+  return "<svg viewBox=\"0 0 " + Coordinate(width) + " " + Coordinate(height) +
+         "\" role=\"img\" aria-label=\"" + EscapeHtml(title) + "\">";
+}
+
+}  // namespace
+
+namespace internal {
+
 std::string Caption(const std::string& title, const std::string& note) {
   std::string html = "<figcaption><b>" + EscapeHtml(title) + "</b>";
   if (!note.empty()) html += "<span>" + EscapeHtml(note) + "</span>";
   return html + "</figcaption>";
 }
 
-std::string OpenSvg(double width, double height, const std::string& title) {
-  return "<svg viewBox=\"0 0 " + Coordinate(width) + " " + Coordinate(height) +
-         "\" role=\"img\" aria-label=\"" + EscapeHtml(title) + "\">";
+std::string FormatValue(ChartUnit unit, double value) {
+  if (unit == ChartUnit::kNumber) return FormatShort(value);
+  return FormatPercent(value, std::abs(value) < 0.0995 ? 1 : 0);
 }
 
-std::string DrawDotRow(const DotRow& row, const Frame& frame, double y) {
-  std::string svg = Text("rowlabel", frame.left - 14, y + 4, "end", row.label);
-  svg += Line("grid", frame.left, y, frame.width - frame.right, y);
-  if (row.before && row.after) {
-    svg += Line("move", frame.X(row.before->y), y, frame.X(row.after->y), y);
-  }
-  const auto draw = [&](const ChartPoint& point, const std::string& tone, double offset) {
-    if (HasWhisker(point)) {
-      svg += Line(("whisker " + tone).c_str(), frame.X(std::max(0.0, point.low)), y + offset,
-                  frame.X(std::min(1.0, point.high)), y + offset);
-    }
-    svg += Dot(tone, frame.X(point.y), y, 5,
-               row.label + " " + FormatPercent(point.y) + " [" + FormatPercent(point.low) + ", " +
-                   FormatPercent(point.high) + "]");
-  };
-  if (row.before) draw(*row.before, "before", row.after ? 5 : 0);
-  if (row.after) draw(*row.after, "after", row.before ? -5 : 0);
-  return svg + Text("tick", frame.width - frame.right + 14, y + 4, "start", row.note);
-}
-
-}  // namespace
+}  // namespace internal
 
 std::string RenderLineChart(const LineChart& chart) {
   std::vector<ChartSeries> series;
@@ -240,33 +224,8 @@ std::string RenderLineChart(const LineChart& chart) {
   for (const ChartSeries& one : series) svg += DrawSeries(chart, one, frame);
   svg += DrawEndLabels(chart, series, frame);
   return std::string("<figure class=\"") + (chart.small ? "small" : "wide") + "\">" +
-         Caption(chart.title, chart.note) + OpenSvg(frame.width, frame.height, chart.title) + svg +
-         "</svg></figure>\n";
-}
-
-std::string RenderDotPlot(const DotPlot& plot) {
-  if (plot.rows.empty()) return "";
-  constexpr double kRowHeight = 30;
-  const double height = kRowHeight * static_cast<double>(plot.rows.size()) + 40;
-  const Frame frame{1000, height, 210, 110, 10, 30, 0, 1, 0, 1};
-  std::string svg;
-  for (int percent = 0; percent <= 100; percent += 20) {
-    const double x = frame.X(percent / 100.0);
-    svg += Line("grid", x, 6, x, height - 28);
-    svg += Text("tick", x, height - 12, "middle", std::to_string(percent) + " %");
-  }
-  double y = 6 + kRowHeight / 2;
-  for (const DotRow& row : plot.rows) {
-    if (row.before || row.after) svg += DrawDotRow(row, frame, y);
-    y += kRowHeight;
-  }
-  std::string key;
-  if (!plot.before_label.empty()) {
-    key += "<i class=\"key before\"></i>" + EscapeHtml(plot.before_label) + " ";
-  }
-  key += "<i class=\"key after\"></i>" + EscapeHtml(plot.after_label);
-  return "<figure class=\"full\">" + Caption(plot.title, plot.note) + "<p class=\"legend\">" + key +
-         "</p>" + OpenSvg(frame.width, height, plot.title) + svg + "</svg></figure>\n";
+         internal::Caption(chart.title, chart.note) +
+         OpenSvg(frame.width, frame.height, chart.title) + svg + "</svg></figure>\n";
 }
 
 }  // namespace agon::judge

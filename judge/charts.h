@@ -19,7 +19,7 @@ struct ChartPoint {
 
 struct ChartSeries {
   std::string label;
-  std::string tone;  // CSS class: "after", "before", "third", "fourth"
+  std::string tone;  // CSS class: "after", "before", "third", "fourth", "fifth", "sixth"
   std::vector<ChartPoint> points;
   bool smooth = false;   // a faint line of the points and a strong moving mean
   bool markers = false;  // a dot at each point
@@ -41,22 +41,39 @@ struct LineChart {
 // A <figure>; "" if no series has a point.
 std::string RenderLineChart(const LineChart& chart);
 
-struct DotRow {  // without points: a gap
-  std::string label;
-  std::string note;                         // "n = 120"
-  std::optional<ChartPoint> before, after;  // y is the value
+// A value with its interval on a line of its own.
+struct TrackPoint {
+  double value = 0, low = 0, high = 0;  // no interval unless both ends are finite and differ
+  std::string tone;                     // CSS class, as of a series
+  std::string title;                    // shown on hover
 };
 
-struct DotPlot {
+struct TrackRow {  // without a label and points: a gap
+  std::string label, note;
+  std::vector<TrackPoint> points;
+  std::string value;       // at the end of the line, "" for none
+  std::string value_tone;  // CSS class of it
+};
+
+// Rows that share one scale, as HTML that fits a phone. A point that isn't finite is left out,
+// one beyond the scale stands at its end.
+struct TrackPlot {
   std::string title, note;
-  std::string before_label, after_label;
-  std::vector<DotRow> rows;
+  std::vector<std::pair<std::string, std::string>> legend;  // tone, name
+  std::vector<TrackRow> rows;
+  double low = 0, high = 1;
+  ChartUnit unit = ChartUnit::kPercent;
+  bool has_zero_line = false;
 };
 
-// Shares with their intervals, one line per row, before and after on one scale of 0..100 %.
-std::string RenderDotPlot(const DotPlot& plot);
+// A <figure>; "" without rows.
+std::string RenderTrackPlot(const TrackPlot& plot);
 
 namespace internal {
+// <figcaption>, escaped.
+std::string Caption(const std::string& title, const std::string& note);
+// "12.3 %" or three digits.
+std::string FormatValue(ChartUnit unit, double value);
 // Ticks at 1, 2 or 5 times a power of ten that cover [low, high]; at most `max_ticks`.
 std::vector<double> NiceTicks(double low, double high, int max_ticks);
 // Centred mean with triangular weights over a tenth of the points. It narrows at the start,

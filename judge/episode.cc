@@ -82,7 +82,8 @@ LiveEpisode::LiveEpisode(std::shared_ptr<const envs::Env> env, const envs::Task&
   }
 }
 
-void LiveEpisode::Open(const std::vector<int32_t>& prompt) {
+void LiveEpisode::Open(const std::vector<int32_t>& prompt, const std::string& prefill) {
+  prefill_ = prefill;
   Trajectory& trajectory = trajectories_[static_cast<size_t>(seat_)];
   trajectory.prompt_tokens = static_cast<int>(prompt.size());
   AppendContext(prompt, trajectory);
@@ -90,7 +91,8 @@ void LiveEpisode::Open(const std::vector<int32_t>& prompt) {
 
 std::string LiveEpisode::Say(const policy::Completion& completion) {
   Trajectory& trajectory = trajectories_[static_cast<size_t>(seat_)];
-  std::string text = player().chat->DecodeCompletion(completion.tokens);
+  std::string text =
+      std::exchange(prefill_, {}) + player().chat->DecodeCompletion(completion.tokens);
   AppendSampled(completion, trajectory);
   AppendLine(text, trajectory.completion);
   AppendLine(text, said_);

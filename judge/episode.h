@@ -40,8 +40,9 @@ class LiveEpisode {
   const Trajectory& acting() const { return trajectories_[static_cast<size_t>(seat_)]; }
   bool done() const { return done_; }
 
-  // The acting seat's prompt before its first turn.
-  void Open(const std::vector<int32_t>& prompt);
+  // The acting seat's prompt before its first turn, which ends in `prefill`: words put into
+  // the seat's mouth.
+  void Open(const std::vector<int32_t>& prompt, const std::string& prefill = "");
   // The acting seat has spoken. Returns its text.
   std::string Say(const policy::Completion& completion);
   // What the environment made of it.
@@ -61,6 +62,7 @@ class LiveEpisode {
   std::vector<Player> players_;
   std::vector<Trajectory> trajectories_;  // by seat
   std::string said_;
+  std::string prefill_;  // until the turn that it begins
   envs::Outcome outcome_;
   int seat_ = 0;
   bool done_ = false;

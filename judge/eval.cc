@@ -1,139 +1,203 @@
 #include "judge/eval.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/progress.h"
-#include "judge/frozen_opponent.h"
+#include "judge/eval/benchmark.h"
+#include "judge/eval/eval_cache.h"
 #include "judge/metrics.h"
+#include "judge/text.h"
 
 namespace agon::judge {
 namespace {
 
-// Episodes rolled out between two moves of the progress bar. Random keys belong to tasks,
-// so the size of a chunk can't change a result.
-constexpr int kChunkEpisodes = 1024;
+// Part of every cache key. To be raised by whoever changes what an existing benchmark scores,
+// unless an environment's own version tells.
+constexpr int kEvalVersion = 1;
 
-SuiteSpec Checked(SuiteSpec suite) {
-  const auto refuse = [&](const std::string& what, const std::string& hint) {
-    throw Error(ErrorKind::kUsage, what, "suite " + suite.env, hint);
-  };
-  if (suite.num_tasks < 1) refuse("num_tasks must be at least 1", "");
-  if (suite.samples_per_task < 1) refuse("samples_per_task must be at least 1", "");
-  if (suite.max_new_tokens < 1) refuse("max_new_tokens must be at least 1", "");
-  if (!std::isfinite(suite.temperature) || suite.temperature < 0) {
-    refuse("temperature must be 0 or more", "0 is greedy");
-  }
-  // All greedy samples of a task are one and the same.
-  if (suite.temperature == 0) {
-    suite.samples_per_task = 1;
-    suite.pass_at = {1};
-  }
-  for (const int k : suite.pass_at) {
-    if (k < 1 || k > suite.samples_per_task) {
-      refuse("pass@" + std::to_string(k) + " can't be estimated from " +
-                 std::to_string(suite.samples_per_task) + " samples per task",
-             "take more samples per task or a smaller k");
-    }
-  }
-  return suite;
+using Clock = std::chrono::steady_clock;
+
+// What decides the grades of a benchmark's tasks, each task's own text apart.
+std::string CacheKey(const Subject& subject, const Benchmark& benchmark) {
+  const BenchmarkSpec& spec = benchmark.spec();
+  const Json key = {{"version", kEvalVersion},
+                    {"model", subject.hash},
+                    {"name", spec.name},
+                    {"kind", BenchmarkKindNames()[static_cast<size_t>(spec.kind)]},
+                    {"context", benchmark.Context()},
+                    {"env", spec.env},
+                    {"split", envs::SplitName(spec.split)},
+                    {"chat", spec.prompting == Prompting::kChat},
+                    {"letters", spec.letters},
+                    {"context_tokens", spec.context_tokens},
+                    {"extractors", spec.extractors},
+                    {"until", spec.until},
+                    {"prefill", spec.prefill},
+                    {"few_shot", spec.num_few_shot},
+                    {"samples", spec.samples_per_task},
+                    {"temperature", spec.temperature},
+                    {"max_new_tokens", spec.max_new_tokens},
+                    {"seed", spec.seed}};
+  return key.dump();
 }
 
-std::string PromptText(const Messages& messages) {
-  if (messages.size() == 1) return messages.front().content;
-  std::string text;
-  for (const Message& message : messages) {
-    if (!text.empty()) text += "\n";
-    text += std::string(RoleName(message.role)) + ": " + message.content;
+std::string Settings(const Benchmark& benchmark) {
+  const BenchmarkSpec& spec = benchmark.spec();
+  const bool is_env = spec.kind == BenchmarkKind::kEnvironment;
+  std::string text = is_env ? spec.env + ", " + envs::SplitName(spec.split) + " split"
+                            : std::filesystem::path(spec.file).filename().string();
+  text += ", " + std::to_string(benchmark.num_tasks()) + " tasks";
+  const bool is_sampled = is_env || spec.kind == BenchmarkKind::kGeneration;
+  if (is_sampled) {
+    text += " × " + std::to_string(spec.samples_per_task) + " samples, temperature " +
+            FormatShort(spec.temperature) + ", at most " + std::to_string(spec.max_new_tokens) +
+            " tokens";
   }
-  return text;
+  if (spec.num_few_shot > 0) text += ", " + std::to_string(spec.num_few_shot) + "-shot";
+  if (spec.prompting == Prompting::kPlain) text += ", plain prompt";
+  if (!spec.prefill.empty()) text += ", answers begin with \"" + spec.prefill + "\"";
+  if (!spec.opponent.empty()) text += ", against " + spec.opponent;
+  return text + ", seed " + std::to_string(spec.seed);
 }
 
-SampleRecord ToRecord(const std::string& suite, double max_reward, const Trajectory& trajectory) {
-  const envs::Outcome& outcome = trajectory.outcome;
-  SampleRecord record;
-  record.suite = suite;
-  record.family = trajectory.task.family;
-  record.prompt = PromptText(trajectory.task.messages);
-  record.answer = trajectory.task.answer;
-  record.completion = trajectory.completion;
-  record.extracted = outcome.extracted;
-  record.reason =
-      outcome.masked ? outcome.masked->kind + ": " + outcome.masked->reason : outcome.reason;
-  record.task_index = trajectory.task.id.index;
-  record.sample = trajectory.sample;
-  record.difficulty = trajectory.task.difficulty;
-  record.masked = outcome.masked.has_value();
-  record.reward = record.masked ? 0 : trajectory.Reward();
-  record.correct = !record.masked && record.reward >= max_reward - 1e-9;
-  record.truncated = trajectory.length_limited || outcome.truncated;
-  record.num_tokens = trajectory.CompletionTokens();
-  return record;
-}
+// Loads the model when it is first needed.
+class LazyPlayer {
+ public:
+  explicit LazyPlayer(const Subject& subject) : subject_(subject) {}
+  const Player& get() {
+    if (!player_) player_ = subject_.load();
+    return *player_;
+  }
+
+ private:
+  const Subject& subject_;
+  std::optional<Player> player_;
+};
 
 // The bar's detail: what has been seen so far, not the estimate.
-std::string RunningAccuracy(std::span<const SampleRecord> samples) {
-  const auto scored =
-      std::count_if(samples.begin(), samples.end(), [](const auto& s) { return !s.masked; });
-  const auto correct =
-      std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.correct; });
-  if (scored == 0) return "";
-  return "correct " + std::to_string(100 * correct / scored) + " %";
-}
-
-std::vector<SampleRecord> RunSuite(policy::Policy& policy, const datasets::ChatTemplate& chat,
-                                   const SuiteSpec& suite) {
-  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(suite.env);
-  RolloutOptions options;
-  options.sampling.temperature = suite.temperature;
-  options.max_new_tokens = suite.max_new_tokens;
-  options.num_samples = suite.samples_per_task;
-  if (env->info().num_seats > 1 && suite.opponent.empty()) {
-    throw Error(ErrorKind::kUsage, "a game needs an opponent", "suite " + suite.env,
-                "name the model directory that plays the other seats (--opponent)");
+class RunningAccuracy {
+ public:
+  void Add(const std::vector<SampleRecord>& samples) {
+    for (const SampleRecord& sample : samples) {
+      scored_ += sample.masked ? 0 : 1;
+      correct_ += sample.correct ? 1 : 0;
+    }
   }
-  const FrozenOpponent opponent(suite.opponent, policy.device());
-  options.opponent = opponent.get();
-  const RngKey key{suite.seed, RngStream::kSample};
-  const int chunk_tasks = std::max(1, kChunkEpisodes / suite.samples_per_task);
-  std::vector<SampleRecord> samples;
-  Progress progress("eval " + suite.env, suite.num_tasks, "task");
-  for (int begin = 0; begin < suite.num_tasks; begin += chunk_tasks) {
-    const int end = std::min(suite.num_tasks, begin + chunk_tasks);
-    std::vector<envs::Task> tasks;
-    for (int i = begin; i < end; ++i) {
-      tasks.push_back(env->Get(suite.split, suite.seed, static_cast<uint64_t>(i)));
-    }
-    for (const Trajectory& trajectory : RunEpisodes(policy, chat, env, tasks, options, key)) {
-      samples.push_back(ToRecord(suite.env, env->info().max_reward, trajectory));
-    }
-    progress.Update(end, RunningAccuracy(samples));
+  std::string Text() const {
+    return scored_ == 0 ? "" : "correct " + std::to_string(100 * correct_ / scored_) + " %";
   }
-  progress.Finish(RunningAccuracy(samples));
-  return samples;
-}
 
-}  // namespace
+ private:
+  int64_t scored_ = 0, correct_ = 0;
+};
 
-EvalResult Evaluate(policy::Policy& policy, const datasets::ChatTemplate& chat,
-                    std::span<const SuiteSpec> suites, const std::string& model_name) {
-  std::vector<SuiteSpec> checked;
-  for (const SuiteSpec& suite : suites) checked.push_back(Checked(suite));
-  EvalResult result;
-  result.model = model_name;
-  for (const SuiteSpec& suite : checked) {
-    std::vector<SampleRecord> samples = RunSuite(policy, chat, suite);
-    std::vector<Metric> metrics = ComputeMetrics(suite.env, samples, suite.pass_at);
-    if (!suite.opponent.empty()) {
-      const auto is_reward = [](const Metric& m) { return m.metric == "reward"; };
-      metrics.push_back(EloOf(*std::find_if(metrics.begin(), metrics.end(), is_reward)));
+class BenchmarkRunner {
+ public:
+  BenchmarkRunner(const Subject& subject, LazyPlayer& player, Benchmark& benchmark,
+                  const EvalOptions& options)
+      : player_(player),
+        benchmark_(benchmark),
+        options_(options),
+        cache_(subject.hash.empty() ? std::filesystem::path() : options.cache,
+               CacheKey(subject, benchmark)) {}
+
+  void Run(EvalResult& result) {
+    const auto num_tasks = static_cast<uint64_t>(benchmark_.num_tasks());
+    std::vector<const CachedTask*> tasks(num_tasks);
+    std::vector<uint64_t> hashes, missing;
+    for (uint64_t i = 0; i < num_tasks; ++i) {
+      hashes.push_back(benchmark_.TaskHash(i));
+      tasks[i] = cache_.Find(i, hashes[i]);
+      if (tasks[i] == nullptr) missing.push_back(i);
     }
+    Compute(missing, hashes, tasks);
+    const BenchmarkSpec& spec = benchmark_.spec();
+    BenchmarkRun run{spec.name, spec.kind, Settings(benchmark_), 0};
+    std::vector<SampleRecord> samples;
+    for (const CachedTask* task : tasks) {
+      run.seconds += task->seconds;
+      samples.insert(samples.end(), task->samples.begin(), task->samples.end());
+    }
+    std::vector<Metric> metrics = ComputeMetrics(run, samples);
+    if (!spec.opponent.empty()) {
+      const auto reward = std::find_if(metrics.begin(), metrics.end(),
+                                       [](const Metric& m) { return m.metric == "reward"; });
+      metrics.push_back(EloOf(*reward));
+    }
+    result.benchmarks.push_back(std::move(run));
     std::move(samples.begin(), samples.end(), std::back_inserter(result.samples));
     std::move(metrics.begin(), metrics.end(), std::back_inserter(result.metrics));
   }
+
+ private:
+  void Compute(std::span<const uint64_t> missing, std::span<const uint64_t> hashes,
+               std::vector<const CachedTask*>& tasks) {
+    if (missing.empty()) return;
+    Progress progress("eval " + benchmark_.spec().name, static_cast<int64_t>(missing.size()),
+                      "task");
+    RunningAccuracy accuracy;
+    const auto at_once = static_cast<size_t>(benchmark_.num_tasks_at_once());
+    for (size_t begin = 0; begin < missing.size(); begin += at_once) {
+      const auto chunk = missing.subspan(begin, std::min(at_once, missing.size() - begin));
+      const auto start = Clock::now();
+      std::vector<SampleRecord> records = benchmark_.Run(player_.get(), chunk, options_.max_rows);
+      const std::chrono::duration<double> seconds = Clock::now() - start;
+      accuracy.Add(records);
+      AGON_CHECK(records.size() % chunk.size() == 0);
+      const size_t per_task = records.size() / chunk.size();
+      for (size_t i = 0; i < chunk.size(); ++i) {
+        const auto first =
+            std::make_move_iterator(records.begin() + static_cast<ptrdiff_t>(i * per_task));
+        const CachedTask computed{hashes[chunk[i]],
+                                  seconds.count() / static_cast<double>(chunk.size()),
+                                  {first, first + static_cast<ptrdiff_t>(per_task)}};
+        tasks[chunk[i]] = &cache_.Add(chunk[i], computed);
+      }
+      cache_.Sync();
+      progress.Update(static_cast<int64_t>(begin + chunk.size()), accuracy.Text());
+    }
+    progress.Finish(accuracy.Text());
+  }
+
+  LazyPlayer& player_;
+  Benchmark& benchmark_;
+  const EvalOptions& options_;
+  EvalCache cache_;
+};
+
+}  // namespace
+
+EvalResult Evaluate(const Subject& subject, std::span<const BenchmarkSpec> benchmarks,
+                    const EvalOptions& options) {
+  std::vector<std::unique_ptr<Benchmark>> made;
+  std::set<std::string> names;
+  for (const BenchmarkSpec& spec : benchmarks) {
+    made.push_back(MakeBenchmark(spec));
+    if (!names.insert(made.back()->spec().name).second) {
+      throw Error(ErrorKind::kUsage, "two benchmarks are called " + made.back()->spec().name,
+                  "suite", "give each its own name");
+    }
+  }
+  EvalResult result;
+  result.model = subject.name;
+  result.hash = subject.hash;
+  LazyPlayer player(subject);
+  for (const auto& benchmark : made) {
+    BenchmarkRunner(subject, player, *benchmark, options).Run(result);
+  }
   return result;
+}
+
+EvalResult Evaluate(policy::Policy& policy, const datasets::ChatTemplate& chat,
+                    std::span<const BenchmarkSpec> benchmarks, const std::string& model_name) {
+  const Subject subject{model_name, "", [&] { return Player{&policy, &chat}; }};
+  return Evaluate(subject, benchmarks, {});
 }
 
 }  // namespace agon::judge

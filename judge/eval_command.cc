@@ -2,64 +2,71 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <memory>
 #include <ostream>
 
 #include "core/error.h"
 #include "judge/metrics.h"
 #include "judge/report_parts.h"
+#include "judge/significance.h"
 #include "judge/text.h"
 #include "serve/model_directory.h"
 
 namespace agon::judge {
 namespace {
 
-std::vector<SuiteSpec> SuitesFor(const EvalCommand& command) {
-  std::vector<SuiteSpec> suites = LoadSuites(command.suite);
-  for (SuiteSpec& suite : suites) {
-    suite.num_tasks = command.num_tasks.value_or(suite.num_tasks);
-    suite.max_new_tokens = command.max_new_tokens.value_or(suite.max_new_tokens);
-    suite.temperature = command.temperature.value_or(suite.temperature);
-    suite.seed = command.seed.value_or(suite.seed);
-    suite.opponent = command.opponent.value_or(suite.opponent);
-    if (!command.samples_per_task) continue;
-    suite.samples_per_task = *command.samples_per_task;
-    suite.pass_at.clear();
-    for (int k = 1; k <= suite.samples_per_task; k *= 2) suite.pass_at.push_back(k);
+namespace fs = std::filesystem;
+
+std::vector<BenchmarkSpec> SuiteFor(const EvalCommand& command) {
+  std::vector<BenchmarkSpec> suite = LoadSuite(command.suite);
+  for (BenchmarkSpec& spec : suite) {
+    spec.num_tasks = command.num_tasks.value_or(spec.num_tasks);
+    spec.samples_per_task = command.samples_per_task.value_or(spec.samples_per_task);
+    spec.max_new_tokens = command.max_new_tokens.value_or(spec.max_new_tokens);
+    spec.temperature = command.temperature.value_or(spec.temperature);
+    spec.seed = command.seed.value_or(spec.seed);
+    spec.opponent = command.opponent.value_or(spec.opponent);
   }
-  return suites;
+  return suite;
 }
 
-// A model by its folder's name, by its whole path where two are called alike.
-std::string ModelName(const std::filesystem::path& model, const std::filesystem::path& other) {
-  const auto last = [](const std::filesystem::path& path) {
-    return (path.filename().empty() ? path.parent_path() : path).filename().string();
-  };
-  return last(model) == last(other) ? model.string() : last(model);
+std::string LastPart(const fs::path& path) {
+  return (path.filename().empty() ? path.parent_path() : path).filename().string();
 }
 
-EvalResult EvaluateDir(const std::filesystem::path& dir, const std::vector<SuiteSpec>& suites,
-                       const std::string& name, const policy::Device& device) {
-  const serve::ModelDirectory model = serve::LoadModelDirectory(dir, device);
-  const datasets::ChatTemplate chat(model.tokenizer);
-  return Evaluate(*model.policy, chat, suites, name);
-}
-
-std::string Facts(const std::vector<SuiteSpec>& suites) {
-  std::string text;
-  for (const SuiteSpec& suite : suites) {
-    if (!text.empty()) text += "; ";
-    text +=
-        suite.env + " " + envs::SplitName(suite.split) + ", " + std::to_string(suite.num_tasks) +
-        " tasks × " + std::to_string(suite.temperature == 0 ? 1 : suite.samples_per_task) +
-        " samples, temperature " + FormatShort(suite.temperature) + ", seed " +
-        std::to_string(suite.seed) + (suite.opponent.empty() ? "" : ", against " + suite.opponent);
+// Models by their folders' names, by whole paths where two are called alike.
+std::vector<std::string> ModelNames(const std::vector<fs::path>& models) {
+  std::vector<std::string> names;
+  for (const fs::path& model : models) {
+    const auto same = std::count_if(models.begin(), models.end(), [&](const fs::path& other) {
+      return LastPart(other) == LastPart(model);
+    });
+    names.push_back(same > 1 ? model.string() : LastPart(model));
   }
-  return text;
+  return names;
 }
 
-std::string Value(const Metric& metric, double value) {
-  const bool share = metric.metric.starts_with("pass@") || metric.metric == "truncated";
-  return share ? FormatPercent(value) : FormatShort(value);
+// A model directory, loaded when it is needed.
+struct LoadedModel {
+  LoadedModel(const fs::path& dir, const policy::Device& device)
+      : model(serve::LoadModelDirectory(dir, device)) {}
+  serve::ModelDirectory model;
+  datasets::ChatTemplate chat{model.tokenizer};
+};
+
+EvalResult EvaluateDir(const fs::path& dir, const std::string& name, const policy::Device& device,
+                       const std::vector<BenchmarkSpec>& suite, const EvalOptions& options) {
+  std::unique_ptr<LoadedModel> loaded;
+  // A GPU gives other bits.
+  const bool is_cpu = device.kind == policy::Device::Kind::kCpu;
+  const std::string hash =
+      serve::HashModelDirectory(dir) + (is_cpu ? "" : std::string("@") + device.KindName());
+  const Subject subject{name, hash, [&] {
+                          loaded = std::make_unique<LoadedModel>(dir, device);
+                          return Player{loaded->model.policy.get(), &loaded->chat};
+                        }};
+  return Evaluate(subject, suite, options);
 }
 
 // Pads by characters, not bytes: "−" has three bytes.
@@ -71,56 +78,85 @@ std::string Pad(const std::string& text, size_t width, bool left) {
 }
 
 std::string Difference(const Comparison& comparison) {
-  const bool share = comparison.metric.starts_with("pass@") || comparison.metric == "truncated";
-  const auto format = [&](double value) {
-    return share ? FormatPoints(value) : (value > 0 ? "+" : "") + FormatShort(value);
-  };
-  return format(comparison.diff) + " [" + format(comparison.ci_low) + ", " +
-         format(comparison.ci_high) + "]" + (share ? " points" : "");
+  const auto format = [&](double value) { return DifferenceText(comparison.metric, value); };
+  std::string text = format(comparison.diff) + " [" + format(comparison.ci_low) + ", " +
+                     format(comparison.ci_high) + "]" +
+                     (TraitsOf(comparison.metric).is_share ? " points" : "");
+  return text + (comparison.p_adjusted < kAlpha ? " *" : "");
+}
+
+std::string Row(const ReportInput& input, const std::string& label, const Metric& metric) {
+  std::string text = "  " + Pad(CleanText(label), 34, true);
+  for (const EvalResult& model : input.models) {
+    const Metric* found = FindMetric(model, metric.benchmark, metric.metric);
+    std::string cell = found ? MetricText(metric.metric, found->value) : "–";
+    if (found && found->ci_high > found->ci_low) {
+      cell += " [" + MetricText(metric.metric, found->ci_low) + ", " +
+              MetricText(metric.metric, found->ci_high) + "]";
+    }
+    text += Pad(cell, 28, false);
+  }
+  const Comparison* comparison =
+      FindComparison(input, metric.benchmark, metric.metric, input.models.back().model);
+  return text + (comparison ? "   " + Difference(*comparison) : "") + "\n";
 }
 
 }  // namespace
 
+fs::path DefaultEvalCache() {
+  const auto variable = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+  };
+  if (const std::string own = variable("AGON_CACHE"); !own.empty()) {
+    return fs::path(own) / "evaluations";
+  }
+  if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) {
+    return fs::path(xdg) / "agon/evaluations";
+  }
+  const std::string home = variable("HOME");
+  return home.empty() ? fs::path() : fs::path(home) / ".cache/agon/evaluations";
+}
+
 std::string SummaryTable(const ReportInput& input) {
   if (input.models.empty()) return "";
-  std::string text;
-  for (const std::string& suite : SuitesOf(input.models.back())) {
-    text += CleanText(suite) + "\n" + Pad("", 36, true);
-    for (const EvalResult& model : input.models) text += Pad(CleanText(model.model), 28, false);
-    text += "\n";
-    for (const Metric& metric : input.models.back().metrics) {
-      if (metric.suite != suite) continue;
-      text += "  " + Pad(CleanText(metric.metric), 34, true);
-      for (const EvalResult& model : input.models) {
-        const Metric* found = FindMetric(model, suite, metric.metric);
-        std::string cell = found ? Value(metric, found->value) : "–";
-        if (found && found->ci_high > found->ci_low) {
-          cell += " [" + Value(metric, found->ci_low) + ", " + Value(metric, found->ci_high) + "]";
-        }
-        text += Pad(cell, 28, false);
-      }
-      const Comparison* comparison = FindComparison(input, suite, metric.metric);
-      text += (comparison ? "   " + Difference(*comparison) : "") + "\n";
+  const EvalResult& last = input.models.back();
+  const bool is_single = last.benchmarks.size() == 1;
+  std::string text = Pad(is_single ? CleanText(last.benchmarks[0].name) : "", 36, true);
+  for (const EvalResult& model : input.models) text += Pad(CleanText(model.model), 28, false);
+  text += "\n";
+  for (const BenchmarkRun& run : last.benchmarks) {
+    for (const Metric& metric : last.metrics) {
+      if (metric.benchmark != run.name) continue;
+      text += Row(input, is_single ? metric.metric : run.name + " " + metric.metric, metric);
+      if (!is_single) break;
     }
   }
-  return text;
+  if (input.comparisons.empty()) return text;
+  return text + "Differences are to " + CleanText(input.models.front().model) +
+         ", paired by task; * at the 5 % level after Holm's correction.\n";
 }
 
 void RunEvalCommand(const EvalCommand& command, std::ostream& stdout_stream) {
-  const std::vector<SuiteSpec> suites = SuitesFor(command);
+  const std::vector<BenchmarkSpec> suite = SuiteFor(command);
+  std::vector<fs::path> models = command.baselines;
+  models.push_back(command.model);
+  if (models.size() > kMaxModels) {
+    throw Error(ErrorKind::kUsage, std::to_string(models.size()) + " models in one report",
+                "--compare", "at most " + std::to_string(kMaxModels));
+  }
+  const std::vector<std::string> names = ModelNames(models);
   const policy::Device device = policy::ParseDevice(command.device);
   ReportInput input;
-  input.title = "Evaluation of " + ModelName(command.model, command.baseline.value_or(""));
-  input.facts["suites"] = Facts(suites);
-  input.facts["model"] = command.model.string();
-  if (command.baseline) {
-    input.facts["compared with"] = command.baseline->string();
-    input.models.push_back(EvaluateDir(*command.baseline, suites,
-                                       ModelName(*command.baseline, command.model), device));
+  input.title = names.back();
+  if (models.size() > 1) input.title += " against " + names.front();
+  if (models.size() > 2) input.title += " and " + std::to_string(models.size() - 2) + " more";
+  input.facts["suite"] = command.suite;
+  for (size_t i = 0; i < models.size(); ++i) {
+    input.facts["model " + names[i]] = models[i].string();
+    input.models.push_back(EvaluateDir(models[i], names[i], device, suite, command.options));
   }
-  input.models.push_back(EvaluateDir(
-      command.model, suites, ModelName(command.model, command.baseline.value_or("")), device));
-  if (command.baseline) input.comparisons = Compare(input.models[0], input.models[1]);
+  input.comparisons = CompareWithFirst(input.models);
   WriteReport(command.out, input);
   if (command.json) {
     stdout_stream << ResultsJson(input);

@@ -3,33 +3,54 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <functional>
-#include <map>
+#include <numbers>
 #include <set>
 #include <utility>
 
-#include "core/error.h"
-#include "judge/statistics.h"
+#include "judge/attempts.h"
+#include "judge/text.h"
 
 namespace agon::judge {
 namespace {
 
-using Samples = std::vector<const SampleRecord*>;
-using ByTask = std::map<uint64_t, Samples>;  // scored samples of each task
+using internal::ByTask;
+using internal::Samples;
 
-bool IsShare(std::string_view metric) {
-  return metric.starts_with("pass@") || metric.starts_with("truncated");
+// The k of "pass@k", "pass^k" or "maj@k"; 0 of another metric.
+int AttemptsOf(std::string_view metric) {
+  for (const std::string_view name : {"pass@", "pass^", "maj@"}) {
+    if (!metric.starts_with(name)) continue;
+    int k = 0;
+    std::from_chars(metric.data() + name.size(), metric.data() + metric.size(), k);
+    return k;
+  }
+  return 0;
 }
 
-Metric ToMetric(const std::string& suite, const std::string& name, const Estimate& estimate) {
-  Metric metric{suite,
+double OfAttempts(std::string_view metric, const Samples& samples, int k) {
+  if (metric.starts_with("maj@")) {
+    std::vector<Vote> votes;
+    for (const SampleRecord* sample : samples) {
+      votes.push_back({sample->extracted, sample->correct});
+    }
+    return MajorityAtN(votes);
+  }
+  const auto num_correct = static_cast<int>(
+      std::count_if(samples.begin(), samples.end(), [](const auto* s) { return s->correct; }));
+  const auto num_samples = static_cast<int>(samples.size());
+  return metric.starts_with("pass^") ? PassHatK(num_samples, num_correct, k)
+                                     : PassAtK(num_samples, num_correct, k);
+}
+
+Metric ToMetric(const std::string& benchmark, const std::string& name, const Estimate& estimate) {
+  Metric metric{benchmark,
                 name,
                 estimate.value,
                 estimate.stderr_,
                 estimate.ci_low,
                 estimate.ci_high,
                 estimate.num_clusters};
-  if (IsShare(name)) {
+  if (TraitsOf(name).is_share) {
     metric.ci_low = std::clamp(metric.ci_low, 0.0, 1.0);
     metric.ci_high = std::clamp(metric.ci_high, 0.0, 1.0);
     // Where all tasks agree their spread says nothing; the exact binomial bound does
@@ -41,127 +62,172 @@ Metric ToMetric(const std::string& suite, const std::string& name, const Estimat
   return metric;
 }
 
-ByTask GroupScored(std::span<const SampleRecord> samples) {
-  ByTask tasks;
-  for (const SampleRecord& sample : samples) {
-    if (!sample.masked) tasks[sample.task_index].push_back(&sample);
-  }
-  return tasks;
-}
-
-double TaskPassAt(const Samples& samples, int k) {
-  const auto num_correct =
-      std::count_if(samples.begin(), samples.end(), [](const auto* s) { return s->correct; });
-  return PassAtK(static_cast<int>(samples.size()), static_cast<int>(num_correct), k);
-}
-
-// What a metric is of one task: one value for pass@k, one per sample for the rest. The
-// inverse of the names that ComputeMetrics gives. Empty where the task takes no part.
-std::vector<double> TaskValues(const std::string& metric, const Samples& samples) {
-  std::vector<double> values;
-  if (metric.starts_with("pass@")) {
-    int k = 0;
-    const char* begin = metric.data() + 5;
-    std::from_chars(begin, metric.data() + metric.size(), k);
-    if (k >= 1 && static_cast<int>(samples.size()) >= k) values.push_back(TaskPassAt(samples, k));
-    return values;
-  }
-  for (const SampleRecord* sample : samples) {
-    values.push_back(metric == "reward"   ? sample->reward
-                     : metric == "length" ? sample->num_tokens
-                                          : static_cast<double>(sample->truncated));
-  }
-  return values;
-}
-
-using Filter = std::function<bool(const SampleRecord&)>;
-
-// "pass@1/family=share" means the tasks of that family only.
-Filter FilterOf(const std::string& metric) {
-  const size_t slash = metric.find('/');
-  if (slash == std::string::npos) return [](const SampleRecord&) { return true; };
-  const std::string part = metric.substr(slash + 1);
-  const size_t equals = part.find('=');
-  const std::string key = part.substr(0, equals), value = part.substr(equals + 1);
-  if (key == "family") return [value](const SampleRecord& s) { return s.family == value; };
-  return [value](const SampleRecord& s) { return std::to_string(s.difficulty) == value; };
-}
-
-Metric Measure(const std::string& suite, const std::string& metric, const ByTask& tasks) {
-  const Filter keep = FilterOf(metric);
+Metric Measure(const std::string& benchmark, const std::string& metric, const ByTask& tasks) {
   std::vector<std::vector<double>> clusters;
+  std::vector<double> bits, bytes;
   for (const auto& [index, samples] : tasks) {
-    if (keep(*samples.front())) clusters.push_back(TaskValues(metric, samples));
+    if (!internal::TakesPart(metric, *samples.front())) continue;
+    if (internal::IsRatio(metric)) {
+      const internal::Ratio ratio = internal::TaskRatio(samples);
+      bits.push_back(ratio.bits);
+      bytes.push_back(ratio.bytes);
+    } else {
+      clusters.push_back(internal::TaskValues(metric, samples));
+    }
   }
-  return ToMetric(suite, metric, ClusteredMean(clusters));
+  return ToMetric(
+      benchmark, metric,
+      internal::IsRatio(metric) ? ClusteredRatio(bits, bytes) : ClusteredMean(clusters));
 }
 
-double Mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-std::vector<std::string> MetricNames(std::span<const SampleRecord> samples,
-                                     std::span<const int> pass_at) {
+// pass@k, pass^k and maj@k of answers that were sampled, and what else is known of them. Where a
+// judge decides there is nothing right or wrong, and its score leads.
+std::vector<std::string> SampledNames(std::span<const SampleRecord> samples) {
+  uint32_t num_samples = 1;
+  bool has_answers = false;
+  std::set<std::string> scores;
+  for (const SampleRecord& sample : samples) {
+    num_samples = std::max(num_samples, sample.sample + 1);
+    has_answers |= !sample.extracted.empty();
+    for (const auto& [name, value] : sample.scores) scores.insert(name);
+  }
+  if (scores.erase("score") > 0) {
+    std::vector<std::string> names = {"score", "length", "truncated"};
+    names.insert(names.end(), scores.begin(), scores.end());
+    return names;
+  }
+  std::set<uint32_t> attempts = {num_samples};
+  for (uint32_t k = 1; k < num_samples; k *= 2) attempts.insert(k);
   std::vector<std::string> names;
-  for (const int k : pass_at) names.push_back("pass@" + std::to_string(k));
+  for (const uint32_t k : attempts) names.push_back("pass@" + std::to_string(k));
+  for (const uint32_t k : attempts) {
+    if (k > 1) names.push_back("pass^" + std::to_string(k));
+  }
+  if (has_answers && num_samples > 1) names.push_back("maj@" + std::to_string(num_samples));
   names.insert(names.end(), {"reward", "length", "truncated"});
+  names.insert(names.end(), scores.begin(), scores.end());
+  return names;
+}
+
+std::vector<std::string> MetricNames(BenchmarkKind kind, std::span<const SampleRecord> samples) {
+  std::vector<std::string> names;
+  switch (kind) {
+    case BenchmarkKind::kEnvironment:
+    case BenchmarkKind::kGeneration:
+      names = SampledNames(samples);
+      break;
+    case BenchmarkKind::kChoice:
+      names = {"acc", "acc_norm", "acc_bytes"};
+      break;
+    case BenchmarkKind::kText:
+      names = {"bits_per_byte"};
+      break;
+  }
   std::set<std::string> families;
   std::set<int> difficulties;
   for (const SampleRecord& sample : samples) {
     if (!sample.family.empty()) families.insert(sample.family);
     difficulties.insert(sample.difficulty);
   }
-  for (const std::string& family : families) names.push_back("pass@1/family=" + family);
-  for (const int difficulty : difficulties) {
-    names.push_back("pass@1/difficulty=" + std::to_string(difficulty));
+  const std::string headline = names.front();
+  if (families.size() > 1) {
+    for (const std::string& family : families) names.push_back(headline + "/family=" + family);
+  }
+  if (difficulties.size() > 1) {
+    for (const int difficulty : difficulties) {
+      names.push_back(headline + "/difficulty=" + std::to_string(difficulty));
+    }
   }
   return names;
 }
 
-ByTask TasksOf(const EvalResult& result, const std::string& suite) {
+}  // namespace
+
+namespace internal {
+
+ByTask GroupScored(const std::string& benchmark, std::span<const SampleRecord> samples) {
   ByTask tasks;
-  for (const SampleRecord& sample : result.samples) {
-    if (sample.suite == suite && !sample.masked) tasks[sample.task_index].push_back(&sample);
+  for (const SampleRecord& sample : samples) {
+    if (sample.benchmark == benchmark && !sample.masked) {
+      tasks[sample.task_index].push_back(&sample);
+    }
   }
   return tasks;
 }
 
-std::optional<Comparison> CompareMetric(const EvalResult& a, const EvalResult& b,
-                                        const Metric& metric, const ByTask& tasks_a,
-                                        const ByTask& tasks_b) {
-  const Filter keep = FilterOf(metric.metric);
-  std::vector<double> values_a, values_b;
-  for (const auto& [index, samples] : tasks_a) {
-    const auto other = tasks_b.find(index);
-    if (other == tasks_b.end() || !keep(*samples.front())) continue;
-    const auto of_a = TaskValues(metric.metric, samples);
-    const auto of_b = TaskValues(metric.metric, other->second);
-    if (of_a.empty() || of_b.empty()) continue;
-    values_a.push_back(Mean(of_a));
-    values_b.push_back(Mean(of_b));
-  }
-  if (values_a.empty()) return std::nullopt;
-  const Estimate diff = PairedDifference(values_a, values_b);
-  return Comparison{metric.suite, metric.metric, a.model,     b.model,
-                    diff.value,   diff.ci_low,   diff.ci_high};
+bool TakesPart(const std::string& metric, const SampleRecord& task) {
+  const size_t slash = metric.find('/');
+  if (slash == std::string::npos) return true;
+  const std::string part = metric.substr(slash + 1);
+  const size_t equals = part.find('=');
+  const std::string key = part.substr(0, equals), value = part.substr(equals + 1);
+  return key == "family" ? task.family == value : std::to_string(task.difficulty) == value;
 }
 
-}  // namespace
+bool IsRatio(std::string_view metric) { return metric.starts_with("bits_per_byte"); }
 
-std::vector<Metric> ComputeMetrics(const std::string& suite, std::span<const SampleRecord> samples,
-                                   std::span<const int> pass_at) {
-  const ByTask tasks = GroupScored(samples);
+Ratio TaskRatio(const Samples& samples) {
+  Ratio ratio;
+  for (const SampleRecord* sample : samples) {
+    const auto nats = sample->scores.find("nats"), bytes = sample->scores.find("bytes");
+    if (nats == sample->scores.end() || bytes == sample->scores.end()) continue;
+    ratio.bits += nats->second / std::numbers::ln2;
+    ratio.bytes += bytes->second;
+  }
+  return ratio;
+}
+
+std::vector<double> TaskValues(const std::string& metric, const Samples& samples) {
+  std::vector<double> values;
+  if (const int k = AttemptsOf(metric); k > 0) {
+    if (static_cast<int>(samples.size()) >= k) values.push_back(OfAttempts(metric, samples, k));
+    return values;
+  }
+  const std::string name = metric.substr(0, metric.find('/'));
+  for (const SampleRecord* sample : samples) {
+    if (name == "reward") {
+      values.push_back(sample->reward);
+    } else if (name == "length") {
+      values.push_back(sample->num_tokens);
+    } else if (name == "truncated") {
+      values.push_back(static_cast<double>(sample->truncated));
+    } else if (const auto found = sample->scores.find(name); found != sample->scores.end()) {
+      values.push_back(found->second);
+    }
+  }
+  return values;
+}
+
+}  // namespace internal
+
+MetricTraits TraitsOf(std::string_view metric) {
+  const std::string_view name = metric.substr(0, metric.find('/'));
+  if (name == "truncated") return {true, -1};
+  if (name == "length" || name == "masked") return {false, 0};
+  if (internal::IsRatio(name)) return {false, -1};
+  return {AttemptsOf(name) > 0 || name.starts_with("acc") || name.starts_with("match:"), 1};
+}
+
+std::string MetricText(std::string_view metric, double value) {
+  return TraitsOf(metric).is_share ? FormatPercent(value) : FormatShort(value);
+}
+
+std::string DifferenceText(std::string_view metric, double difference) {
+  if (TraitsOf(metric).is_share) return FormatPoints(difference);
+  return (difference > 0 ? "+" : "") + FormatShort(difference);
+}
+
+std::vector<Metric> ComputeMetrics(const BenchmarkRun& run, std::span<const SampleRecord> samples) {
+  const ByTask tasks = internal::GroupScored(run.name, samples);
   std::vector<Metric> metrics;
-  for (const std::string& name : MetricNames(samples, pass_at)) {
-    metrics.push_back(Measure(suite, name, tasks));
+  for (const std::string& name : MetricNames(run.kind, samples)) {
+    metrics.push_back(Measure(run.name, name, tasks));
   }
   const auto num_masked = static_cast<double>(
       std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.masked; }));
   std::set<uint64_t> indices;
   for (const SampleRecord& sample : samples) indices.insert(sample.task_index);
-  metrics.push_back({suite, "masked", num_masked, 0, num_masked, num_masked,
+  metrics.push_back({run.name, "masked", num_masked, 0, num_masked, num_masked,
                      static_cast<int64_t>(indices.size())});
   return metrics;
 }
@@ -174,48 +240,22 @@ double EloDifference(double score, int64_t n) {
 
 Metric EloOf(const Metric& score) {
   const auto elo = [&](double s) { return EloDifference(s, score.n); };
-  return {score.suite,        "elo",  elo(score.value), NAN, elo(score.ci_low),
+  return {score.benchmark,    "elo",  elo(score.value), NAN, elo(score.ci_low),
           elo(score.ci_high), score.n};
 }
 
-const Metric* FindMetric(const EvalResult& result, const std::string& suite,
+const Metric* FindMetric(const EvalResult& result, const std::string& benchmark,
                          const std::string& metric) {
   const auto found =
       std::find_if(result.metrics.begin(), result.metrics.end(),
-                   [&](const Metric& m) { return m.suite == suite && m.metric == metric; });
+                   [&](const Metric& m) { return m.benchmark == benchmark && m.metric == metric; });
   return found == result.metrics.end() ? nullptr : &*found;
 }
 
-std::vector<std::string> SuitesOf(const EvalResult& result) {
-  std::vector<std::string> suites;
-  for (const SampleRecord& sample : result.samples) {
-    if (std::find(suites.begin(), suites.end(), sample.suite) == suites.end()) {
-      suites.push_back(sample.suite);
-    }
-  }
-  return suites;
-}
-
-std::vector<Comparison> Compare(const EvalResult& a, const EvalResult& b) {
-  std::vector<Comparison> comparisons;
-  for (const std::string& suite : SuitesOf(a)) {
-    const ByTask tasks_a = TasksOf(a, suite), tasks_b = TasksOf(b, suite);
-    const bool shared = std::any_of(tasks_a.begin(), tasks_a.end(),
-                                    [&](const auto& task) { return tasks_b.contains(task.first); });
-    if (!shared) {
-      throw Error(ErrorKind::kUsage, "the two evaluations have no scored task in common", suite,
-                  "evaluate both models on the same suite");
-    }
-    for (const Metric& metric : a.metrics) {
-      if (metric.suite != suite || metric.metric == "masked" || metric.metric == "elo") {
-        continue;
-      }
-      if (auto comparison = CompareMetric(a, b, metric, tasks_a, tasks_b)) {
-        comparisons.push_back(*std::move(comparison));
-      }
-    }
-  }
-  return comparisons;
+const Metric* HeadlineOf(const EvalResult& result, const std::string& benchmark) {
+  const auto found = std::find_if(result.metrics.begin(), result.metrics.end(),
+                                  [&](const Metric& m) { return m.benchmark == benchmark; });
+  return found == result.metrics.end() ? nullptr : &*found;
 }
 
 }  // namespace agon::judge

@@ -5,7 +5,10 @@
 #include <map>
 #include <tuple>
 
+#include "judge/metrics.h"
 #include "judge/report_parts.h"
+#include "judge/significance.h"
+#include "judge/text.h"
 
 namespace agon::judge {
 namespace {
@@ -66,11 +69,11 @@ PairedSamples PairSamples(const EvalResult& before, const EvalResult& after) {
   using Key = std::tuple<std::string_view, uint64_t, uint32_t>;
   std::map<Key, const SampleRecord*> others;
   for (const SampleRecord& sample : after.samples) {
-    if (!sample.masked) others[{sample.suite, sample.task_index, sample.sample}] = &sample;
+    if (!sample.masked) others[{sample.benchmark, sample.task_index, sample.sample}] = &sample;
   }
   PairedSamples paired;
   for (const SampleRecord& sample : before.samples) {
-    const auto other = others.find({sample.suite, sample.task_index, sample.sample});
+    const auto other = others.find({sample.benchmark, sample.task_index, sample.sample});
     if (sample.masked || other == others.end()) continue;
     paired.pairs[static_cast<size_t>(ChangeOf(sample, *other->second))].push_back(
         {&sample, other->second});
@@ -78,11 +81,77 @@ PairedSamples PairSamples(const EvalResult& before, const EvalResult& after) {
   return paired;
 }
 
-const Comparison* FindComparison(const ReportInput& input, const std::string& suite,
-                                 const std::string& metric) {
+std::string ToneOf(size_t i, size_t n) {
+  constexpr std::array<const char*, 4> kBetween = {"third", "fourth", "fifth", "sixth"};
+  if (i + 1 == n) return "after";
+  return i == 0 ? "before" : kBetween[(i - 1) % kBetween.size()];
+}
+
+Finding FindingOf(const Comparison& comparison) {
+  const double gain = comparison.diff * TraitsOf(comparison.metric).better;
+  if (!(comparison.p_adjusted < kAlpha) || gain == 0) return Finding::kUnclear;
+  return gain > 0 ? Finding::kBetter : Finding::kWorse;
+}
+
+const char* FindingName(Finding finding) {
+  switch (finding) {
+    case Finding::kBetter:
+      return "better";
+    case Finding::kWorse:
+      return "worse";
+    case Finding::kUnclear:
+      return "unclear";
+  }
+  return "";
+}
+
+std::vector<const Comparison*> HeadlineComparisons(const ReportInput& input,
+                                                   const std::string& model) {
+  std::vector<const Comparison*> headlines;
+  if (input.models.empty()) return headlines;
+  for (const BenchmarkRun& run : input.models.front().benchmarks) {
+    const Metric* metric = HeadlineOf(input.models.front(), run.name);
+    if (metric == nullptr) continue;
+    const Comparison* found = FindComparison(input, run.name, metric->metric, model);
+    if (found != nullptr) headlines.push_back(found);
+  }
+  return headlines;
+}
+
+std::optional<Estimate> MeanDifference(std::span<const Comparison* const> comparisons) {
+  std::vector<Estimate> differences;
+  for (const Comparison* comparison : comparisons) {
+    if (!TraitsOf(comparison->metric).is_share) continue;
+    differences.push_back({comparison->diff, comparison->stderr_, comparison->ci_low,
+                           comparison->ci_high, comparison->n});
+  }
+  if (differences.size() < 2) return std::nullopt;
+  return MeanOfEstimates(differences);
+}
+
+BenchmarkCost CostOf(const EvalResult& model, const BenchmarkRun& run) {
+  BenchmarkCost cost;
+  cost.seconds = run.seconds;
+  for (const SampleRecord& sample : model.samples) {
+    if (sample.benchmark != run.name) continue;
+    ++cost.num_samples;
+    cost.num_tokens += sample.num_tokens;
+    cost.num_correct += sample.correct ? 1 : 0;
+  }
+  return cost;
+}
+
+std::string PText(double p) {
+  if (std::isnan(p)) return "";
+  return p < 0.001 ? "p < 0.001" : "p = " + FormatNumber(p, p < 0.1 ? 3 : 2);
+}
+
+const Comparison* FindComparison(const ReportInput& input, const std::string& benchmark,
+                                 const std::string& metric, const std::string& b) {
   const auto found =
-      std::find_if(input.comparisons.begin(), input.comparisons.end(),
-                   [&](const auto& c) { return c.suite == suite && c.metric == metric; });
+      std::find_if(input.comparisons.begin(), input.comparisons.end(), [&](const Comparison& c) {
+        return c.benchmark == benchmark && c.metric == metric && c.b == b;
+      });
   return found == input.comparisons.end() ? nullptr : &*found;
 }
 

@@ -11,46 +11,42 @@
 namespace agon::judge {
 namespace {
 
-bool IsShare(const std::string& metric) {
-  return metric.starts_with("pass@") || metric == "truncated";
-}
-
-std::string Value(const std::string& metric, double value) {
-  return IsShare(metric) ? FormatPercent(value) : FormatShort(value);
-}
-
-std::optional<ChartPoint> Point(const EvalResult& model, const Metric& metric) {
-  const Metric* found = FindMetric(model, metric.suite, metric.metric);
-  if (found == nullptr || !std::isfinite(found->value)) return std::nullopt;
-  return ChartPoint{0, found->value, found->ci_low, found->ci_high};
-}
-
-std::string BreakdownPlot(const ReportInput& input, const std::string& suite) {
-  const bool paired = input.models.size() > 1;
-  const EvalResult& after = input.models.back();
-  DotPlot plot;
-  plot.title = "pass@1 by kind of problem";
+std::string BreakdownPlot(const ReportInput& input, const std::string& benchmark) {
+  const size_t num_models = input.models.size();
+  const EvalResult& last = input.models.back();
+  const Metric* headline = HeadlineOf(last, benchmark);
+  if (headline == nullptr || !TraitsOf(headline->metric).is_share) return "";
+  TrackPlot plot;
+  plot.title = headline->metric + " by kind of problem";
   plot.note = "bars are 95 % intervals";
-  plot.before_label = paired ? input.models.front().model : "";
-  plot.after_label = after.model;
-  for (const Metric& metric : after.metrics) {
-    constexpr std::string_view kPrefix = "pass@1/";
-    if (metric.suite != suite || !metric.metric.starts_with(kPrefix)) continue;
-    std::string label = metric.metric.substr(kPrefix.size());
+  bool seen_difficulty = false;
+  for (const Metric& metric : last.metrics) {
+    const std::string prefix = headline->metric + "/";
+    if (metric.benchmark != benchmark || !metric.metric.starts_with(prefix)) continue;
+    std::string label = metric.metric.substr(prefix.size());
     const bool is_difficulty = label.starts_with("difficulty=");
     if (label.starts_with("family=")) label = label.substr(7);
     std::replace(label.begin(), label.end(), is_difficulty ? '=' : '_', ' ');
-    if (is_difficulty && !plot.rows.empty() && !plot.rows.back().label.starts_with("difficulty ")) {
+    if (is_difficulty && !seen_difficulty && !plot.rows.empty()) {
       plot.rows.push_back({});  // a gap between the two breakdowns
     }
-    DotRow row{label, "n = " + std::to_string(metric.n), std::nullopt, Point(after, metric)};
-    if (paired) row.before = Point(input.models.front(), metric);
+    seen_difficulty |= is_difficulty;
+    TrackRow row{label, "n = " + std::to_string(metric.n), {}, FormatPercent(metric.value, 0), ""};
+    for (size_t i = 0; i < num_models; ++i) {
+      const Metric* found = FindMetric(input.models[i], benchmark, metric.metric);
+      if (found == nullptr) continue;
+      row.points.push_back({found->value, found->ci_low, found->ci_high, ToneOf(i, num_models),
+                            input.models[i].model + " " + FormatPercent(found->value)});
+    }
     plot.rows.push_back(std::move(row));
   }
-  return RenderDotPlot(plot);
+  for (size_t i = 0; i < num_models && num_models > 1; ++i) {
+    plot.legend.emplace_back(ToneOf(i, num_models), input.models[i].model);
+  }
+  return RenderTrackPlot(plot);
 }
 
-std::string PassAtChart(const ReportInput& input, const std::string& suite) {
+std::string PassAtChart(const ReportInput& input, const std::string& benchmark) {
   LineChart chart;
   chart.title = "pass@k";
   chart.note = "solved by at least one of k samples; unbiased, 95 % intervals";
@@ -60,13 +56,12 @@ std::string PassAtChart(const ReportInput& input, const std::string& suite) {
   chart.y_max = 1.0;
   size_t num_points = 0;
   for (size_t i = 0; i < input.models.size(); ++i) {
-    const bool last = i + 1 == input.models.size();
     ChartSeries series;
     series.label = input.models[i].model;
-    series.tone = last ? "after" : i == 0 ? "before" : "third";
+    series.tone = ToneOf(i, input.models.size());
     series.markers = true;
     for (const Metric& metric : input.models[i].metrics) {
-      if (metric.suite != suite || !metric.metric.starts_with("pass@")) continue;
+      if (metric.benchmark != benchmark || !metric.metric.starts_with("pass@")) continue;
       int k = 0;
       const char* end = metric.metric.data() + metric.metric.size();
       if (std::from_chars(metric.metric.data() + 5, end, k).ptr != end) continue;
@@ -82,36 +77,35 @@ std::string PassAtChart(const ReportInput& input, const std::string& suite) {
 std::string MetricRow(const ReportInput& input, const Metric& metric) {
   std::string html = "<tr><th scope=\"row\">" + EscapeHtml(metric.metric) + "</th>";
   for (const EvalResult& model : input.models) {
-    const Metric* found = FindMetric(model, metric.suite, metric.metric);
+    const Metric* found = FindMetric(model, metric.benchmark, metric.metric);
     html += "<td>";
     if (found != nullptr) {
-      html += Value(metric.metric, found->value);
+      html += MetricText(metric.metric, found->value);
       if (found->ci_high > found->ci_low) {
-        html += "<small>[" + Value(metric.metric, found->ci_low) + ", " +
-                Value(metric.metric, found->ci_high) + "]</small>";
+        html += "<small>[" + MetricText(metric.metric, found->ci_low) + ", " +
+                MetricText(metric.metric, found->ci_high) + "]</small>";
       }
     }
     html += "</td>";
   }
   if (input.comparisons.empty()) return html + "<td>" + std::to_string(metric.n) + "</td></tr>\n";
   html += "<td>";
-  if (const Comparison* found = FindComparison(input, metric.suite, metric.metric)) {
-    const auto format = [&](double value) {
-      return IsShare(metric.metric.substr(0, metric.metric.find('/'))) ? FormatPoints(value)
-                                                                       : FormatShort(value);
-    };
+  if (const Comparison* found =
+          FindComparison(input, metric.benchmark, metric.metric, input.models.back().model)) {
+    const auto format = [&](double value) { return DifferenceText(metric.metric, value); };
     html += "<b>" + format(found->diff) + "</b><small>[" + format(found->ci_low) + ", " +
-            format(found->ci_high) + "]</small>";
+            format(found->ci_high) + "]<br>" + EscapeHtml(PText(found->p_value)) + "</small>";
   }
   return html + "</td><td>" + std::to_string(metric.n) + "</td></tr>\n";
 }
 
 bool IsBreakdown(const Metric& metric) { return metric.metric.find('/') != std::string::npos; }
 
-std::string MetricTable(const ReportInput& input, const std::string& suite, bool breakdown) {
+std::string MetricTable(const ReportInput& input, const std::string& benchmark, bool breakdown) {
   std::string rows;
   for (const Metric& metric : input.models.back().metrics) {
-    if (metric.suite == suite && IsBreakdown(metric) == breakdown) rows += MetricRow(input, metric);
+    if (metric.benchmark == benchmark && IsBreakdown(metric) == breakdown)
+      rows += MetricRow(input, metric);
   }
   if (rows.empty()) return "";
   std::string html = "<table class=\"metrics\"><thead><tr><th>metric</th>";
@@ -120,15 +114,15 @@ std::string MetricTable(const ReportInput& input, const std::string& suite, bool
   return html + "<th>tasks</th></tr></thead><tbody>\n" + rows + "</tbody></table>\n";
 }
 
-std::string SuiteSection(const ReportInput& input, const std::string& suite) {
-  const std::string chart = PassAtChart(input, suite);
-  const std::string table = MetricTable(input, suite, /*breakdown=*/false);
-  const std::string breakdown = MetricTable(input, suite, /*breakdown=*/true);
-  std::string html = "<h2>Evaluation: " + EscapeHtml(suite) + "</h2>\n";
+std::string BenchmarkSection(const ReportInput& input, const std::string& benchmark) {
+  const std::string chart = PassAtChart(input, benchmark);
+  const std::string table = MetricTable(input, benchmark, /*breakdown=*/false);
+  const std::string breakdown = MetricTable(input, benchmark, /*breakdown=*/true);
+  std::string html;
   html += chart.empty() ? table
                         : "<div class=\"charts\">" + chart + "<div class=\"wide\">" + table +
                               "</div></div>\n";
-  html += BreakdownPlot(input, suite);
+  html += BreakdownPlot(input, benchmark);
   if (!breakdown.empty()) {
     html += "<details class=\"more\"><summary>The same in numbers</summary>" + breakdown +
             "</details>\n";
@@ -140,9 +134,16 @@ std::string SuiteSection(const ReportInput& input, const std::string& suite) {
 
 std::string HtmlEvaluation(const ReportInput& input) {
   if (input.models.empty()) return "";
-  std::string html;
-  for (const std::string& suite : SuitesOf(input.models.back())) {
-    html += SuiteSection(input, suite);
+  const auto& runs = input.models.back().benchmarks;
+  std::string html = runs.size() > 1 ? "<h2>All numbers</h2>\n" : "";
+  for (const BenchmarkRun& run : runs) {
+    const std::string section = BenchmarkSection(input, run.name);
+    const std::string name = EscapeHtml(run.name);
+    html += runs.size() == 1
+                ? "<h2>Evaluation: " + name + "</h2>\n<p class=\"fine\">" +
+                      EscapeHtml(run.settings) + "</p>\n" + section
+                : "<details class=\"tasks\"><summary>" + name + "</summary><p class=\"fine\">" +
+                      EscapeHtml(run.settings) + "</p>\n" + section + "</details>\n";
   }
   return html +
          "<p class=\"fine\">Tasks are held out from training. In brackets: 95 % intervals from "

@@ -24,10 +24,10 @@ std::string BigNumber(const std::string& name, const std::string& before, const 
   return html + "</div>\n";
 }
 
-std::string Headline(const ReportInput& input, const std::string& suite, const std::string& metric,
-                     const std::string& name, bool share) {
+std::string Headline(const ReportInput& input, const std::string& benchmark,
+                     const std::string& metric, const std::string& name, bool share) {
   const EvalResult& last = input.models.back();
-  const Metric* after = FindMetric(last, suite, metric);
+  const Metric* after = FindMetric(last, benchmark, metric);
   if (after == nullptr) return "";
   const auto format = [&](double value) {
     return share ? FormatPercent(value) : FormatNumber(value, 1);
@@ -36,9 +36,9 @@ std::string Headline(const ReportInput& input, const std::string& suite, const s
     return share ? FormatPoints(value) : (value > 0 ? "+" : "") + FormatNumber(value, 1);
   };
   const Metric* before =
-      input.models.size() > 1 ? FindMetric(input.models.front(), suite, metric) : nullptr;
+      input.models.size() > 1 ? FindMetric(input.models.front(), benchmark, metric) : nullptr;
   std::string change;
-  if (const Comparison* comparison = FindComparison(input, suite, metric)) {
+  if (const Comparison* comparison = FindComparison(input, benchmark, metric, last.model)) {
     change = "<b>" + format_change(comparison->diff) + (share ? " points" : " tokens") + "</b> [" +
              format_change(comparison->ci_low) + ", " + format_change(comparison->ci_high) + "]";
   } else if (std::isfinite(after->ci_low)) {
@@ -48,15 +48,15 @@ std::string Headline(const ReportInput& input, const std::string& suite, const s
 }
 
 // The one sentence that a reader takes along.
-std::string Summary(const ReportInput& input, const std::string& suite) {
-  const Metric* after = FindMetric(input.models.back(), suite, "pass@1");
+std::string Summary(const ReportInput& input, const std::string& benchmark) {
+  const Metric* after = FindMetric(input.models.back(), benchmark, "pass@1");
   if (after == nullptr) return "";
   std::string html = "<p class=\"lead\">On <b>" + std::to_string(after->n) +
-                     "</b> held-out tasks of <b>" + EscapeHtml(suite) + "</b>, <b>" +
+                     "</b> held-out tasks of <b>" + EscapeHtml(benchmark) + "</b>, <b>" +
                      EscapeHtml(input.models.back().model) + "</b> answers <b>" +
                      FormatPercent(after->value) + "</b> right at the first attempt";
   const Metric* before =
-      input.models.size() > 1 ? FindMetric(input.models.front(), suite, "pass@1") : nullptr;
+      input.models.size() > 1 ? FindMetric(input.models.front(), benchmark, "pass@1") : nullptr;
   if (before != nullptr) {
     html += "; <b>" + EscapeHtml(input.models.front().model) + "</b> answered " +
             FormatPercent(before->value);
@@ -66,14 +66,16 @@ std::string Summary(const ReportInput& input, const std::string& suite) {
 
 std::string Headlines(const ReportInput& input) {
   if (input.models.empty()) return "";
-  std::string html;
-  for (const std::string& suite : SuitesOf(input.models.back())) {
-    html += Summary(input, suite) + "<div class=\"headlines\">" +
-            Headline(input, suite, "pass@1", "right at the first attempt", true) +
-            Headline(input, suite, "length", "tokens per response", false) +
-            Headline(input, suite, "truncated", "cut by the length limit", true) + "</div>\n";
-  }
-  return html;
+  // Several benchmarks have their plots instead.
+  if (input.models.back().benchmarks.size() != 1) return "";
+  const std::string& benchmark = input.models.back().benchmarks[0].name;
+  const std::string boxes =
+      Headline(input, benchmark, "pass@1", "right at the first attempt", true) +
+      Headline(input, benchmark, "length", "tokens per response", false) +
+      Headline(input, benchmark, "truncated", "cut by the length limit", true);
+  if (boxes.empty()) return "";
+  return (input.models.size() < 2 ? Summary(input, benchmark) : "") + "<div class=\"headlines\">" +
+         boxes + "</div>\n";
 }
 
 std::string Facts(const ReportInput& input) {
@@ -88,6 +90,10 @@ std::string Facts(const ReportInput& input) {
 }  // namespace
 
 std::string ReportHtml(const ReportInput& input, const RunLogs& logs) {
+  const TaskAnchors anchors(input);
+  const char* kind = input.run_log             ? "run report"
+                     : input.models.size() > 1 ? "comparison"
+                                               : "evaluation";
   return std::string(
              "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
              "<meta http-equiv=\"Content-Security-Policy\" content=\"") +
@@ -95,9 +101,10 @@ std::string ReportHtml(const ReportInput& input, const RunLogs& logs) {
          "\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
          "<meta name=\"color-scheme\" content=\"light dark\">\n<title>" +
          EscapeHtml(input.title) + "</title>\n<style>" + ReportStyle() +
-         "</style></head>\n<body><main>\n<header><p class=\"kicker\">agon · run report</p><h1>" +
-         EscapeHtml(input.title) + "</h1></header>\n" + Headlines(input) + HtmlCurves(logs) +
-         HtmlStages(logs) + HtmlEvaluation(input) + HtmlSamples(input) + Facts(input) +
+         "</style></head>\n<body><main>\n<header><p class=\"kicker\">agon · " + kind + "</p><h1>" +
+         EscapeHtml(input.title) + "</h1></header>\n" + HtmlOverview(input) + Headlines(input) +
+         HtmlCurves(logs) + HtmlStages(logs) + HtmlCheese(input, anchors) + HtmlEvaluation(input) +
+         HtmlSamples(input) + HtmlTasks(input) + HtmlCost(input) + Facts(input) +
          "</main></body></html>\n";
 }
 

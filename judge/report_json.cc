@@ -1,60 +1,35 @@
 // results.json and samples.jsonl: what programs read.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "judge/eval/sample_json.h"
 #include "judge/report_parts.h"
 
 namespace agon::judge {
 namespace {
 
-// JSON has no NaN.
-Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 double NumberOr(const Json& value, double otherwise) {
   return value.is_number() ? value.get<double>() : otherwise;
 }
 
-// Bytes that are not UTF-8 become U+FFFD: a JSON text can't hold them.
-std::string Dump(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
 Json MetricJson(const std::string& model, const Metric& metric) {
   return {{"model", model},
-          {"suite", metric.suite},
+          {"benchmark", metric.benchmark},
           {"metric", metric.metric},
-          {"value", Number(metric.value)},
-          {"stderr", Number(metric.stderr_)},
-          {"ci95", Json::array({Number(metric.ci_low), Number(metric.ci_high)})},
+          {"value", NumberOrNull(metric.value)},
+          {"stderr", NumberOrNull(metric.stderr_)},
+          {"ci95", Json::array({NumberOrNull(metric.ci_low), NumberOrNull(metric.ci_high)})},
           {"n", metric.n}};
-}
-
-Json SampleJson(const std::string& model, const SampleRecord& sample) {
-  return {{"model", model},
-          {"suite", sample.suite},
-          {"task", sample.task_index},
-          {"sample", sample.sample},
-          {"family", sample.family},
-          {"difficulty", sample.difficulty},
-          {"prompt", sample.prompt},
-          {"answer", sample.answer},
-          {"completion", sample.completion},
-          {"extracted", sample.extracted},
-          {"reason", sample.reason},
-          {"reward", sample.reward},
-          {"correct", sample.correct},
-          {"truncated", sample.truncated},
-          {"masked", sample.masked},
-          {"num_tokens", sample.num_tokens}};
 }
 
 Metric ReadMetric(const Json& json, const std::string& where) {
   const double nan = std::nan("");
   Metric metric;
-  metric.suite = JsonField<std::string>(json, "suite", where);
+  metric.benchmark = JsonField<std::string>(json, "benchmark", where);
   metric.metric = JsonField<std::string>(json, "metric", where);
   metric.value = NumberOr(json.value("value", Json()), nan);
   metric.stderr_ = NumberOr(json.value("stderr", Json()), nan);
@@ -65,53 +40,71 @@ Metric ReadMetric(const Json& json, const std::string& where) {
   return metric;
 }
 
-SampleRecord ReadSample(const Json& json, const std::string& where) {
-  SampleRecord sample;
-  sample.suite = JsonField<std::string>(json, "suite", where);
-  sample.task_index = JsonField<uint64_t>(json, "task", where);
-  sample.sample = JsonField<uint32_t>(json, "sample", where);
-  sample.family = JsonField<std::string>(json, "family", where);
-  sample.difficulty = JsonField<int>(json, "difficulty", where);
-  sample.prompt = JsonField<std::string>(json, "prompt", where);
-  sample.answer = JsonField<std::string>(json, "answer", where);
-  sample.completion = JsonField<std::string>(json, "completion", where);
-  sample.extracted = JsonField<std::string>(json, "extracted", where);
-  sample.reason = JsonField<std::string>(json, "reason", where);
-  sample.reward = JsonField<double>(json, "reward", where);
-  sample.correct = JsonField<bool>(json, "correct", where);
-  sample.truncated = JsonField<bool>(json, "truncated", where);
-  sample.masked = JsonField<bool>(json, "masked", where);
-  sample.num_tokens = JsonField<int>(json, "num_tokens", where);
-  return sample;
+Json ModelJson(const EvalResult& model) {
+  Json benchmarks = Json::array();
+  for (const BenchmarkRun& run : model.benchmarks) {
+    benchmarks.push_back({{"name", run.name},
+                          {"kind", BenchmarkKindNames()[static_cast<size_t>(run.kind)]},
+                          {"settings", run.settings},
+                          {"seconds", NumberOrNull(run.seconds)}});
+  }
+  return {{"name", model.model}, {"hash", model.hash}, {"benchmarks", std::move(benchmarks)}};
+}
+
+BenchmarkRun ReadRun(const Json& json, const std::string& where) {
+  BenchmarkRun run;
+  run.name = JsonField<std::string>(json, "name", where);
+  run.settings = JsonField<std::string>(json, "settings", where);
+  run.seconds = NumberOr(json.value("seconds", Json()), std::nan(""));
+  const auto kind = JsonField<std::string>(json, "kind", where);
+  const auto names = BenchmarkKindNames();
+  const auto found = std::find(names.begin(), names.end(), kind);
+  if (found == names.end())
+    throw Error(ErrorKind::kCorrupt, "unknown kind \"" + kind + "\"", where);
+  run.kind = static_cast<BenchmarkKind>(found - names.begin());
+  return run;
 }
 
 }  // namespace
 
 std::string ResultsJson(const ReportInput& input) {
-  Json metrics = Json::array(), comparisons = Json::array(), facts = Json::object();
+  Json models = Json::array(), metrics = Json::array(), comparisons = Json::array();
+  Json facts = Json::object();
   for (const EvalResult& model : input.models) {
+    models.push_back(ModelJson(model));
     for (const Metric& metric : model.metrics) metrics.push_back(MetricJson(model.model, metric));
   }
   for (const Comparison& comparison : input.comparisons) {
     comparisons.push_back(
-        {{"suite", comparison.suite},
+        {{"benchmark", comparison.benchmark},
          {"metric", comparison.metric},
          {"a", comparison.a},
          {"b", comparison.b},
-         {"diff", Number(comparison.diff)},
-         {"ci95", Json::array({Number(comparison.ci_low), Number(comparison.ci_high)})}});
+         {"diff", NumberOrNull(comparison.diff)},
+         {"stderr", NumberOrNull(comparison.stderr_)},
+         {"ci95", Json::array({NumberOrNull(comparison.ci_low), NumberOrNull(comparison.ci_high)})},
+         {"p", NumberOrNull(comparison.p_value)},
+         {"p_adjusted", NumberOrNull(comparison.p_adjusted)},
+         {"min_effect", NumberOrNull(comparison.min_effect)},
+         {"n", comparison.n},
+         {"tasks_needed", comparison.tasks_needed}});
   }
   for (const auto& [name, value] : input.facts) facts[name] = value;
-  const Json results = {
-      {"title", input.title}, {"metrics", metrics}, {"comparisons", comparisons}, {"facts", facts}};
-  return Dump(results, 2) + "\n";
+  const Json results = {{"title", input.title},
+                        {"models", models},
+                        {"metrics", metrics},
+                        {"comparisons", comparisons},
+                        {"facts", facts}};
+  return DumpJson(results, 2) + "\n";
 }
 
 std::string SamplesJsonl(const std::vector<EvalResult>& models) {
   std::string lines;
   for (const EvalResult& model : models) {
     for (const SampleRecord& sample : model.samples) {
-      lines += Dump(SampleJson(model.model, sample), -1) + "\n";
+      Json json = {{"model", model.model}};
+      json.update(SampleJson(sample));
+      lines += DumpJson(json) + "\n";
     }
   }
   return lines;
@@ -121,6 +114,7 @@ void WriteEval(const std::filesystem::path& dir, const EvalResult& result) {
   ReportInput input;
   input.title = result.model;
   input.models = {result};
+  for (BenchmarkRun& run : input.models[0].benchmarks) run.seconds = std::nan("");
   std::filesystem::create_directories(dir);
   WriteFileAtomic(dir / "samples.jsonl", SamplesJsonl(input.models));
   WriteFileAtomic(dir / "results.json", ResultsJson(input));
@@ -130,7 +124,15 @@ EvalResult ReadEval(const std::filesystem::path& dir) {
   const std::string where = (dir / "results.json").string();
   const Json results = ReadJson(where);
   EvalResult result;
-  result.model = JsonField<std::string>(results, "title", where);
+  const Json models = JsonField<Json>(results, "models", where);
+  if (!models.is_array() || models.size() != 1) {
+    throw Error(ErrorKind::kCorrupt, "not the results of one model", where);
+  }
+  result.model = JsonField<std::string>(models[0], "name", where);
+  result.hash = JsonField<std::string>(models[0], "hash", where);
+  for (const Json& run : JsonField<Json>(models[0], "benchmarks", where)) {
+    result.benchmarks.push_back(ReadRun(run, where));
+  }
   for (const Json& metric : JsonField<Json>(results, "metrics", where)) {
     result.metrics.push_back(ReadMetric(metric, where));
   }

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <array>
+#include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "judge/eval.h"
 #include "judge/run_log.h"
+#include "judge/statistics.h"
 
 namespace agon::judge {
 
@@ -43,20 +47,63 @@ struct PairedSamples {
 // Pointers stay valid as long as the results.
 PairedSamples PairSamples(const EvalResult& before, const EvalResult& after);
 
-// The comparison of that name, or nullptr.
-const Comparison* FindComparison(const ReportInput& input, const std::string& suite,
-                                 const std::string& metric);
+// The comparison of model `b` with the first, or nullptr.
+const Comparison* FindComparison(const ReportInput& input, const std::string& benchmark,
+                                 const std::string& metric, const std::string& b);
+
+// CSS class of the i-th of n models: the first of several is "before", the last "after".
+std::string ToneOf(size_t i, size_t n);
+
+// What the comparison of a headline metric says.
+enum class Finding { kBetter, kWorse, kUnclear };
+// By Holm's p-value at the 5 % level and the way in which the metric is better; a metric that has
+// no better way is unclear.
+Finding FindingOf(const Comparison& comparison);
+const char* FindingName(Finding finding);  // CSS class: "better", "worse", "unclear"
+
+// Comparisons of `model`'s headline metrics with the first model's, in order of benchmarks.
+std::vector<const Comparison*> HeadlineComparisons(const ReportInput& input,
+                                                   const std::string& model);
+// The mean difference over headlines that are shares; nullopt of fewer than two.
+std::optional<Estimate> MeanDifference(std::span<const Comparison* const> comparisons);
+
+// What a model did for a benchmark.
+struct BenchmarkCost {
+  double seconds = 0;  // NaN: not measured
+  int64_t num_tokens = 0, num_samples = 0, num_correct = 0;
+};
+BenchmarkCost CostOf(const EvalResult& model, const BenchmarkRun& run);
+
+// "p < 0.001", "p = 0.03".
+std::string PText(double p);
 
 std::string ReportHtml(const ReportInput& input, const RunLogs& logs);
 std::string ReportMarkdown(const ReportInput& input, const RunLogs& logs);
 std::string ResultsJson(const ReportInput& input);
 std::string SamplesJsonl(const std::vector<EvalResult>& models);
 
+// The tasks that have an entry in HtmlTasks, and their ids.
+class TaskAnchors {
+ public:
+  explicit TaskAnchors(const ReportInput& input);
+  // "" if the task has none.
+  std::string Find(size_t benchmark_idx, uint64_t task_index) const;
+
+ private:
+  std::set<std::string> names_;
+};
+
 // Parts of report.html.
 const char* ReportStyle();
 std::string HtmlStages(const RunLogs& logs);
 std::string HtmlCurves(const RunLogs& logs);
+// The first screen: is it better, by how much, how sure, and at what.
+std::string HtmlOverview(const ReportInput& input);
+// Which tasks of each skill fail: the holes.
+std::string HtmlCheese(const ReportInput& input, const TaskAnchors& anchors);
 std::string HtmlEvaluation(const ReportInput& input);
+std::string HtmlTasks(const ReportInput& input);
+std::string HtmlCost(const ReportInput& input);
 std::string HtmlSamples(const ReportInput& input);
 
 }  // namespace agon::judge

@@ -9,7 +9,7 @@
 namespace agon::judge {
 namespace {
 
-constexpr size_t kShownPerChange = 20;
+constexpr size_t kShownPerChange = 12;
 constexpr size_t kMaxShownBytes = 4000;  // of one answer; samples.jsonl has all of it
 
 struct ChangeStyle {
@@ -43,7 +43,7 @@ std::string Gold(const SampleRecord& task) {
 
 std::string PairHtml(const SamplePair& pair, const ReportInput& input, size_t change) {
   const SampleRecord& task = *pair.before;
-  std::string label = task.suite;
+  std::string label = task.benchmark;
   if (!task.family.empty()) label += " · " + task.family;
   label += " · difficulty " + std::to_string(task.difficulty) + " · task " +
            std::to_string(task.task_index) + ", sample " + std::to_string(task.sample);
@@ -93,23 +93,10 @@ std::string FilterButtons(const PairedSamples& paired) {
   return inputs;
 }
 
-std::string SingleModelSamples(const EvalResult& model) {
-  std::string html = "<h2>Sample answers</h2>\n<div class=\"samples\">";
-  const size_t num_shown = std::min<size_t>(model.samples.size(), 2 * kShownPerChange);
-  for (size_t i = 0; i < num_shown; ++i) {
-    const SampleRecord& sample = model.samples[i * model.samples.size() / num_shown];
-    html += "<div class=\"sample\"><p class=\"question\">" +
-            EscapeHtml(sample.prompt, kMaxShownBytes) + "</p>" + Gold(sample) +
-            Answer(sample, model.model) + "</div>\n";
-  }
-  return html + "</div>\n";
-}
-
 }  // namespace
 
 std::string HtmlSamples(const ReportInput& input) {
-  if (input.models.empty() || input.models.back().samples.empty()) return "";
-  if (input.models.size() < 2) return SingleModelSamples(input.models.front());
+  if (input.models.size() < 2) return "";
   const PairedSamples paired = PairSamples(input.models.front(), input.models.back());
   size_t total = 0;
   for (const auto& pairs : paired.pairs) total += pairs.size();

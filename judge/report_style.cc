@@ -7,22 +7,28 @@ namespace agon::judge {
 const char* ReportStyle() {
   return R"css(
 :root{--paper:#fcfbf8;--ink:#1d1c1a;--soft:#6b675f;--rule:#e4e0d7;--faint:#f3f0e9;
---after:#0b6e69;--before:#b0631b;--third:#4a5a8a;--fourth:#8a4a78;--right:#2c7a3f;--wrong:#b3372c}
+--after:#0b6e69;--before:#b0631b;--third:#4a5a8a;--fourth:#8a4a78;--fifth:#6d6a1e;
+--sixth:#5c5c66;--right:#2c7a3f;--wrong:#b3372c;--cheese:#f0c75e;--rind:#d9a93a;--hole:#fcfbf8}
 @media (prefers-color-scheme:dark){:root{--paper:#15171a;--ink:#e8e6e1;--soft:#9a978f;
 --rule:#2d3035;--faint:#1d2024;--after:#4fc4bb;--before:#e2a05c;--third:#9fb0e6;--fourth:#d79ac6;
---right:#6cc483;--wrong:#ee8378}}
+--fifth:#cfcb6a;--sixth:#b0b0bd;--right:#6cc483;--wrong:#ee8378;--cheese:#a8822f;--rind:#8a6a22;
+--hole:#15171a}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);
 font:17px/1.55 Charter,"Bitstream Charter","Sitka Text","Source Serif 4",Cambria,Georgia,serif;
 -webkit-font-smoothing:antialiased}
 main{max-width:1080px;margin:0 auto;padding:56px 32px 96px}
-.kicker,th,.tick,.value,.rowlabel,figcaption span,small,.fine,.name,.change,.legend,label,.tag,dt,
-.who{font-family:ui-sans-serif,"Inter","Helvetica Neue","Segoe UI",Arial,sans-serif}
+.kicker,th,.tick,.value,figcaption span,small,.fine,.name,.change,.legend,label,.tag,dt,
+.who,.rowname,.rowvalue,.axis,.asked{font-family:ui-sans-serif,"Inter","Helvetica Neue","Segoe UI",Arial,sans-serif}
 .kicker{margin:0;color:var(--soft);font-size:13px;letter-spacing:.08em;text-transform:uppercase}
 h1{margin:4px 0 28px;font-size:42px;line-height:1.12;font-weight:600;letter-spacing:-.015em;
 overflow-wrap:anywhere}
 h2{margin:52px 0 18px;padding-top:14px;border-top:1px solid var(--rule);font-size:24px;
 font-weight:600;letter-spacing:-.005em}
+.verdict{margin:0 0 10px;font-size:27px;line-height:1.3;letter-spacing:-.01em;overflow-wrap:anywhere}
+.verdict::before{content:"";display:inline-block;width:.5em;height:.5em;margin-right:.4em;
+border-radius:50%;background:var(--soft);vertical-align:.1em}
+.verdict.better::before{background:var(--right)}.verdict.worse::before{background:var(--wrong)}
 .lead{max-width:44em;margin:0 0 24px;font-size:19px}
 .fine,small{color:var(--soft);font-size:13px;line-height:1.45}
 .fine{max-width:62em}
@@ -47,18 +53,68 @@ svg{display:block;width:100%;height:auto;overflow:visible}
 .grid{stroke:var(--rule);stroke-width:1}.axis{stroke:var(--soft);stroke-width:1}
 .tick{fill:var(--soft);font-size:11px;font-variant-numeric:tabular-nums}.name{font-style:normal}
 .small .tick,.small .value{font-size:11px}
-.value{font-size:12px;font-weight:600}.rowlabel{fill:var(--ink);font-size:14px}
+.value{font-size:12px;font-weight:600}
 path{fill:none;stroke-linejoin:round;stroke-linecap:round}
 .line{stroke-width:2}.raw{stroke-width:1;opacity:.28}.whisker{stroke-width:2;opacity:.55}
-.move{stroke:var(--rule);stroke-width:6;stroke-linecap:round}
 path.after,line.after{stroke:var(--after)}path.before,line.before{stroke:var(--before)}
-path.third,line.third{stroke:var(--third)}path.fourth,line.fourth{stroke:var(--fourth)}
+path.third,line.third{stroke:var(--third)}
+path.fourth,line.fourth{stroke:var(--fourth)}
+path.fifth,line.fifth{stroke:var(--fifth)}
+path.sixth,line.sixth{stroke:var(--sixth)}
 text.after,circle.after{fill:var(--after)}text.before,circle.before{fill:var(--before)}
-text.third,circle.third{fill:var(--third)}text.fourth,circle.fourth{fill:var(--fourth)}
+text.third,circle.third{fill:var(--third)}
+text.fourth,circle.fourth{fill:var(--fourth)}
+text.fifth,circle.fifth{fill:var(--fifth)}
+text.sixth,circle.sixth{fill:var(--sixth)}
 .dot{stroke:var(--paper);stroke-width:1.5}
 .legend{margin:-2px 0 6px;color:var(--soft);font-size:13px}
+.legend span{margin-right:16px;white-space:nowrap}
 .key{display:inline-block;width:10px;height:10px;margin:0 6px 0 0;border-radius:50%}
-.key.before{background:var(--before)}.key.after{margin-left:10px;background:var(--after)}
+i.before{background:var(--before)}b.before{color:var(--before)}
+i.after{background:var(--after)}b.after{color:var(--after)}
+i.third{background:var(--third)}b.third{color:var(--third)}
+i.fourth{background:var(--fourth)}b.fourth{color:var(--fourth)}
+i.fifth{background:var(--fifth)}b.fifth{color:var(--fifth)}
+i.sixth{background:var(--sixth)}b.sixth{color:var(--sixth)}
+.who.before{color:var(--before)}.who.after{color:var(--after)}
+.tracks{margin:8px 0 40px}
+.row{display:grid;grid-template-columns:minmax(150px,31%) 1fr 64px;gap:14px;align-items:center;min-height:30px}
+.gap{height:16px}
+.rowname{font-size:14px;overflow-wrap:anywhere;line-height:1.3}.rowname small{font-size:11.5px}
+.rowvalue{font-size:13px;text-align:right;font-variant-numeric:tabular-nums;color:var(--soft)}
+.rowvalue.after{color:var(--after);font-weight:600}
+.rowvalue.better{color:var(--right);font-weight:600}.rowvalue.worse{color:var(--wrong);font-weight:600}
+.track{position:relative;display:block;height:30px;border-bottom:1px solid var(--faint)}
+.track i{position:absolute;display:block}
+.track i.line,.track i.zero{top:0;bottom:0;width:1px;background:var(--rule)}
+.track i.zero{background:var(--soft)}
+.track i.ci{height:5px;margin-top:-2.5px;border-radius:3px;opacity:.4}
+.track i.dot{width:10px;height:10px;margin:-5px 0 0 -5px;border-radius:50%;
+box-shadow:0 0 0 1.5px var(--paper)}
+.track i.better{background:var(--right)}.track i.worse{background:var(--wrong)}
+.track i.unclear{background:var(--soft)}
+.axis .track{height:20px;border:0}.axis .track i{font-style:normal;font-size:11px;color:var(--soft);
+transform:translateX(-50%);white-space:nowrap}
+.axis .track i:first-child{transform:none}.axis .track i:last-child{transform:translateX(-100%)}
+.skills{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:26px 32px;
+margin:8px 0 28px}
+.slices{display:flex;gap:12px}.slice{flex:1;min-width:0}.slice small{display:block;margin-top:4px;
+overflow-wrap:anywhere}
+.cheese{fill:var(--cheese);stroke:var(--rind);stroke-width:1.5}
+.hole{fill:var(--hole);stroke:var(--rind);stroke-width:1.2}
+.whole{fill:transparent}a:hover .hole,a:hover .whole,a:focus .hole{stroke:var(--ink);stroke-width:2}
+.tasks{margin:0 0 6px;border-bottom:1px solid var(--rule)}
+.tasks>summary{padding:8px 0;font-size:17px;cursor:pointer}
+.task{margin:0;border-top:1px solid var(--faint)}
+.task>summary{display:flex;gap:12px;align-items:center;padding:5px 0;cursor:pointer;list-style:none}
+.task>summary::-webkit-details-marker{display:none}
+.task[open]{padding-bottom:16px}.task:target{background:var(--faint)}
+.asked{flex:1;min-width:0;font-size:13px;color:var(--soft);overflow:hidden;white-space:nowrap;
+text-overflow:ellipsis}
+.strip{display:inline-flex;gap:2px;flex:none}
+.strip i{display:inline-block;width:9px;height:9px;border-radius:2px;background:var(--soft)}
+.strip i.right{background:var(--right)}.strip i.wrong{background:var(--wrong)}
+.strip i.masked{background:var(--rule)}
 table{width:100%;border-collapse:collapse;font-variant-numeric:lining-nums tabular-nums}
 th{padding:6px 10px;color:var(--soft);font-size:13px;font-weight:500;text-align:right;
 vertical-align:bottom}
@@ -107,7 +163,11 @@ dt{color:var(--soft);font-size:12px}dd{margin:0;overflow-wrap:anywhere}
 @media (max-width:820px){main{padding:32px 18px}.headlines,.two{grid-template-columns:1fr}
 .headline+.headline{padding-left:0;border-left:0;border-top:1px solid var(--rule)}
 .wide{grid-column:span 6}.small{grid-column:span 3}h1{font-size:32px}.charts{gap:24px}
-table{display:block;overflow-x:auto}}
+table{display:block;overflow-x:auto}.verdict{font-size:22px}.lead{font-size:17px}
+.row{grid-template-columns:1fr auto;gap:0 10px}.row .rowname{grid-column:1}
+.row .rowvalue{grid-column:2;grid-row:1}.row .track{grid-column:1/-1;height:22px}
+.axis .rowname,.axis .rowvalue{display:none}.skills{grid-template-columns:1fr}
+.task>summary{flex-wrap:wrap;gap:6px}.asked{flex-basis:100%}}
 @media print{main{padding:0}.filter>label{display:none}figure,.sample{break-inside:avoid}}
 )css";
 }

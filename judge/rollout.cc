@@ -160,7 +160,8 @@ void Rollout::Start(std::span<const envs::Task> tasks) {
     for (int seat = 0; seat < env_->info().num_seats; ++seat) {
       seats.push_back(players_[SideOf(task.id, seat)]);
     }
-    const auto prompt = seats[0].chat->EncodePrompt(task.messages);
+    auto prompt = seats[0].chat->EncodePrompt(task.messages);
+    seats[0].chat->tokenizer().EncodeAppend(options_.prefill, prompt);
     const int context = seats[0].policy->config().max_positions;
     if (static_cast<int>(prompt.size()) >= context) {
       throw Error(ErrorKind::kUsage,
@@ -172,7 +173,8 @@ void Rollout::Start(std::span<const envs::Task> tasks) {
     longest_prompt_ = std::max(longest_prompt_, static_cast<int>(prompt.size()));
     const size_t first = live_.size();
     for (size_t sample = 0; sample < num_samples; ++sample) {
-      live_.emplace_back(env_, task, static_cast<uint32_t>(sample), seats).Open(prompt);
+      live_.emplace_back(env_, task, static_cast<uint32_t>(sample), seats)
+          .Open(prompt, options_.prefill);
     }
     // The samples of a task share their first prompt; later each has its own.
     Enqueue(first);
@@ -276,6 +278,7 @@ std::vector<Trajectory> RunEpisodes(policy::Policy& policy, const datasets::Chat
                                     std::span<const envs::Task> tasks,
                                     const RolloutOptions& options, const RngKey& key) {
   AGON_CHECK(options.num_samples > 0 && options.max_new_tokens > 0);
+  AGON_CHECK(options.prefill.empty() || env->info().num_seats == 1);
   return Rollout({&policy, &chat}, std::move(env), options, key).Run(tasks);
 }
 

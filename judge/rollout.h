@@ -52,6 +52,9 @@ struct RolloutOptions {
   int num_samples = 1;        // G, episodes per task
   // Absent: the policy plays every seat. Otherwise it plays seat index % num_seats of a task.
   std::optional<Player> opponent;
+  // How every episode's first completion begins: part of what the environment reads, but of
+  // the prompt for the policy. Needs an environment of one seat.
+  std::string prefill;
   int max_step_threads = 16;  // steps of the environment at once
   // Called when episodes have ended, with finished and wanted episodes. May be empty.
   std::function<void(int64_t done, int64_t total)> on_progress;

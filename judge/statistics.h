@@ -26,6 +26,17 @@ struct Estimate {
 // no value at all the result is NaN.
 Estimate ClusteredMean(std::span<const std::vector<double>> clusters);
 
+// The ratio sum x / sum y of clusters that were drawn whole (bits per byte of documents), with
+// the linearised standard error sqrt(C/(C-1) * sum_c (x_c - ratio * y_c)^2) / sum y (Cochran,
+// "Sampling Techniques", 3rd ed., section 6.3); ClusteredMean is the case of sums and counts.
+// NaN if sum y is 0. REQUIRES: equal sizes, y >= 0; a cluster with y = 0 is ignored.
+Estimate ClusteredRatio(std::span<const double> x, std::span<const double> y);
+
+// The mean of independent estimates, each counting the same: sqrt(sum se^2) / count, degrees of
+// freedom after Welch and Satterthwaite. `num_clusters` is the sum of theirs. Estimates without
+// a standard error leave the mean without one; NaN of none.
+Estimate MeanOfEstimates(std::span<const Estimate> estimates);
+
 // Mean of b - a where a[i] and b[i] belong to one task, sd(b - a)/sqrt(n) as its standard
 // error. REQUIRES: equal sizes.
 Estimate PairedDifference(std::span<const double> a, std::span<const double> b);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/digest.h"
 #include "core/error.h"
 #include "core/json.h"
 
@@ -32,6 +33,14 @@ ModelDirectory LoadModelDirectory(const std::filesystem::path& dir, const policy
   }
   model.is_chat_model = model.tokenizer.SpecialId("<|im_start|>").has_value() && HasTemplate(dir);
   return model;
+}
+
+std::string HashModelDirectory(const std::filesystem::path& dir) {
+  std::string digests;
+  for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
+    digests += Sha256OfFile(dir / name);
+  }
+  return Sha256(digests).substr(0, 16);
 }
 
 }  // namespace agon::serve

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "datasets/tokenizer.h"
 #include "policy/policy.h"
@@ -21,5 +22,9 @@ struct ModelDirectory {
 // tokenizer has ids that the model has no row for, or tokenizer_config.json is no JSON.
 ModelDirectory LoadModelDirectory(const std::filesystem::path& dir,
                                   const policy::Device& device = {});
+
+// Of weights, configuration and tokenizer, 16 hexadecimal digits: equal for equal bytes wherever
+// the directory stands. Reads all of it. Throws kNotFound or kIo.
+std::string HashModelDirectory(const std::filesystem::path& dir);
 
 }  // namespace agon::serve

@@ -66,16 +66,14 @@ policy::ModelConfig Recipe::Model() const {
   return policy::PresetConfig(model.preset, data.vocab_size, model.max_positions);
 }
 
-judge::SuiteSpec Recipe::Suite() const {
-  judge::SuiteSpec suite;
-  suite.env = eval.env;
-  suite.opponent = eval.opponent;
-  suite.num_tasks = eval.num_tasks;
-  suite.samples_per_task = eval.samples_per_task;
-  suite.max_new_tokens = eval.max_new_tokens;
-  suite.pass_at = {1};
-  if (eval.samples_per_task > 1) suite.pass_at.push_back(eval.samples_per_task);
-  return suite;
+judge::BenchmarkSpec Recipe::Benchmark() const {
+  judge::BenchmarkSpec benchmark;
+  benchmark.env = eval.env;
+  benchmark.opponent = eval.opponent;
+  benchmark.num_tasks = eval.num_tasks;
+  benchmark.samples_per_task = eval.samples_per_task;
+  benchmark.max_new_tokens = eval.max_new_tokens;
+  return benchmark;
 }
 
 bool Recipe::NeedsCorpus() const {

@@ -60,7 +60,7 @@ struct Recipe {
 
   Recipe();
   policy::ModelConfig Model() const;
-  judge::SuiteSpec Suite() const;
+  judge::BenchmarkSpec Benchmark() const;
   // Whether a run needs text at all: not for a tokenizer without merges and no pretraining.
   bool NeedsCorpus() const;
 };

@@ -93,8 +93,9 @@ void CheckPromptsFit(const Recipe& recipe, const datasets::ChatTemplate& chat) {
     CheckFit(recipe.rl.env, envs::Split::kTrain, recipe.rl.seed, recipe.rl.first_task,
              recipe.rl.max_new_tokens, "rl", recipe, chat);
   }
-  const judge::SuiteSpec suite = recipe.Suite();
-  CheckFit(suite.env, suite.split, suite.seed, 0, suite.max_new_tokens, "eval", recipe, chat);
+  const judge::BenchmarkSpec benchmark = recipe.Benchmark();
+  CheckFit(benchmark.env, benchmark.split, benchmark.seed, 0, benchmark.max_new_tokens, "eval",
+           recipe, chat);
 }
 
 }  // namespace agon::trainer

@@ -327,9 +327,9 @@ void Run::EvaluateStage(const Stage& stage) {
   const bool reused = result.has_value();
   if (!reused) {
     UsePolicyOf(stage.name);
-    std::vector<judge::SuiteSpec> suites = {recipe_.Suite()};
-    suites[0].opponent = ModelDir(suites[0].opponent);
-    result = judge::Evaluate(*policy_, *chat_, suites, stage.name);
+    std::vector<judge::BenchmarkSpec> benchmarks = {recipe_.Benchmark()};
+    benchmarks[0].opponent = ModelDir(benchmarks[0].opponent);
+    result = judge::Evaluate(*policy_, *chat_, benchmarks, stage.name);
     judge::WriteEval(dir, *result);
   }
   const std::string text = PassAtOne(*result);

@@ -57,7 +57,7 @@ std::string RenderSummary(const RunSummary& summary) {
     const judge::Metric* before = FindPassAtOne(summary.models.front());
     const judge::Metric* after = FindPassAtOne(summary.models.back());
     if (!before || !after) continue;
-    text += c.suite + ", test split: pass@1 " +
+    text += c.benchmark + ", test split: pass@1 " +
             Format("%.1f %% -> %.1f %%", 100 * before->value, 100 * after->value, 0) +
             Format(", %+.1f points [%+.1f, %+.1f], paired by task\n", 100 * c.diff, 100 * c.ci_low,
                    100 * c.ci_high);
@@ -78,7 +78,7 @@ std::string SummaryJson(const RunSummary& summary) {
   for (const judge::EvalResult& model : summary.models) {
     for (const judge::Metric& m : model.metrics) {
       metrics.push_back({{"model", model.model},
-                         {"suite", m.suite},
+                         {"benchmark", m.benchmark},
                          {"metric", m.metric},
                          {"value", m.value},
                          {"stderr", m.stderr_},
@@ -87,7 +87,7 @@ std::string SummaryJson(const RunSummary& summary) {
     }
   }
   for (const judge::Comparison& c : summary.comparisons) {
-    comparisons.push_back({{"suite", c.suite},
+    comparisons.push_back({{"benchmark", c.benchmark},
                            {"metric", c.metric},
                            {"a", c.a},
                            {"b", c.b},

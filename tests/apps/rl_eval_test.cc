@@ -48,7 +48,8 @@ class ModelCommandTest : public testing::Test {
   void TearDown() override { fs::remove_all(dir_); }
 
   CommandResult RlEval(const std::string& arguments) {
-    return Command("cd '" + dir_.string() + "' && '" AGON_BINARY_DIR "/bin/rl-eval' " + arguments);
+    return Command("cd '" + dir_.string() +
+                   "' && AGON_CACHE=cache '" AGON_BINARY_DIR "/bin/rl-eval' " + arguments);
   }
   CommandResult RlChat(const std::string& input, const std::string& arguments) {
     return Command("cd '" + dir_.string() + "' && printf '" + input +
@@ -73,6 +74,15 @@ TEST_F(ModelCommandTest, EvalWritesTheReportAndJson) {
   EXPECT_TRUE(fs::exists(dir_ / "report/report.md"));
   const std::string samples = ReadFile(dir_ / "report/samples.jsonl");
   EXPECT_EQ(std::count(samples.begin(), samples.end(), '\n'), 12);
+  EXPECT_TRUE(fs::exists(dir_ / "cache/evaluations"));
+  // From the cache, or anew with other batches: the same samples, and the same report.
+  const std::string again =
+      "--model model --compare model/ --suite math/shop --tasks 3 --samples 2 "
+      "--max-tokens 4 --out again --json 2>/dev/null ";
+  EXPECT_EQ(RlEval(again).output, result.output);
+  EXPECT_EQ(ReadFile(dir_ / "again/report.html"), ReadFile(dir_ / "report/report.html"));
+  EXPECT_EQ(RlEval(again + "--no-cache --rows 1").exit_status, 0);
+  EXPECT_EQ(ReadFile(dir_ / "again/samples.jsonl"), samples);
 }
 
 TEST_F(ModelCommandTest, EvalPrintsATable) {
@@ -81,6 +91,42 @@ TEST_F(ModelCommandTest, EvalPrintsATable) {
   ASSERT_EQ(result.exit_status, 0) << result.output;
   EXPECT_NE(result.output.find("pass@1"), std::string::npos);
   EXPECT_NE(result.output.find("report: report/report.html"), std::string::npos);
+}
+
+TEST_F(ModelCommandTest, EvalTakesASuiteAndSeveralModels) {
+  WriteFileAtomic(dir_ / "suite.toml", R"(["what is likelier"]
+kind = "choice"
+file = "choices.jsonl"
+prompting = "plain"
+
+["a text"]
+kind = "text"
+file = "text.txt"
+
+["a question"]
+kind = "generation"
+file = "questions.jsonl"
+extractors = ["number", "contains"]
+max_new_tokens = 4
+)");
+  WriteFileAtomic(dir_ / "choices.jsonl",
+                  "{\"question\": \"2 + 2\", \"choices\": [\"3\", \"4\"], \"answer\": 1}\n");
+  WriteFileAtomic(dir_ / "questions.jsonl", "{\"question\": \"2 + 2\", \"answer\": 4}\n");
+  WriteFileAtomic(dir_ / "text.txt", "Some text that says nothing.");
+  const CommandResult result = RlEval(
+      "--model model --compare ./model --compare model/ --suite suite.toml --out report --json "
+      "2>/dev/null");
+  ASSERT_EQ(result.exit_status, 0) << result.output;
+  const Json results = ParseJson(result.output, "stdout");
+  EXPECT_EQ(results.at("models").size(), 3u);
+  std::string names;
+  for (const Json& metric : results.at("metrics"))
+    names += metric.at("metric").get<std::string>() + " ";
+  EXPECT_NE(names.find("acc acc_norm acc_bytes masked bits_per_byte masked pass@1"),
+            std::string::npos)
+      << names;
+  EXPECT_NE(names.find("match:contains match:number"), std::string::npos) << names;
+  EXPECT_EQ(RlEval("--model model --suite nowhere.toml --out o 2>&1").exit_status, 1);
 }
 
 TEST_F(ModelCommandTest, BadUsageSaysWhatToDo) {

@@ -79,18 +79,38 @@ TEST(LineChartTest, BadNumbersAreLeftOut) {
   EXPECT_EQ(html.find("inf"), std::string::npos);
 }
 
-TEST(DotPlotTest, OneRowPerKindWithWhiskers) {
-  const std::vector<DotRow> rows = {
-      {"share", "n = 9", ChartPoint{0, 0.4, 0.3, 0.5}, ChartPoint{0, 0.9, 0.8, 1}},
-      {},
-      {"change", "n = 7", std::nullopt, ChartPoint{0, 1, 1, 1}}};
-  const DotPlot plot{"kinds", "", "before", "after", rows};
-  const std::string html = RenderDotPlot(plot);
-  EXPECT_EQ(Count(html, "<circle"), 3u);
-  EXPECT_EQ(Count(html, "class=\"whisker"), 2u);
-  EXPECT_EQ(Count(html, "class=\"move"), 1u);
-  EXPECT_NE(html.find("90.0 % [80.0 %, 100.0 %]"), std::string::npos);
-  EXPECT_EQ(RenderDotPlot({}), "");
+TEST(TrackPlotTest, OneRowPerKindWithIntervals) {
+  TrackPlot plot;
+  plot.title = "kinds";
+  plot.legend = {{"before", "<b>"}, {"after", "after"}};
+  plot.rows = {{"share",
+                "n = 9",
+                {{0.4, 0.3, 0.5, "before", "40 %"}, {0.9, 0.8, 1.5, "after", "\"90 %\""}},
+                "+50",
+                "better"},
+               {},
+               {"change", "", {{1, 1, 1, "after", ""}, {NAN, 0, 1, "before", ""}}, "", ""}};
+  const std::string html = RenderTrackPlot(plot);
+  EXPECT_EQ(Count(html, "class=\"dot "), 3u);
+  EXPECT_EQ(Count(html, "class=\"ci "), 2u);
+  EXPECT_EQ(Count(html, "class=\"gap"), 1u);
+  // Values beyond the scale stand at its end.
+  EXPECT_NE(html.find("left:80.00%;width:20.00%"), std::string::npos) << html;
+  EXPECT_NE(html.find("&quot;90 %&quot;"), std::string::npos);
+  EXPECT_EQ(html.find("<b></span>"), std::string::npos);
+  EXPECT_EQ(html.find("nan"), std::string::npos);
+  EXPECT_EQ(RenderTrackPlot({}), "");
+}
+
+TEST(TrackPlotTest, DifferencesHaveAZeroLine) {
+  TrackPlot plot;
+  plot.low = -0.2;
+  plot.high = 0.2;
+  plot.has_zero_line = true;
+  plot.rows = {{"a", "", {{0.1, 0.05, 0.15, "better", ""}}, "+10.0", ""}};
+  const std::string html = RenderTrackPlot(plot);
+  EXPECT_NE(html.find("<i class=\"zero\" style=\"left:50.00%\">"), std::string::npos) << html;
+  EXPECT_NE(html.find("−20"), std::string::npos);
 }
 
 }  // namespace

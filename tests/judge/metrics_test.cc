@@ -11,7 +11,7 @@ namespace {
 
 SampleRecord Sample(uint64_t task, uint32_t sample, bool correct, int tokens = 10) {
   SampleRecord record;
-  record.suite = "test/suite-v1";
+  record.benchmark = "test/suite-v1";
   record.family = task < 2 ? "easy" : "hard";
   record.difficulty = task < 2 ? 0 : 3;
   record.task_index = task;
@@ -26,8 +26,8 @@ EvalResult Result(const std::string& model, std::vector<SampleRecord> samples) {
   EvalResult result;
   result.model = model;
   result.samples = std::move(samples);
-  const std::vector<int> pass_at = {1, 2};
-  result.metrics = ComputeMetrics("test/suite-v1", result.samples, pass_at);
+  result.benchmarks = {{"test/suite-v1", BenchmarkKind::kEnvironment, ""}};
+  result.metrics = ComputeMetrics(result.benchmarks[0], result.samples);
   return result;
 }
 
@@ -53,11 +53,32 @@ TEST(MetricsTest, PassAtKByHand) {
   EXPECT_EQ(Find(result, "pass@1").n, 4);
   // Of two samples at least one right: tasks 0, 1 and 3.
   EXPECT_DOUBLE_EQ(Find(result, "pass@2").value, 0.75);
+  // Both right: task 0 only. No answers were found, so there is nothing to vote on.
+  EXPECT_DOUBLE_EQ(Find(result, "pass^2").value, 0.25);
+  EXPECT_EQ(FindMetric(result, "test/suite-v1", "maj@2"), nullptr);
   EXPECT_DOUBLE_EQ(Find(result, "reward").value, 0.5);
   EXPECT_DOUBLE_EQ(Find(result, "length").value, 70.0 / 8);
   EXPECT_DOUBLE_EQ(Find(result, "pass@1/family=easy").value, 0.75);
   EXPECT_EQ(Find(result, "pass@1/family=easy").n, 2);
   EXPECT_DOUBLE_EQ(Find(result, "pass@1/difficulty=3").value, 0.25);
+}
+
+TEST(MetricsTest, MajorityVotesOnAnswers) {
+  std::vector<SampleRecord> samples = FourTasks().samples;
+  for (SampleRecord& sample : samples) sample.extracted = sample.correct ? "4" : "5";
+  // Tasks 1 and 3 are ties: (1 + 1/2 + 0 + 1/2) / 4.
+  EXPECT_DOUBLE_EQ(Find(Result("a", samples), "maj@2").value, 0.5);
+}
+
+TEST(MetricsTest, TraitsTellHowToReadAMetric) {
+  EXPECT_TRUE(TraitsOf("pass^4").is_share);
+  EXPECT_TRUE(TraitsOf("pass@1/family=share").is_share);
+  EXPECT_FALSE(TraitsOf("length").is_share);
+  EXPECT_EQ(TraitsOf("length").better, 0);
+  EXPECT_EQ(TraitsOf("truncated").better, -1);
+  EXPECT_EQ(TraitsOf("reward").better, 1);
+  EXPECT_EQ(MetricText("pass@1", 0.5), "50.0 %");
+  EXPECT_EQ(DifferenceText("reward", 0.25), "+0.250");
 }
 
 TEST(MetricsTest, SharesStayWithinTheirRange) {
@@ -107,6 +128,14 @@ TEST(CompareTest, IsPairedByTask) {
   EXPECT_DOUBLE_EQ(pass.diff, 0.375);
   EXPECT_NEAR(pass.ci_low, 0.375 - 3.18244631 / 8, 1e-7);
   EXPECT_NEAR(pass.ci_high, 0.375 + 3.18244631 / 8, 1e-7);
+  // t = 3 with 3 degrees of freedom: P(|T| > 3) = 1 - (2/pi) (atan(sqrt 3) + (3 sqrt 3) / 12).
+  EXPECT_NEAR(pass.p_value, 0.05766889, 1e-8);
+  EXPECT_DOUBLE_EQ(pass.p_adjusted, pass.p_value);  // a family of one
+  EXPECT_TRUE(std::isnan(comparisons[1].p_adjusted));
+  EXPECT_NEAR(pass.min_effect, 2.8015852 / 8, 1e-7);
+  EXPECT_EQ(pass.n, 4);
+  // pass@1 is one value a task: (2.8015852 / 0.375)^2 times sd^2 = 1/16 is 3.49.
+  EXPECT_EQ(pass.tasks_needed, 4);
   bool has_length = false;
   for (const Comparison& comparison : comparisons) {
     EXPECT_NE(comparison.metric, "masked");
@@ -121,6 +150,49 @@ TEST(CompareTest, TasksOfOneSideOnlyTakeNoPart) {
   const EvalResult a = Result("a", {Sample(0, 0, false), Sample(1, 0, false), Sample(2, 0, true)});
   const EvalResult b = Result("b", {Sample(0, 0, true), Sample(1, 0, true), Sample(9, 0, false)});
   EXPECT_DOUBLE_EQ(Compare(a, b)[0].diff, 1);
+}
+
+// Two of three models are the baseline's equals: each headline is corrected for both.
+TEST(CompareTest, ManyModelsAreOneFamily) {
+  std::vector<SampleRecord> right;
+  for (uint64_t task = 0; task < 4; ++task) {
+    right.push_back(Sample(task, 0, true));
+    right.push_back(Sample(task, 1, true));
+  }
+  const std::vector<EvalResult> models = {FourTasks(), Result("b", right), Result("c", right)};
+  const auto comparisons = CompareWithFirst(models);
+  ASSERT_GT(comparisons.size(), 2u);
+  EXPECT_EQ(comparisons.front().b, "b");
+  EXPECT_EQ(comparisons.back().b, "c");
+  EXPECT_DOUBLE_EQ(comparisons.front().p_adjusted, 2 * comparisons.front().p_value);
+}
+
+// Bits per byte of documents of 10 and 30 bytes: a has 20 and 30 bits, b 10 and 30.
+TEST(CompareTest, RatiosArePairedByTask) {
+  const auto texts = [](const std::string& model, double first_bits, double second_bits) {
+    EvalResult result;
+    result.model = model;
+    result.benchmarks = {{"text", BenchmarkKind::kText, ""}};
+    const std::vector<std::pair<double, double>> of_texts = {{first_bits, 10}, {second_bits, 30}};
+    for (const auto& [bits, bytes] : of_texts) {
+      SampleRecord record;
+      record.benchmark = "text";
+      record.task_index = result.samples.size();
+      record.scores = {{"nats", bits * std::log(2.0)}, {"bytes", bytes}};
+      result.samples.push_back(record);
+    }
+    result.metrics = ComputeMetrics(result.benchmarks[0], result.samples);
+    return result;
+  };
+  const EvalResult a = texts("a", 20, 30), b = texts("b", 10, 30);
+  EXPECT_EQ(a.metrics[0].metric, "bits_per_byte");
+  EXPECT_NEAR(a.metrics[0].value, 50.0 / 40, 1e-12);
+  EXPECT_EQ(TraitsOf("bits_per_byte").better, -1);
+  const auto comparisons = Compare(a, b);
+  ASSERT_EQ(comparisons.size(), 1u);
+  // Ratio -10/40; residuals -10 + 2.5 and 0 + 7.5: se = sqrt(2/1 * 112.5) / 40 = 0.375.
+  EXPECT_NEAR(comparisons[0].diff, -0.25, 1e-12);
+  EXPECT_NEAR(comparisons[0].stderr_, 0.375, 1e-12);
 }
 
 TEST(CompareTest, NothingInCommonIsAnError) {

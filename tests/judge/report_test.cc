@@ -26,7 +26,7 @@ EvalResult Result(const std::string& model, int num_right) {
   result.model = model;
   for (uint64_t task = 0; task < 8; ++task) {
     SampleRecord sample;
-    sample.suite = "test/suite-v1";
+    sample.benchmark = "test/suite-v1";
     sample.family = "family_" + std::to_string(task % 2);
     sample.prompt = "What is 2 < 3?";
     sample.answer = "yes";
@@ -37,8 +37,8 @@ EvalResult Result(const std::string& model, int num_right) {
     sample.num_tokens = 5;
     result.samples.push_back(sample);
   }
-  const std::vector<int> pass_at = {1};
-  result.metrics = ComputeMetrics("test/suite-v1", result.samples, pass_at);
+  result.benchmarks = {{"test/suite-v1", BenchmarkKind::kEnvironment, "8 tasks", 2.5}};
+  result.metrics = ComputeMetrics(result.benchmarks[0], result.samples);
   return result;
 }
 
@@ -140,10 +140,11 @@ TEST_F(ReportTest, NamesAreEscapedToo) {
   for (EvalResult& model : input_.models) {
     model.model = "<u>m</u>";
     for (SampleRecord& sample : model.samples) {
-      sample.family = sample.suite = sample.reason = sample.answer = sample.extracted = "<u>s</u>";
+      sample.family = sample.benchmark = sample.reason = sample.answer = sample.extracted =
+          "<u>s</u>";
     }
-    const std::vector<int> pass_at = {1};
-    model.metrics = ComputeMetrics("<u>s</u>", model.samples, pass_at);
+    model.benchmarks[0].name = model.benchmarks[0].settings = "<u>s</u>";
+    model.metrics = ComputeMetrics(model.benchmarks[0], model.samples);
   }
   EXPECT_FALSE(Contains(Write("report.html"), "<u>"));
   EXPECT_FALSE(Contains(Write("report.md"), "<u>"));
@@ -156,6 +157,59 @@ TEST_F(ReportTest, HeadlineShowsBeforeAfterAndInterval) {
   // Differences 0,0,1,1,1,1,1,0: mean 0.625, sd = sqrt(8*0.625*0.375/7) = 0.517549,
   // se = 0.182981, t(0.975, 7) = 2.364624: 0.625 -+ 0.432681.
   EXPECT_TRUE(Contains(html, "<b>+62.5 points</b> [+19.2, +105.8]")) << html.substr(0, 2000);
+}
+
+TEST_F(ReportTest, TheFirstScreenSaysWhetherItIsBetter) {
+  const std::string html = Write("report.html");
+  // t = 0.625 / 0.182981 = 3.4157 with 7 degrees of freedom: p = 0.0112.
+  EXPECT_TRUE(
+      Contains(html, "<p class=\"verdict better\"><b>after</b> is better than <b>before</b>"));
+  EXPECT_TRUE(Contains(html, "p = 0.011"));
+  EXPECT_TRUE(Contains(html, "agon · comparison"));
+}
+
+TEST_F(ReportTest, WhatIsNotClearComesWithWhatWouldHaveBeenFound) {
+  input_.models = {Result("before", 2), Result("after", 3)};
+  input_.comparisons = Compare(input_.models[0], input_.models[1]);
+  const std::string html = Write("report.html");
+  EXPECT_TRUE(Contains(html, "No clear difference between <b>after</b> and <b>before</b>."));
+  // One of eight changed: se = sqrt(1/8 * 7/8 * 8/7 / 8) = 0.125, times 2.8016 is 35.0 points.
+  EXPECT_TRUE(Contains(html, "A difference of <b>35.0 points</b> would have been found"));
+  EXPECT_TRUE(Contains(html, "it takes about 63 tasks instead of 8"));
+}
+
+// Three models on two benchmarks: a plot of differences, slices of cheese, a verdict on the mean.
+TEST_F(ReportTest, SeveralModelsAndBenchmarks) {
+  const auto two = [](const std::string& name, int first, int second) {
+    EvalResult result = Result(name, first);
+    EvalResult other = Result(name, second);
+    other.benchmarks[0].name = "test/other-v1";
+    for (SampleRecord& sample : other.samples) sample.benchmark = "test/other-v1";
+    other.metrics = ComputeMetrics(other.benchmarks[0], other.samples);
+    result.benchmarks.push_back(other.benchmarks[0]);
+    result.samples.insert(result.samples.end(), other.samples.begin(), other.samples.end());
+    result.metrics.insert(result.metrics.end(), other.metrics.begin(), other.metrics.end());
+    return result;
+  };
+  input_.models = {two("base", 1, 4), two("middle", 3, 4), two("last", 8, 4)};
+  input_.comparisons = CompareWithFirst(input_.models);
+  const std::string html = Write("report.html");
+  EXPECT_TRUE(Contains(html, "Difference to base"));
+  EXPECT_TRUE(Contains(html, "on average over 2 benchmarks"));
+  EXPECT_TRUE(Contains(html, "<b>Better</b> at test/suite-v1. "));
+  EXPECT_TRUE(Contains(html, "Where the holes are"));
+  EXPECT_TRUE(Contains(html, "<a href=\"#task-1-5\">"));
+  EXPECT_TRUE(Contains(html, "id=\"task-1-5\""));
+  EXPECT_TRUE(Contains(html, "What it took"));
+  const std::string text = Write("report.md");
+  EXPECT_TRUE(Contains(text, "last is better than base"));
+  EXPECT_TRUE(Contains(text, "| test/other-v1 | pass@1 |"));
+}
+
+TEST_F(ReportTest, CostsAreCounted) {
+  // 8 answers of 5 tokens in 2.5 s, 7 right: 16 tokens/s, 40 / 7 for each right one.
+  const std::string html = Write("report.html");
+  EXPECT_TRUE(Contains(html, "<td>8</td><td>40</td><td>2.5 s</td><td>16.0</td><td>5.71</td>"));
 }
 
 TEST_F(ReportTest, GamesAndCurriculaHaveCurvesOfTheirOwn) {
@@ -202,7 +256,7 @@ TEST_F(ReportTest, CurvesComeFromTheLog) {
 TEST_F(ReportTest, ResultsJsonHasTheDocumentedShape) {
   const Json results = ParseJson(Write("results.json"), "results");
   const Json& metric = results.at("metrics").at(0);
-  EXPECT_EQ(metric.at("suite"), "test/suite-v1");
+  EXPECT_EQ(metric.at("benchmark"), "test/suite-v1");
   EXPECT_EQ(metric.at("metric"), "pass@1");
   EXPECT_DOUBLE_EQ(metric.at("value").get<double>(), 0.25);
   EXPECT_EQ(metric.at("ci95").size(), 2u);
@@ -232,7 +286,7 @@ TEST_F(ReportTest, AnEvaluationComesBackFromItsFiles) {
   EXPECT_EQ(read.samples[2].completion, written.samples[2].completion);
   EXPECT_EQ(read.samples[7].correct, written.samples[7].correct);
   EXPECT_EQ(Compare(read, written)[0].diff, 0);
-  WriteFileAtomic(dir_ / "samples.jsonl", "{\"suite\":3}\n");
+  WriteFileAtomic(dir_ / "samples.jsonl", "{\"benchmark\":3}\n");
   EXPECT_THROW(ReadEval(dir_), Error);
 }
 
@@ -247,7 +301,10 @@ TEST_F(ReportTest, MarkdownHasTheNumbers) {
 TEST_F(ReportTest, OneModelOrNoneStillGivesAReport) {
   input_.models.resize(1);
   input_.comparisons.clear();
-  EXPECT_TRUE(Contains(Write("report.html"), "Sample answers"));
+  const std::string html = Write("report.html");
+  EXPECT_TRUE(Contains(html, "agon · evaluation"));
+  EXPECT_TRUE(Contains(html, "id=\"task-0-7\""));
+  EXPECT_FALSE(Contains(html, "What got better"));
   input_.models.clear();
   EXPECT_TRUE(Contains(Write("report.html"), "<h1>A run</h1>"));
   EXPECT_TRUE(Contains(Write("report.md"), "# A run"));

@@ -1,0 +1,52 @@
+// A benchmark that can be run: its tasks, and the records of their samples. Private to judge.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "judge/eval.h"
+
+namespace agon::judge {
+
+// Used by one thread.
+class Benchmark {
+ public:
+  explicit Benchmark(BenchmarkSpec spec) : spec_(std::move(spec)) {}
+  virtual ~Benchmark() = default;
+  const BenchmarkSpec& spec() const { return spec_; }
+
+  virtual int64_t num_tasks() const = 0;
+  // Of all that the model is told and graded by: what the cache knows a task by.
+  virtual uint64_t TaskHash(uint64_t task) const = 0;
+  // Everything else that a result depends on besides the spec: versions, other models.
+  virtual std::string Context() const { return ""; }
+  // Tasks that are worth one call of Run: enough to keep the rows busy, few enough that an
+  // interruption costs little.
+  virtual int64_t num_tasks_at_once() const = 0;
+  // Records of the tasks' samples in order, spec().samples_per_task of each.
+  virtual std::vector<SampleRecord> Run(const Player& player, std::span<const uint64_t> tasks,
+                                        int max_rows) = 0;
+
+ private:
+  BenchmarkSpec spec_;
+};
+
+// Checks the spec, opens the environment or file. Throws Error(kUsage) naming the benchmark, and
+// what reading the file throws.
+std::unique_ptr<Benchmark> MakeBenchmark(const BenchmarkSpec& spec);
+
+// What MakeBenchmark chooses from.
+std::unique_ptr<Benchmark> MakeEnvironmentBenchmark(BenchmarkSpec spec);
+std::unique_ptr<Benchmark> MakeGenerationBenchmark(BenchmarkSpec spec);
+std::unique_ptr<Benchmark> MakeChoiceBenchmark(BenchmarkSpec spec);
+std::unique_ptr<Benchmark> MakeTextBenchmark(BenchmarkSpec spec);
+
+// A task of `record`'s benchmark that couldn't be put to the model: masked, with the reason.
+SampleRecord MaskedRecord(SampleRecord record, const std::string& kind, const std::string& reason);
+// "the prompt has 412 tokens and leaves no room in the model's context of 256".
+std::string DoesNotFit(size_t num_tokens, int context);
+
+}  // namespace agon::judge

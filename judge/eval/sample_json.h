@@ -1,0 +1,23 @@
+// Records of samples as JSON lines: in samples.jsonl and in the cache. Private to judge.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/json.h"
+#include "judge/eval.h"
+
+namespace agon::judge {
+
+// JSON has no NaN: null.
+Json NumberOrNull(double value);
+// Bytes that are not UTF-8 become U+FFFD: a JSON text can't hold them.
+std::string DumpJson(const Json& json, int indent = -1);
+
+// The fields of docs/formats/results.md but for "model".
+Json SampleJson(const SampleRecord& sample);
+// Throws kCorrupt naming `where` and the field.
+SampleRecord ReadSample(const Json& json, const std::string& where);
+
+}  // namespace agon::judge
