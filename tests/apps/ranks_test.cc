@@ -1,7 +1,11 @@
 // rl-train under mpirun.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "tests/apps/command.h"
 #include "tests/tiny_recipe.h"
@@ -19,6 +23,23 @@ CommandResult RunOnRanks(int ranks, const std::vector<std::string>& arguments) {
                                   AGON_BINARY_DIR "/bin/rl-train"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   return RunProgram("/bin/sh", all);
+}
+
+// The process of that rank in the job that writes to `out`, or 0.
+pid_t FindRank(int rank, const fs::path& out) {
+  const std::string mark = "OMPI_COMM_WORLD_RANK=" + std::to_string(rank);
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    if (pid <= 0) continue;
+    try {  // processes end while one looks
+      if (ReadFile(entry.path() / "cmdline").find(out.string()) != std::string::npos &&
+          ReadFile(entry.path() / "environ").find(mark + '\0') != std::string::npos) {
+        return pid;
+      }
+    } catch (const Error&) {
+    }
+  }
+  return 0;
 }
 
 class RanksTest : public ::testing::Test {
@@ -57,6 +78,31 @@ TEST_F(RanksTest, TwoProcessesWriteTheBitsOfOne) {
   // A run of two goes on alone.
   fs::remove_all(root_ / "two/checkpoints/rl-000004");
   fs::remove_all(root_ / "two/eval/rl");
+  auto arguments = Arguments("two");
+  arguments.push_back("--resume");
+  const CommandResult rest = RunCommand("rl-train", arguments);
+  ASSERT_EQ(rest.exit_status, 0) << rest.err;
+  ExpectSameResult("one", "two");
+}
+
+TEST_F(RanksTest, AKilledRankIsNamedAndTheRunGoesOnWithoutIt) {
+  const CommandResult one = RunCommand("rl-train", Arguments("one"));
+  ASSERT_EQ(one.exit_status, 0) << one.err;
+
+  std::atomic<bool> is_over = false;
+  std::thread killer([&] {
+    while (!is_over && !fs::exists(root_ / "two/checkpoints/sft-000002")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (const pid_t pid = FindRank(1, root_ / "two")) ::kill(pid, SIGKILL);
+  });
+  const CommandResult two = RunOnRanks(2, Arguments("two"));
+  is_over = true;
+  killer.join();
+  EXPECT_NE(two.exit_status, 0);
+  EXPECT_NE((two.out + two.err).find("rank 1"), std::string::npos) << two.out << two.err;
+  EXPECT_FALSE(fs::exists(root_ / "two/eval/rl")) << "it was killed too late to tell";
+
   auto arguments = Arguments("two");
   arguments.push_back("--resume");
   const CommandResult rest = RunCommand("rl-train", arguments);
