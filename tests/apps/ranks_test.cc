@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "core/error.h"
 #include "tests/apps/command.h"
 #include "tests/tiny_recipe.h"
 
