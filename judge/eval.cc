@@ -139,6 +139,7 @@ class BenchmarkRunner {
   void Compute(std::span<const uint64_t> missing, std::span<const uint64_t> hashes,
                std::vector<const CachedTask*>& tasks) {
     if (missing.empty()) return;
+    const Player& player = player_.get();  // what is wrong with the model is said before a bar is drawn
     Progress progress("eval " + benchmark_.spec().name, static_cast<int64_t>(missing.size()),
                       "task");
     RunningAccuracy accuracy;
@@ -146,7 +147,7 @@ class BenchmarkRunner {
     for (size_t begin = 0; begin < missing.size(); begin += at_once) {
       const auto chunk = missing.subspan(begin, std::min(at_once, missing.size() - begin));
       const auto start = Clock::now();
-      std::vector<SampleRecord> records = benchmark_.Run(player_.get(), chunk, options_.max_rows);
+      std::vector<SampleRecord> records = benchmark_.Run(player, chunk, options_.max_rows);
       const std::chrono::duration<double> seconds = Clock::now() - start;
       accuracy.Add(records);
       AGON_CHECK(records.size() % chunk.size() == 0);

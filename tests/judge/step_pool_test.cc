@@ -123,9 +123,10 @@ TEST(StepPoolTest, TooManyThatHangStopTheRun) {
     }
   }
   door->Open();
-  while (true) {
+  for (bool have_all_passed = false; !have_all_passed;) {
+    std::this_thread::sleep_for(milliseconds(1));
     const std::lock_guard lock(door->mutex);
-    if (door->num_passed == 64) break;
+    have_all_passed = door->num_passed == 64;
   }
 }
 
