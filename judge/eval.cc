@@ -139,7 +139,8 @@ class BenchmarkRunner {
   void Compute(std::span<const uint64_t> missing, std::span<const uint64_t> hashes,
                std::vector<const CachedTask*>& tasks) {
     if (missing.empty()) return;
-    const Player& player = player_.get();  // what is wrong with the model is said before a bar is drawn
+    const Player& player =
+        player_.get();  // what is wrong with the model is said before a bar is drawn
     Progress progress("eval " + benchmark_.spec().name, static_cast<int64_t>(missing.size()),
                       "task");
     RunningAccuracy accuracy;
