@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/file.h"
+#include "tests/paths.h"
 
 namespace agon {
 
@@ -50,7 +51,7 @@ inline CommandResult RunProgram(const std::string& program,
 // Runs build/<preset>/bin/<name>.
 inline CommandResult RunCommand(const std::string& name, const std::vector<std::string>& arguments,
                                 const std::string& input = "") {
-  return RunProgram(AGON_BINARY_DIR "/bin/" + name, arguments, input);
+  return RunProgram(kBinaryDir + "/bin/" + name, arguments, input);
 }
 
 }  // namespace agon

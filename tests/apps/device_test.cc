@@ -7,6 +7,7 @@
 #include "datasets/tokenizer.h"
 #include "policy/policy.h"
 #include "tests/apps/command.h"
+#include "tests/paths.h"
 
 namespace agon {
 namespace {
@@ -86,7 +87,7 @@ TEST_F(DeviceTest, AFileThatIsNoBackendIsRefused) {
 }
 
 TEST_F(DeviceTest, TheEmulatedGpuTalks) {
-  const std::string library = AGON_BINARY_DIR "/tests/libagon_cuda_emulated.so";
+  const std::string library = kBinaryDir + "/tests/libagon_cuda_emulated.so";
   if (!fs::exists(library)) GTEST_SKIP() << "no Boost.Context";
   ::setenv("AGON_CUDA_LIBRARY", library.c_str(), 1);
   const CommandResult talked = Chat("cuda");

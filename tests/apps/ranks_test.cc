@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "tests/apps/command.h"
+#include "tests/paths.h"
 #include "tests/tiny_recipe.h"
 
 namespace agon {
@@ -21,7 +22,7 @@ CommandResult RunOnRanks(int ranks, const std::vector<std::string>& arguments) {
                                   "mpirun",
                                   "-n",
                                   std::to_string(ranks),
-                                  AGON_BINARY_DIR "/bin/rl-train"};
+                                  kBinaryDir + "/bin/rl-train"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   return RunProgram("/bin/sh", all);
 }

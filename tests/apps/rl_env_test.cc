@@ -7,6 +7,7 @@
 
 #include "core/json.h"
 #include "envs/env.h"
+#include "tests/paths.h"
 
 namespace agon {
 namespace {
@@ -18,7 +19,7 @@ struct CommandResult {
 
 CommandResult RlEnv(const std::string& arguments, const std::string& input = "") {
   const std::string command =
-      "printf '" + input + "' | '" AGON_BINARY_DIR "/bin/rl-env' " + arguments + " 2>&1";
+      "printf '" + input + "' | '" + kBinaryDir + "/bin/rl-env' " + arguments + " 2>&1";
   CommandResult result;
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return result;

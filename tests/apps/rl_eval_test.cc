@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "datasets/chat.h"
 #include "policy/policy.h"
+#include "tests/paths.h"
 
 namespace agon {
 namespace {
@@ -48,12 +49,12 @@ class ModelCommandTest : public testing::Test {
   void TearDown() override { fs::remove_all(dir_); }
 
   CommandResult RlEval(const std::string& arguments) {
-    return Command("cd '" + dir_.string() +
-                   "' && AGON_CACHE=cache '" AGON_BINARY_DIR "/bin/rl-eval' " + arguments);
+    return Command("cd '" + dir_.string() + "' && AGON_CACHE=cache '" + kBinaryDir +
+                   "/bin/rl-eval' " + arguments);
   }
   CommandResult RlChat(const std::string& input, const std::string& arguments) {
-    return Command("cd '" + dir_.string() + "' && printf '" + input +
-                   "' | '" AGON_BINARY_DIR "/bin/rl-chat' " + arguments + " 2>&1");
+    return Command("cd '" + dir_.string() + "' && printf '" + input + "' | '" + kBinaryDir +
+                   "/bin/rl-chat' " + arguments + " 2>&1");
   }
 
   fs::path dir_;

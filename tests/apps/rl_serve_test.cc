@@ -12,6 +12,7 @@
 #include "policy/policy.h"
 #include "tests/apps/command.h"
 #include "tests/error_of.h"
+#include "tests/paths.h"
 
 namespace agon {
 namespace {
@@ -38,7 +39,7 @@ class RunningServer {
   explicit RunningServer(const std::vector<std::string>& more = {}) {
     int out[2];
     AGON_CHECK(pipe(out) == 0);
-    std::vector<std::string> arguments = {AGON_BINARY_DIR "/bin/rl-serve", "--port", "0", "--model",
+    std::vector<std::string> arguments = {kBinaryDir + "/bin/rl-serve", "--port", "0", "--model",
                                           "m=" + RandomModel().string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     std::vector<char*> argv;

@@ -8,6 +8,7 @@
 
 #include "core/rng.h"
 #include "tests/apps/command.h"
+#include "tests/paths.h"
 #include "tests/tiny_recipe.h"
 
 namespace agon {
@@ -36,7 +37,7 @@ class RlTrainTest : public ::testing::Test {
   template <typename Condition>
   int TrainUntil(const std::string& run, int signal, Condition is_time) const {
     const std::vector<std::string> arguments = Arguments(run, true);
-    const std::string program = AGON_BINARY_DIR "/bin/rl-train";
+    const std::string program = kBinaryDir + "/bin/rl-train";
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const std::string& argument : arguments) {
       argv.push_back(const_cast<char*>(argument.c_str()));

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "tests/apps/command.h"
+#include "tests/paths.h"
 
 namespace agon {
 namespace {
 
 std::vector<std::string> Commands() {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(fs::path(AGON_SOURCE_DIR) / "apps")) {
+  for (const auto& entry : fs::directory_iterator(fs::path(kSourceDir) / "apps")) {
     std::string name = entry.path().stem().string();
     std::replace(name.begin(), name.end(), '_', '-');
     if (entry.path().extension() == ".cc") names.push_back(name);

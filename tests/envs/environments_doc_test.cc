@@ -7,6 +7,7 @@
 
 #include "core/file.h"
 #include "envs/env.h"
+#include "tests/paths.h"
 
 namespace agon::envs {
 namespace {
@@ -44,7 +45,7 @@ std::string Table() {
 }
 
 TEST(EnvironmentsDocTest, TableListsEveryEnvironment) {
-  const fs::path path = fs::path(AGON_SOURCE_DIR) / "docs" / "environments.md";
+  const fs::path path = fs::path(kSourceDir) / "docs" / "environments.md";
   const std::string text = ReadFile(path);
   const size_t begin = text.find(kBegin), end = text.find(kEnd);
   ASSERT_TRUE(begin != std::string::npos && end != std::string::npos && begin < end);

@@ -10,14 +10,15 @@
 #include "core/error.h"
 #include "envs/code/shared_sandbox.h"
 #include "envs/env.h"
+#include "tests/paths.h"
 
 namespace agon::envs {
 
 // An environment that can't do without parameters: id and parameters, files from tests/data.
 inline const std::map<std::string, std::string>& RequiredParameters() {
   static const std::map<std::string, std::string> parameters = {
-      {"math/jsonl-v1", "(file=" AGON_SOURCE_DIR "/tests/data/word_problems.jsonl)"},
-      {"code/jsonl-v1", "(file=" AGON_SOURCE_DIR "/tests/data/functions.jsonl)"},
+      {"math/jsonl-v1", "(file=" + kSourceDir + "/tests/data/word_problems.jsonl)"},
+      {"code/jsonl-v1", "(file=" + kSourceDir + "/tests/data/functions.jsonl)"},
   };
   return parameters;
 }

@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "envs/catalog.h"
 #include "envs/env.h"
+#include "tests/paths.h"
 
 namespace agon::envs {
 namespace {
@@ -198,7 +199,7 @@ TEST(JsonlEnvTest, RunsGsm8kAsItIs) {
   const char* named = std::getenv("AGON_GSM8K");
   const fs::path file = named != nullptr
                             ? fs::path(named)
-                            : fs::path(AGON_SOURCE_DIR) / "../shared/data/gsm8k_train.jsonl";
+                            : fs::path(kSourceDir) / "../shared/data/gsm8k_train.jsonl";
   if (!fs::exists(file)) GTEST_SKIP() << "no " << file;
   const auto env = MakeEnv("math/jsonl(file=" + file.string() + ")");
   for (const Split split : kSplits) {

@@ -14,6 +14,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "tests/envs/boxed_grade.h"
+#include "tests/paths.h"
 
 namespace agon::envs {
 namespace {
@@ -267,7 +268,7 @@ TEST(MathGradeTest, Gsm8kHasNoFalseVerdict) {
   const char* named = std::getenv("AGON_GSM8K");
   const fs::path file = named != nullptr
                             ? fs::path(named)
-                            : fs::path(AGON_SOURCE_DIR) / "../shared/data/gsm8k_train.jsonl";
+                            : fs::path(kSourceDir) / "../shared/data/gsm8k_train.jsonl";
   if (!fs::exists(file)) GTEST_SKIP() << "no " << file;
   const std::string text = ReadFile(file);
   size_t num_golds = 0;

@@ -13,11 +13,12 @@
 #include "core/file.h"
 #include "envs/env.h"
 #include "tests/envs/example_specs.h"
+#include "tests/paths.h"
 
 namespace agon::envs {
 namespace {
 
-fs::path GoldenDir() { return fs::path(AGON_SOURCE_DIR) / "tests" / "golden" / "envs"; }
+fs::path GoldenDir() { return fs::path(kSourceDir) / "tests" / "golden" / "envs"; }
 
 class PlaythroughTest : public testing::TestWithParam<std::string> {};
 

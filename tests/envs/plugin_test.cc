@@ -11,12 +11,13 @@
 #include "envs/env.h"
 #include "envs/plugin/shared_object.h"
 #include "tests/error_of.h"
+#include "tests/paths.h"
 
 namespace agon::envs {
 namespace {
 
 std::string PluginFile(const std::string& name) {
-  return std::string(AGON_BINARY_DIR) + "/tests/plugins/" + name + ".so";
+  return kBinaryDir + "/tests/plugins/" + name + ".so";
 }
 
 // Loaded once: an id can't be registered twice.

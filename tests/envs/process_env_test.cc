@@ -13,13 +13,14 @@
 #include "envs/env.h"
 #include "envs/problem_env.h"
 #include "tests/envs/program_file.h"
+#include "tests/paths.h"
 
 namespace agon::envs {
 namespace {
 
 // A copy of an example whose environment has the id of a test.
 fs::path Example(const std::string& name) {
-  std::string text = ReadFile(fs::path(AGON_SOURCE_DIR) / "examples" / "python" / name);
+  std::string text = ReadFile(fs::path(kSourceDir) / "examples" / "python" / name);
   const std::string key = "id = \"py/";
   text.replace(text.find(key), key.size(), "id = \"zz_test/py_");
   return WriteProgram(name, text);
@@ -64,7 +65,7 @@ TEST(ProcessExampleTest, ADialIsSet) {
 // The module's rule is SplitOf's, to the bit.
 TEST(ProcessModuleTest, SplitsAsTheProblemEnvironmentsDo) {
   const std::string command =
-      "PYTHONPATH=" AGON_SOURCE_DIR
+      "PYTHONPATH=" + kSourceDir +
       "/python python3 -c 'import agon_env\n"
       "for i in range(300): print(agon_env.split_of(\"f%d\" % (i % 7), \"What is %d?\" % i))'";
   FILE* pipe = popen(command.c_str(), "r");

@@ -10,6 +10,7 @@
 #include "core/progress.h"
 #include "judge/metrics.h"
 #include "tests/judge/scripted_policy.h"
+#include "tests/paths.h"
 
 namespace agon::judge {
 namespace {
@@ -272,7 +273,7 @@ TEST(SuiteTest, ABadFileNamesTheFault) {
 }
 
 TEST(SuiteTest, ThePageHasTheTableOfKeys) {
-  const auto page = std::filesystem::path(AGON_SOURCE_DIR) / "docs/formats/suite.md";
+  const auto page = std::filesystem::path(kSourceDir) / "docs/formats/suite.md";
   EXPECT_NE(ReadFile(page).find(SuiteKeysMarkdown()), std::string::npos)
       << "put this into docs/formats/suite.md:\n"
       << SuiteKeysMarkdown();

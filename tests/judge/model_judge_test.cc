@@ -22,6 +22,7 @@
 #include "judge/model/settings.h"
 #include "judge/model/verdict_text.h"
 #include "tests/error_of.h"
+#include "tests/paths.h"
 #include "tests/policy/tiny_policy.h"
 
 namespace agon::judge {
@@ -237,7 +238,7 @@ TEST(ModelJudgeTest, WeighsAnswersByTheirProbabilities) {
 
 TEST(ModelJudgeSettingsTest, ThePageTellsOfEveryKey) {
   ModelJudgeSettings settings;
-  const std::string page = ReadFile(AGON_SOURCE_DIR "/docs/formats/judge.md");
+  const std::string page = ReadFile(kSourceDir + "/docs/formats/judge.md");
   std::istringstream toml(SettingsTable(settings).ToToml());
   std::string group;
   int num_keys = 0;

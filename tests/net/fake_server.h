@@ -7,14 +7,15 @@
 #include <string>
 
 #include "envs/plugin/process.h"
+#include "tests/paths.h"
 
 namespace agon {
 
 class FakeServer {
  public:
   FakeServer()
-      : process_({{*envs::FindExecutable("python3"), AGON_SOURCE_DIR "/tests/net/fake_openenv.py"},
-                  {}}) {
+      : process_(
+            {{*envs::FindExecutable("python3"), kSourceDir + "/tests/net/fake_openenv.py"}, {}}) {
     for (char c = 0; read(process_.socket(), &c, 1) == 1 && c != '\n';) port_ += c;
     EXPECT_NE(port_, "") << "the fake server didn't start";
   }

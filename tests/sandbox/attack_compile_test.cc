@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "tests/paths.h"
 #include "tests/sandbox/sandbox_fixture.h"
 
 namespace agon::envs {
@@ -77,8 +78,7 @@ TEST_F(CCompilerTest, CompilesAndRuns) {
 
 TEST_F(CCompilerTest, IncludesNothingOfTheHost) {
   for (const std::string& line :
-       {std::string("#include \"/etc/passwd\"\n"),
-        "#include \"" + std::string(AGON_SOURCE_DIR) + "/core/error.h\"\n",
+       {std::string("#include \"/etc/passwd\"\n"), "#include \"" + kSourceDir + "/core/error.h\"\n",
         std::string("__asm__(\".incbin \\\"/etc/shadow\\\"\");\n")}) {
     const BoxResult result = Compile(line + "int main(void) { return 0; }\n");
     EXPECT_EQ(result.verdict, BoxVerdict::kRuntimeError) << Tell(result);

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "tests/paths.h"
 #include "tests/sandbox/host.h"
 #include "tests/sandbox/sandbox_fixture.h"
 
@@ -186,7 +187,7 @@ print([fd for fd in range(4, 512) if os.path.exists(f"/dev/fd/{fd}") or fstat(fd
 std::string SpyProgram(const std::string& secret) {
   std::string source = kSpy;
   source.replace(source.find("SECRET"), 6, secret);
-  source.replace(source.find("SOURCE"), 6, std::string(AGON_SOURCE_DIR) + "/tests");
+  source.replace(source.find("SOURCE"), 6, kSourceDir + "/tests");
   return "import os\ndef fstat(fd):\n    try:\n        os.fstat(fd)\n        return fd > 5\n    "
          "except OSError:\n        return False\n" +
          source;

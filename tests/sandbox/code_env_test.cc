@@ -11,6 +11,7 @@
 #include "envs/demonstration.h"
 #include "envs/env.h"
 #include "envs/grade_lines.h"
+#include "tests/paths.h"
 #include "tests/sandbox/code_fixture.h"
 
 namespace agon::envs {
@@ -100,7 +101,7 @@ TEST_F(CodeEnvTest, HiddenTestsAgreeWithPython) {
 }
 
 TEST_F(CodeEnvTest, FileTasksAreHeldAgainstHiddenAsserts) {
-  const auto env = MakeEnv("code/jsonl(file=" AGON_SOURCE_DIR "/tests/data/functions.jsonl)");
+  const auto env = MakeEnv("code/jsonl(file=" + kSourceDir + "/tests/data/functions.jsonl)");
   const Task task = env->Get(Split::kTrain, 1, 0);
   const std::string gold = *env->Demonstrate(task, Labeler::kImmediate, 0);
   EXPECT_EQ(Answer(*env, task, gold).Reward(), 1);

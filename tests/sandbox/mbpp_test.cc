@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "envs/code/task_line.h"
+#include "tests/paths.h"
 #include "tests/sandbox/code_fixture.h"
 
 namespace agon::envs {
@@ -36,9 +37,8 @@ class MbppTest : public CodeTest {
   void SetUp() override {
     CodeTest::SetUp();
     const char* const named = std::getenv("AGON_MBPP");
-    const fs::path file = named != nullptr
-                              ? fs::path(named)
-                              : fs::path(AGON_SOURCE_DIR) / "../shared/data/mbpp.jsonl";
+    const fs::path file =
+        named != nullptr ? fs::path(named) : fs::path(kSourceDir) / "../shared/data/mbpp.jsonl";
     if (!fs::exists(file)) GTEST_SKIP() << "no " << file;
     std::istringstream lines(ReadFile(file));
     for (std::string line; std::getline(lines, line);) {

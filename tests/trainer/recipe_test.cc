@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "tests/paths.h"
 
 namespace agon::trainer {
 namespace {
@@ -70,7 +71,7 @@ TEST(RecipeTest, ClipRangesFollowTheLossUnlessGiven) {
 TEST(RecipeTest, QuickstartIsBuiltInAndValid) {
   const Recipe recipe = LoadRecipe("quickstart");
   EXPECT_EQ(QuickstartToml(),
-            ReadFile(std::filesystem::path(AGON_SOURCE_DIR) / "recipes/quickstart.toml"));
+            ReadFile(std::filesystem::path(kSourceDir) / "recipes/quickstart.toml"));
   EXPECT_EQ(recipe.model.preset, "nano");
   EXPECT_GE(recipe.eval.num_tasks, 500);
   EXPECT_EQ(LoadRecipe("quickstart", {"rl.num_steps=3"}).rl.num_steps, 3);
@@ -78,7 +79,7 @@ TEST(RecipeTest, QuickstartIsBuiltInAndValid) {
 
 TEST(RecipeTest, EveryRecipeIsValid) {
   int num_recipes = 0;
-  const auto folder = std::filesystem::path(AGON_SOURCE_DIR) / "recipes";
+  const auto folder = std::filesystem::path(kSourceDir) / "recipes";
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     EXPECT_NO_THROW(LoadRecipe(entry.path().string())) << entry.path();
     ++num_recipes;
@@ -161,7 +162,7 @@ TEST(RecipeTest, AMissingFileNamesTheBuiltInRecipe) {
 
 // AGON_UPDATE_DOCS=1 writes the page.
 TEST(RecipeTest, DocumentationIsCurrent) {
-  const auto page = std::filesystem::path(AGON_SOURCE_DIR) / "docs/config.md";
+  const auto page = std::filesystem::path(kSourceDir) / "docs/config.md";
   if (std::getenv("AGON_UPDATE_DOCS")) WriteFileAtomic(page, RecipeMarkdown());
   EXPECT_EQ(ReadFile(page), RecipeMarkdown())
       << "run trainer_test with AGON_UPDATE_DOCS=1 and commit docs/config.md";
