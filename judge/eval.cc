@@ -83,6 +83,8 @@ class LazyPlayer {
 // The bar's detail: what has been seen so far, not the estimate.
 class RunningAccuracy {
  public:
+  // `is_graded`: answers are right or wrong, so that there is something to say.
+  explicit RunningAccuracy(bool is_graded) : is_graded_(is_graded) {}
   void Add(const std::vector<SampleRecord>& samples) {
     for (const SampleRecord& sample : samples) {
       scored_ += sample.masked ? 0 : 1;
@@ -90,10 +92,13 @@ class RunningAccuracy {
     }
   }
   std::string Text() const {
-    return scored_ == 0 ? "" : "correct " + std::to_string(100 * correct_ / scored_) + " %";
+    return scored_ == 0 || !is_graded_
+               ? ""
+               : "correct " + std::to_string(100 * correct_ / scored_) + " %";
   }
 
  private:
+  bool is_graded_;
   int64_t scored_ = 0, correct_ = 0;
 };
 
@@ -118,7 +123,7 @@ class BenchmarkRunner {
     }
     Compute(missing, hashes, tasks);
     const BenchmarkSpec& spec = benchmark_.spec();
-    BenchmarkRun run{spec.name, spec.kind, Settings(benchmark_), 0};
+    BenchmarkRun run{spec.name, spec.kind, Settings(benchmark_), 0, benchmark_.IsJudged()};
     std::vector<SampleRecord> samples;
     for (const CachedTask* task : tasks) {
       run.seconds += task->seconds;
@@ -143,7 +148,8 @@ class BenchmarkRunner {
         player_.get();  // what is wrong with the model is said before a bar is drawn
     Progress progress("eval " + benchmark_.spec().name, static_cast<int64_t>(missing.size()),
                       "task");
-    RunningAccuracy accuracy;
+    RunningAccuracy accuracy(benchmark_.spec().kind != BenchmarkKind::kText &&
+                             !benchmark_.IsJudged());
     const auto at_once = static_cast<size_t>(benchmark_.num_tasks_at_once());
     for (size_t begin = 0; begin < missing.size(); begin += at_once) {
       const auto chunk = missing.subspan(begin, std::min(at_once, missing.size() - begin));

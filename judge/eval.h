@@ -78,7 +78,7 @@ struct EvalOptions {
 struct Metric {
   std::string benchmark, metric;   // "math/shop-v1", "pass@1"
   double value = 0, stderr_ = 0;   // standard error clustered by task; NaN if unknown
-  double ci_low = 0, ci_high = 0;  // 95 %
+  double ci_low = 0, ci_high = 0;  // 95 %; NaN if unknown
   int64_t n = 0;                   // clusters (tasks)
 };
 
@@ -86,12 +86,13 @@ struct Comparison {
   std::string benchmark, metric, a, b;  // names of the two models
   double diff = 0;                      // b - a, paired by task
   double stderr_ = 0;
-  double ci_low = 0, ci_high = 0;  // 95 %
+  double ci_low = 0, ci_high = 0;  // 95 %; NaN if unknown, or if all tasks differ alike
   double p_value = 0;              // two-sided, of "no difference"
   // p_value after Holm's correction over the family: the headline metric, which is the first
   // one, of every benchmark. NaN for other metrics: they explain and decide nothing.
   double p_adjusted = 0;
-  // The smallest difference that would have been found with probability 0.8 at the 5 % level.
+  // The smallest difference that would have been found with probability 0.8 at the 5 % level; NaN
+  // where there is no interval.
   double min_effect = 0;
   int64_t n = 0;             // tasks that both have scored
   int64_t tasks_needed = 0;  // to find a difference as large as `diff`; 0: not known
@@ -118,6 +119,7 @@ struct BenchmarkRun {
   std::string settings;  // for people: "test split, 500 tasks x 4 samples, temperature 1, ..."
   // Of computing, summed over the calls that filled the cache; NaN: not measured.
   double seconds = std::numeric_limits<double>::quiet_NaN();
+  bool is_judged = false;  // a judge's score is the headline
 };
 
 struct EvalResult {
@@ -138,10 +140,10 @@ struct EvalResult {
 // the headline by "/family=F" and "/difficulty=D" where there are several.
 //
 // Masked episodes are left out of all but "masked". Shares keep their intervals within
-// [0, 1]; where all tasks agree on 0 or 1 the interval is the exact binomial one. A task whose
-// prompt doesn't fit the model's context is masked. Draws a progress bar. The result doesn't
-// depend on `options`, on batches, threads, or what is in the cache. Throws Error(kUsage) on a
-// benchmark that makes no sense, before any work.
+// [0, 1]; where all tasks agree on 0 or 1 the interval is the exact binomial one, where they agree
+// on another value there is none. A task whose prompt doesn't fit the model's context is masked.
+// Draws a progress bar. The result doesn't depend on `options`, on batches, threads, or what is in
+// the cache. Throws Error(kUsage) on a benchmark that makes no sense, before any work.
 EvalResult Evaluate(const Subject& subject, std::span<const BenchmarkSpec> benchmarks,
                     const EvalOptions& options);
 // The same of a model in memory, without a cache.

@@ -78,10 +78,10 @@ std::string Pad(const std::string& text, size_t width, bool left) {
 }
 
 std::string Difference(const Comparison& comparison) {
-  const auto format = [&](double value) { return DifferenceText(comparison.metric, value); };
-  std::string text = format(comparison.diff) + " [" + format(comparison.ci_low) + ", " +
-                     format(comparison.ci_high) + "]" +
-                     (TraitsOf(comparison.metric).is_share ? " points" : "");
+  const std::string interval = IntervalText(comparison);
+  const std::string text = DifferenceText(comparison.metric, comparison.diff) +
+                           (interval.empty() ? "" : " " + interval) +
+                           (TraitsOf(comparison.metric).is_share ? " points" : "");
   return text + (comparison.p_adjusted < kAlpha ? " *" : "");
 }
 
@@ -90,10 +90,7 @@ std::string Row(const ReportInput& input, const std::string& label, const Metric
   for (const EvalResult& model : input.models) {
     const Metric* found = FindMetric(model, metric.benchmark, metric.metric);
     std::string cell = found ? MetricText(metric.metric, found->value) : "–";
-    if (found && found->ci_high > found->ci_low) {
-      cell += " [" + MetricText(metric.metric, found->ci_low) + ", " +
-              MetricText(metric.metric, found->ci_high) + "]";
-    }
+    if (found && !IntervalText(*found).empty()) cell += " " + IntervalText(*found);
     text += Pad(cell, 28, false);
   }
   const Comparison* comparison =

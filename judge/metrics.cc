@@ -53,11 +53,11 @@ Metric ToMetric(const std::string& benchmark, const std::string& name, const Est
   if (TraitsOf(name).is_share) {
     metric.ci_low = std::clamp(metric.ci_low, 0.0, 1.0);
     metric.ci_high = std::clamp(metric.ci_high, 0.0, 1.0);
-    // Where all tasks agree their spread says nothing; the exact binomial bound does
+    // Where all tasks agree their spread says nothing; the exact binomial interval does
     // (Clopper and Pearson 1934).
     const double bound = std::pow(0.025, 1 / static_cast<double>(metric.n));
-    if (metric.value == 1) metric.ci_low = bound;
-    if (metric.value == 0) metric.ci_high = 1 - bound;
+    if (metric.value == 1) metric.ci_low = bound, metric.ci_high = 1;
+    if (metric.value == 0) metric.ci_low = 0, metric.ci_high = 1 - bound;
   }
   return metric;
 }
@@ -82,7 +82,7 @@ Metric Measure(const std::string& benchmark, const std::string& metric, const By
 
 // pass@k, pass^k and maj@k of answers that were sampled, and what else is known of them. Where a
 // judge decides there is nothing right or wrong, and its score leads.
-std::vector<std::string> SampledNames(std::span<const SampleRecord> samples) {
+std::vector<std::string> SampledNames(bool is_judged, std::span<const SampleRecord> samples) {
   uint32_t num_samples = 1;
   bool has_answers = false;
   std::set<std::string> scores;
@@ -91,7 +91,8 @@ std::vector<std::string> SampledNames(std::span<const SampleRecord> samples) {
     has_answers |= !sample.extracted.empty();
     for (const auto& [name, value] : sample.scores) scores.insert(name);
   }
-  if (scores.erase("score") > 0) {
+  scores.erase("score");
+  if (is_judged) {
     std::vector<std::string> names = {"score", "length", "truncated"};
     names.insert(names.end(), scores.begin(), scores.end());
     return names;
@@ -109,12 +110,13 @@ std::vector<std::string> SampledNames(std::span<const SampleRecord> samples) {
   return names;
 }
 
-std::vector<std::string> MetricNames(BenchmarkKind kind, std::span<const SampleRecord> samples) {
+std::vector<std::string> MetricNames(const BenchmarkRun& run,
+                                     std::span<const SampleRecord> samples) {
   std::vector<std::string> names;
-  switch (kind) {
+  switch (run.kind) {
     case BenchmarkKind::kEnvironment:
     case BenchmarkKind::kGeneration:
-      names = SampledNames(samples);
+      names = SampledNames(run.is_judged, samples);
       break;
     case BenchmarkKind::kChoice:
       names = {"acc", "acc_norm", "acc_bytes"};
@@ -155,13 +157,11 @@ ByTask GroupScored(const std::string& benchmark, std::span<const SampleRecord> s
   return tasks;
 }
 
-bool TakesPart(const std::string& metric, const SampleRecord& task) {
-  const size_t slash = metric.find('/');
-  if (slash == std::string::npos) return true;
-  const std::string part = metric.substr(slash + 1);
-  const size_t equals = part.find('=');
-  const std::string key = part.substr(0, equals), value = part.substr(equals + 1);
-  return key == "family" ? task.family == value : std::to_string(task.difficulty) == value;
+bool TakesPart(std::string_view metric, const SampleRecord& task) {
+  const MetricName name = SplitMetricName(metric);
+  if (!name.is_breakdown()) return true;
+  return name.key == "family" ? task.family == name.value
+                              : std::to_string(task.difficulty) == name.value;
 }
 
 bool IsRatio(std::string_view metric) { return metric.starts_with("bits_per_byte"); }
@@ -177,13 +177,13 @@ Ratio TaskRatio(const Samples& samples) {
   return ratio;
 }
 
-std::vector<double> TaskValues(const std::string& metric, const Samples& samples) {
+std::vector<double> TaskValues(std::string_view metric, const Samples& samples) {
   std::vector<double> values;
   if (const int k = AttemptsOf(metric); k > 0) {
     if (static_cast<int>(samples.size()) >= k) values.push_back(OfAttempts(metric, samples, k));
     return values;
   }
-  const std::string name = metric.substr(0, metric.find('/'));
+  const std::string name(SplitMetricName(metric).of);
   for (const SampleRecord* sample : samples) {
     if (name == "reward") {
       values.push_back(sample->reward);
@@ -200,8 +200,18 @@ std::vector<double> TaskValues(const std::string& metric, const Samples& samples
 
 }  // namespace internal
 
+MetricName SplitMetricName(std::string_view metric) {
+  for (const std::string_view key : {"family", "difficulty"}) {
+    const std::string mark = "/" + std::string(key) + "=";
+    const size_t at = metric.find(mark);
+    if (at == std::string_view::npos) continue;
+    return {metric.substr(0, at), key, metric.substr(at + mark.size())};
+  }
+  return {metric, "", ""};
+}
+
 MetricTraits TraitsOf(std::string_view metric) {
-  const std::string_view name = metric.substr(0, metric.find('/'));
+  const std::string_view name = SplitMetricName(metric).of;
   if (name == "truncated") return {true, -1};
   if (name == "length" || name == "masked") return {false, 0};
   if (internal::IsRatio(name)) return {false, -1};
@@ -217,10 +227,22 @@ std::string DifferenceText(std::string_view metric, double difference) {
   return (difference > 0 ? "+" : "") + FormatShort(difference);
 }
 
+std::string IntervalText(const Metric& metric) {
+  if (!(metric.ci_high > metric.ci_low)) return "";
+  return "[" + MetricText(metric.metric, metric.ci_low) + ", " +
+         MetricText(metric.metric, metric.ci_high) + "]";
+}
+
+std::string IntervalText(const Comparison& comparison) {
+  if (!(comparison.ci_high > comparison.ci_low)) return "";
+  return "[" + DifferenceText(comparison.metric, comparison.ci_low) + ", " +
+         DifferenceText(comparison.metric, comparison.ci_high) + "]";
+}
+
 std::vector<Metric> ComputeMetrics(const BenchmarkRun& run, std::span<const SampleRecord> samples) {
   const ByTask tasks = internal::GroupScored(run.name, samples);
   std::vector<Metric> metrics;
-  for (const std::string& name : MetricNames(run.kind, samples)) {
+  for (const std::string& name : MetricNames(run, samples)) {
     metrics.push_back(Measure(run.name, name, tasks));
   }
   const auto num_masked = static_cast<double>(
@@ -256,6 +278,11 @@ const Metric* HeadlineOf(const EvalResult& result, const std::string& benchmark)
   const auto found = std::find_if(result.metrics.begin(), result.metrics.end(),
                                   [&](const Metric& m) { return m.benchmark == benchmark; });
   return found == result.metrics.end() ? nullptr : &*found;
+}
+
+bool HasRightAnswers(const EvalResult& result, const std::string& benchmark) {
+  const Metric* headline = HeadlineOf(result, benchmark);
+  return headline != nullptr && TraitsOf(headline->metric).is_share;
 }
 
 }  // namespace agon::judge

@@ -21,6 +21,18 @@ MetricTraits TraitsOf(std::string_view metric);
 // "93.1 %" or "12.3"; and a difference, "+2.0" (points) or "−1.53".
 std::string MetricText(std::string_view metric, double value);
 std::string DifferenceText(std::string_view metric, double difference);
+// "[91.0 %, 95.2 %]", "[+0.4, +3.6]"; "" where there is no interval, or one of no width (a count).
+std::string IntervalText(const Metric& metric);
+std::string IntervalText(const Comparison& comparison);
+
+// A metric's name in its parts: "pass@1/family=share" is pass@1 of the tasks whose family is
+// "share". Names may hold slashes themselves, as a judge's file does.
+struct MetricName {
+  std::string_view of;          // "pass@1"
+  std::string_view key, value;  // "family" or "difficulty", "share"; empty: of all tasks
+  bool is_breakdown() const { return !key.empty(); }
+};
+MetricName SplitMetricName(std::string_view metric);
 
 // Metrics of one benchmark as Evaluate lists them (judge/eval.h). A task with fewer than K
 // scored samples takes no part in pass@K. Samples of one task stand together.
@@ -37,6 +49,9 @@ const Metric* FindMetric(const EvalResult& result, const std::string& benchmark,
                          const std::string& metric);
 // The first metric of a benchmark, or nullptr.
 const Metric* HeadlineOf(const EvalResult& result, const std::string& benchmark);
+// Whether an answer to the benchmark is right or wrong: its headline is a share of right ones. What
+// a judge scores, and the likelihood of a text, is neither, whatever SampleRecord::correct says.
+bool HasRightAnswers(const EvalResult& result, const std::string& benchmark);
 
 namespace internal {
 
@@ -45,7 +60,7 @@ using ByTask = std::map<uint64_t, Samples>;  // scored samples of each task
 ByTask GroupScored(const std::string& benchmark, std::span<const SampleRecord> samples);
 
 // Whether a task is one of the metric's: "pass@1/family=share" is of that family only.
-bool TakesPart(const std::string& metric, const SampleRecord& task);
+bool TakesPart(std::string_view metric, const SampleRecord& task);
 
 // "bits_per_byte" is a ratio of sums, not a mean of values: bits and bytes of one task. Other
 // metrics are means of values: one value of a task if it is of several attempts, one per sample
@@ -55,7 +70,7 @@ struct Ratio {
   double bits = 0, bytes = 0;
 };
 Ratio TaskRatio(const Samples& samples);
-std::vector<double> TaskValues(const std::string& metric, const Samples& samples);
+std::vector<double> TaskValues(std::string_view metric, const Samples& samples);
 
 }  // namespace internal
 }  // namespace agon::judge

@@ -12,7 +12,7 @@
 namespace agon::judge {
 namespace {
 
-constexpr size_t kMaxCells = 120;  // of a slice
+constexpr size_t kMaxCells = 120;  // that a slice shows; its percentage is of all tasks
 constexpr int kColumns = 12;
 constexpr double kCell = 20;
 
@@ -26,7 +26,7 @@ std::vector<Skill> SkillsOf(const EvalResult& model) {
   std::vector<Skill> skills;
   const auto& runs = model.benchmarks;
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (runs[i].kind == BenchmarkKind::kText) continue;
+    if (!HasRightAnswers(model, runs[i].name)) continue;
     skills.push_back({runs[i].name, runs[i].name, "", i});
   }
   if (runs.size() != 1 || skills.empty()) return skills;
@@ -53,7 +53,6 @@ std::vector<Cell> CellsOf(const EvalResult& model, const Skill& skill, bool by_f
     if (sample.benchmark != skill.benchmark || sample.masked) continue;
     if (by_family && sample.family != skill.family) continue;
     if (cells.empty() || cells.back().task != sample.task_index) {
-      if (cells.size() == kMaxCells) break;
       cells.push_back({sample.task_index, 0, 0});
     }
     ++cells.back().num_samples;
@@ -91,12 +90,13 @@ std::string Slice(const TaskAnchors& anchors, const EvalResult& model, const Ski
   if (cells.empty()) return "<div class=\"slice\"><small>nothing scored</small></div>";
   int num_right = 0, num_samples = 0;
   std::string holes;
+  const size_t num_shown = std::min(cells.size(), kMaxCells);
   for (size_t i = 0; i < cells.size(); ++i) {
     num_right += cells[i].num_right;
     num_samples += cells[i].num_samples;
-    holes += Hole(anchors, skill, cells[i], i);
+    if (i < num_shown) holes += Hole(anchors, skill, cells[i], i);
   }
-  const auto rows = (cells.size() + kColumns - 1) / kColumns;
+  const auto rows = (num_shown + kColumns - 1) / kColumns;
   const double width = kColumns * kCell, height = static_cast<double>(rows) * kCell;
   const double share = static_cast<double>(num_right) / num_samples;
   return "<div class=\"slice\"><svg viewBox=\"-4 -4 " + Number(width + 8) + " " +
@@ -104,7 +104,11 @@ std::string Slice(const TaskAnchors& anchors, const EvalResult& model, const Ski
          FormatPercent(share, 0) + " right\"><rect class=\"cheese\" x=\"-3\" y=\"-3\" width=\"" +
          Number(width + 6) + "\" height=\"" + Number(height + 6) + "\" rx=\"9\"/>" + holes +
          "</svg><small><b class=\"" + tone + "\">" + FormatPercent(share, 0) + "</b> " +
-         EscapeHtml(model.model) + "</small></div>";
+         EscapeHtml(model.model) +
+         (num_shown < cells.size() ? ", " + std::to_string(cells.size()) + " tasks, the first " +
+                                         std::to_string(num_shown) + " shown"
+                                   : "") +
+         "</small></div>";
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ std::string Row(const std::string& name, const std::string& model, const Benchma
          EscapeHtml(model) + "</td>" + cell(std::to_string(cost.num_samples)) +
          cell(FormatCount(tokens)) + cell(timed ? FormatDuration(cost.seconds) : "–") +
          cell(timed ? FormatShort(tokens / cost.seconds) : "–") +
-         cell(cost.num_correct > 0 ? FormatShort(tokens / static_cast<double>(cost.num_correct))
+         cell(cost.num_correct > 0 ? FormatShort(static_cast<double>(cost.num_graded_tokens) /
+                                                 static_cast<double>(cost.num_correct))
                                    : "–") +
          "</tr>\n";
 }
@@ -30,10 +31,7 @@ std::string HtmlCost(const ReportInput& input) {
     BenchmarkCost total;
     for (const BenchmarkRun& run : model.benchmarks) {
       const BenchmarkCost cost = CostOf(model, run);
-      total.seconds += cost.seconds;
-      total.num_tokens += cost.num_tokens;
-      total.num_samples += cost.num_samples;
-      total.num_correct += cost.num_correct;
+      total += cost;
       if (model.benchmarks.size() > 1) rows += Row(run.name, model.model, cost);
     }
     totals += Row("all", model.model, total);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "judge/metrics.h"
@@ -65,14 +66,25 @@ std::vector<StageSummary> SummarizeStages(const RunLogs& logs) {
   return summaries;
 }
 
+size_t PairedSamples::size() const {
+  size_t total = 0;
+  for (const auto& of_change : pairs) total += of_change.size();
+  return total;
+}
+
 PairedSamples PairSamples(const EvalResult& before, const EvalResult& after) {
   using Key = std::tuple<std::string_view, uint64_t, uint32_t>;
   std::map<Key, const SampleRecord*> others;
   for (const SampleRecord& sample : after.samples) {
     if (!sample.masked) others[{sample.benchmark, sample.task_index, sample.sample}] = &sample;
   }
+  std::set<std::string_view> graded;
+  for (const BenchmarkRun& run : before.benchmarks) {
+    if (HasRightAnswers(before, run.name)) graded.insert(run.name);
+  }
   PairedSamples paired;
   for (const SampleRecord& sample : before.samples) {
+    if (!graded.contains(sample.benchmark)) continue;
     const auto other = others.find({sample.benchmark, sample.task_index, sample.sample});
     if (sample.masked || other == others.end()) continue;
     paired.pairs[static_cast<size_t>(ChangeOf(sample, *other->second))].push_back(
@@ -118,27 +130,32 @@ std::vector<const Comparison*> HeadlineComparisons(const ReportInput& input,
   return headlines;
 }
 
-std::optional<Estimate> MeanDifference(std::span<const Comparison* const> comparisons) {
-  std::vector<Estimate> differences;
-  for (const Comparison* comparison : comparisons) {
-    if (!TraitsOf(comparison->metric).is_share) continue;
-    differences.push_back({comparison->diff, comparison->stderr_, comparison->ci_low,
-                           comparison->ci_high, comparison->n});
-  }
-  if (differences.size() < 2) return std::nullopt;
-  return MeanOfEstimates(differences);
-}
-
 BenchmarkCost CostOf(const EvalResult& model, const BenchmarkRun& run) {
   BenchmarkCost cost;
   cost.seconds = run.seconds;
+  const bool is_graded = HasRightAnswers(model, run.name);
   for (const SampleRecord& sample : model.samples) {
     if (sample.benchmark != run.name) continue;
     ++cost.num_samples;
     cost.num_tokens += sample.num_tokens;
+    if (!is_graded) continue;
     cost.num_correct += sample.correct ? 1 : 0;
+    cost.num_graded_tokens += sample.num_tokens;
   }
   return cost;
+}
+
+BenchmarkCost& BenchmarkCost::operator+=(const BenchmarkCost& other) {
+  seconds += other.seconds;
+  num_tokens += other.num_tokens;
+  num_samples += other.num_samples;
+  num_correct += other.num_correct;
+  num_graded_tokens += other.num_graded_tokens;
+  return *this;
+}
+
+std::string Counted(size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
 std::string PText(double p) {

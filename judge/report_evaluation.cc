@@ -81,9 +81,8 @@ std::string MetricRow(const ReportInput& input, const Metric& metric) {
     html += "<td>";
     if (found != nullptr) {
       html += MetricText(metric.metric, found->value);
-      if (found->ci_high > found->ci_low) {
-        html += "<small>[" + MetricText(metric.metric, found->ci_low) + ", " +
-                MetricText(metric.metric, found->ci_high) + "]</small>";
+      if (const std::string interval = IntervalText(*found); !interval.empty()) {
+        html += "<small>" + interval + "</small>";
       }
     }
     html += "</td>";
@@ -92,19 +91,17 @@ std::string MetricRow(const ReportInput& input, const Metric& metric) {
   html += "<td>";
   if (const Comparison* found =
           FindComparison(input, metric.benchmark, metric.metric, input.models.back().model)) {
-    const auto format = [&](double value) { return DifferenceText(metric.metric, value); };
-    html += "<b>" + format(found->diff) + "</b><small>[" + format(found->ci_low) + ", " +
-            format(found->ci_high) + "]<br>" + EscapeHtml(PText(found->p_value)) + "</small>";
+    const std::string interval = IntervalText(*found);
+    html += "<b>" + DifferenceText(metric.metric, found->diff) + "</b><small>" + interval +
+            (interval.empty() ? "" : "<br>") + EscapeHtml(PText(found->p_value)) + "</small>";
   }
   return html + "</td><td>" + std::to_string(metric.n) + "</td></tr>\n";
 }
 
-bool IsBreakdown(const Metric& metric) { return metric.metric.find('/') != std::string::npos; }
-
 std::string MetricTable(const ReportInput& input, const std::string& benchmark, bool breakdown) {
   std::string rows;
   for (const Metric& metric : input.models.back().metrics) {
-    if (metric.benchmark == benchmark && IsBreakdown(metric) == breakdown)
+    if (metric.benchmark == benchmark && SplitMetricName(metric.metric).is_breakdown() == breakdown)
       rows += MetricRow(input, metric);
   }
   if (rows.empty()) return "";

@@ -39,8 +39,11 @@ std::string Headline(const ReportInput& input, const std::string& benchmark,
       input.models.size() > 1 ? FindMetric(input.models.front(), benchmark, metric) : nullptr;
   std::string change;
   if (const Comparison* comparison = FindComparison(input, benchmark, metric, last.model)) {
-    change = "<b>" + format_change(comparison->diff) + (share ? " points" : " tokens") + "</b> [" +
-             format_change(comparison->ci_low) + ", " + format_change(comparison->ci_high) + "]";
+    change = "<b>" + format_change(comparison->diff) + (share ? " points" : " tokens") + "</b>";
+    if (std::isfinite(comparison->ci_low)) {
+      change += " [" + format_change(comparison->ci_low) + ", " +
+                format_change(comparison->ci_high) + "]";
+    }
   } else if (std::isfinite(after->ci_low)) {
     change = "[" + format(after->ci_low) + ", " + format(after->ci_high) + "]";
   }

@@ -10,36 +10,22 @@ namespace agon::judge {
 namespace {
 
 std::string Difference(const Comparison& comparison) {
-  const auto format = [&](double value) { return DifferenceText(comparison.metric, value); };
-  return format(comparison.diff) + " [" + format(comparison.ci_low) + ", " +
-         format(comparison.ci_high) + "]";
+  const std::string interval = IntervalText(comparison);
+  return DifferenceText(comparison.metric, comparison.diff) +
+         (interval.empty() ? "" : " " + interval);
 }
 
 // What the first screen of report.html says, in one sentence.
-std::string Verdict(const ReportInput& input) {
-  const auto headlines = HeadlineComparisons(input, input.models.back().model);
-  if (headlines.empty()) return "";
-  size_t counts[3] = {};
-  for (const Comparison* c : headlines) ++counts[static_cast<size_t>(FindingOf(*c))];
-  const std::string a = EscapeMarkdown(input.models.front().model);
-  const std::string b = EscapeMarkdown(input.models.back().model);
-  const auto mean = MeanDifference(headlines);
-  std::string text;
-  if (counts[0] > 0 && counts[1] == 0) {
-    text = b + " is better than " + a;
-  } else if (counts[1] > 0 && counts[0] == 0) {
-    text = b + " is worse than " + a;
-  } else {
-    text = counts[0] == 0 ? "No clear difference between " + b + " and " + a
-                          : b + " is better than " + a + " at some, worse at others";
-  }
-  text += ": better at " + std::to_string(counts[0]) + ", worse at " + std::to_string(counts[1]) +
-          ", unclear at " + std::to_string(counts[2]) + " of " + std::to_string(headlines.size()) +
-          " benchmarks (5 % level, Holm's correction)";
-  if (mean) {
-    text += "; " + FormatPoints(mean->value) + " points on average [" + FormatPoints(mean->ci_low) +
-            ", " + FormatPoints(mean->ci_high) + "]";
-  }
+std::string VerdictText(const ReportInput& input) {
+  const Verdict verdict = VerdictOf(input);
+  if (verdict.headlines.empty()) return "";
+  const auto count = [&](Finding finding) { return std::to_string(verdict.Count(finding)); };
+  std::string text = verdict.Sentence(EscapeMarkdown(input.models.front().model),
+                                      EscapeMarkdown(input.models.back().model));
+  text += ": better at " + count(Finding::kBetter) + ", worse at " + count(Finding::kWorse) +
+          ", unclear at " + count(Finding::kUnclear) + " of " +
+          Counted(verdict.headlines.size(), "benchmark") + " (5 % level, Holm's correction)";
+  if (verdict.mean) text += "; " + verdict.MeanText();
   return "\n" + text + ".\n";
 }
 
@@ -122,6 +108,7 @@ std::string StageTable(const RunLogs& logs) {
 std::string ChangeTable(const ReportInput& input) {
   if (input.models.size() < 2) return "";
   const PairedSamples paired = PairSamples(input.models.front(), input.models.back());
+  if (paired.size() == 0) return "";
   const auto count = [&](Change change) { return std::to_string(paired.Of(change).size()); };
   return "\n## What changed\n\nAnswers to the same task and sample:\n\n"
          "| | right after | wrong after |\n|---|---:|---:|\n"
@@ -141,7 +128,7 @@ std::string ReportMarkdown(const ReportInput& input, const RunLogs& logs) {
     }
   }
   if (!input.models.empty()) {
-    text += Verdict(input) + "\n## Evaluation\n\n" + MetricTable(input) +
+    text += VerdictText(input) + "\n## Evaluation\n\n" + MetricTable(input) +
             "\nStandard errors (±) are clustered by task. Differences are paired by task, in "
             "percentage points of shares; detectable is the smallest that would have been found "
             "with a probability of 80 % at the 5 % level.\n" +

@@ -17,16 +17,6 @@ std::string Bold(const std::string& text) { return "<b>" + EscapeHtml(text) + "<
 
 std::string Points(std::string_view metric) { return TraitsOf(metric).is_share ? " points" : ""; }
 
-std::string Interval(const Comparison& c) {
-  return "[" + DifferenceText(c.metric, c.ci_low) + ", " + DifferenceText(c.metric, c.ci_high) +
-         "]";
-}
-
-// "1 benchmark", "3 benchmarks".
-std::string Count(size_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
-
 // What an unclear result means: how large a difference would have been seen.
 std::string Power(const Comparison& c) {
   if (!std::isfinite(c.min_effect)) return "";
@@ -44,26 +34,20 @@ std::string Power(const Comparison& c) {
 }
 
 // One benchmark.
-std::string SingleVerdict(const ReportInput& input, const Comparison& c) {
+std::string OfOneBenchmark(const ReportInput& input, const Verdict& verdict) {
+  const Comparison& c = *verdict.headlines[0];
   const Metric* before = FindMetric(input.models.front(), c.benchmark, c.metric);
   const Metric* after = FindMetric(input.models.back(), c.benchmark, c.metric);
-  const Finding finding = FindingOf(c);
-  std::string html = "<p class=\"verdict " + std::string(FindingName(finding)) + "\">";
-  if (finding == Finding::kUnclear) {
-    html += "No clear difference between " + Bold(c.b) + " and " + Bold(c.a) +
-            ".</p>\n<p class=\"lead\">";
-  } else {
-    html += Bold(c.b) + " is " + FindingName(finding) + " than " + Bold(c.a) +
-            ".</p>\n<p class=\"lead\">";
-  }
-  html += "On " + Count(static_cast<size_t>(c.n), "held-out task") + " of " + Bold(c.benchmark) +
-          " " + EscapeHtml(c.metric) + " went from " +
-          (before ? MetricText(c.metric, before->value) : "–") + " to " +
-          (after ? MetricText(c.metric, after->value) : "–") + ", " +
-          DifferenceText(c.metric, c.diff) + Points(c.metric) + " " + Interval(c) + ", " +
-          EscapeHtml(PText(c.p_value)) + ".";
-  if (finding == Finding::kUnclear) html += Power(c);
-  return html + "</p>\n";
+  std::string html = "On " + Counted(static_cast<size_t>(c.n), "held-out task") + " of " +
+                     Bold(c.benchmark) + " " + EscapeHtml(c.metric) + " went from " +
+                     (before ? MetricText(c.metric, before->value) : "–") + " to " +
+                     (after ? MetricText(c.metric, after->value) : "–") + ", " +
+                     DifferenceText(c.metric, c.diff) + Points(c.metric);
+  if (const std::string interval = IntervalText(c); !interval.empty()) html += " " + interval;
+  if (const std::string p = PText(c.p_value); !p.empty()) html += ", " + EscapeHtml(p);
+  html += ".";
+  if (verdict.finding == Finding::kUnclear) html += Power(c);
+  return html;
 }
 
 std::string Names(std::span<const Comparison* const> comparisons, Finding finding) {
@@ -79,44 +63,40 @@ std::string Names(std::span<const Comparison* const> comparisons, Finding findin
 }
 
 // Several benchmarks: the mean, and where it comes from.
-std::string SuiteVerdict(const ReportInput& input, std::span<const Comparison* const> headlines) {
-  std::array<size_t, 3> counts{};
-  for (const Comparison* c : headlines) ++counts[static_cast<size_t>(FindingOf(*c))];
-  const size_t better = counts[0], worse = counts[1];
-  const std::string a = Bold(input.models.front().model), b = Bold(input.models.back().model);
-  const auto mean = MeanDifference(headlines);
-  const double p = mean ? PValue(*mean) : NAN;
-  const bool is_clear = p < kAlpha;
-  const std::string word = !is_clear ? "unclear" : mean->value > 0 ? "better" : "worse";
-  std::string html = "<p class=\"verdict " + word + "\">";
-  if (is_clear) {
-    const bool is_mixed = better > 0 && worse > 0;
-    html += b + " is " + word + " than " + a + (is_mixed ? " on the whole, not everywhere." : ".");
-  } else if (better > 0 && worse > 0) {
-    html += b + " is better than " + a + " at some, worse at others.";
-  } else if (better > 0 || worse > 0) {
-    html += b + " is " + (better > 0 ? "better" : "worse") + " than " + a + " at some.";
-  } else {
-    html += "No clear difference between " + b + " and " + a + ".";
-  }
-  html += "</p>\n<p class=\"lead\">";
-  if (mean) {
-    html += DifferenceText("pass@1", mean->value) + " points on average over " +
-            Count(headlines.size(), "benchmark") + " [" + DifferenceText("pass@1", mean->ci_low) +
-            ", " + DifferenceText("pass@1", mean->ci_high) + "], " + EscapeHtml(PText(p)) + ". ";
-    if (!is_clear) {
-      html += "A mean difference of " +
-              FormatNumber(100 * MinimumDetectableEffect(mean->stderr_), 1) +
+std::string OfSeveral(const Verdict& verdict) {
+  std::string html;
+  if (verdict.mean) {
+    html += verdict.MeanText();
+    if (const std::string p = PText(verdict.mean_p); !p.empty()) html += ", " + EscapeHtml(p);
+    html += ". ";
+    const double smallest = MinimumDetectableEffect(verdict.mean->stderr_);
+    if (verdict.finding == Finding::kUnclear && std::isfinite(smallest)) {
+      html += "A mean difference of " + FormatNumber(100 * smallest, 1) +
               " points would have been found with a probability of 80 %. ";
     }
   }
-  if (better > 0) html += "<b>Better</b> at " + Names(headlines, Finding::kBetter) + ". ";
-  if (worse > 0) html += "<b>Worse</b> at " + Names(headlines, Finding::kWorse) + ". ";
-  if (counts[2] > 0) {
-    html += "No clear difference at " +
-            (counts[2] == headlines.size() ? "any" : std::to_string(counts[2])) + ". ";
+  const auto names = [&](Finding finding) { return Names(verdict.headlines, finding); };
+  if (verdict.Count(Finding::kBetter) > 0) {
+    html += "<b>Better</b> at " + names(Finding::kBetter) + ". ";
   }
-  return html + "</p>\n";
+  if (verdict.Count(Finding::kWorse) > 0) {
+    html += "<b>Worse</b> at " + names(Finding::kWorse) + ". ";
+  }
+  if (const size_t unclear = verdict.Count(Finding::kUnclear); unclear > 0) {
+    html += "No clear difference at " +
+            (unclear == verdict.headlines.size() ? "any" : std::to_string(unclear)) + ". ";
+  }
+  return html;
+}
+
+std::string VerdictHtml(const ReportInput& input) {
+  const Verdict verdict = VerdictOf(input);
+  if (verdict.headlines.empty()) return "";
+  return "<p class=\"verdict " + std::string(FindingName(verdict.finding)) + "\">" +
+         verdict.Sentence(Bold(input.models.front().model), Bold(input.models.back().model)) +
+         ".</p>\n<p class=\"lead\">" +
+         (verdict.headlines.size() == 1 ? OfOneBenchmark(input, verdict) : OfSeveral(verdict)) +
+         "</p>\n";
 }
 
 // A scale that holds all intervals of differences, the same to both sides of zero.
@@ -128,6 +108,14 @@ double Reach(std::span<const Comparison* const> comparisons) {
     }
   }
   return std::min(1.0, reach * 1.05);
+}
+
+// What a point of the plot says when it is pointed at.
+std::string PointLabel(const Comparison& c) {
+  std::string label = c.b + " " + DifferenceText(c.metric, c.diff);
+  if (const std::string interval = IntervalText(c); !interval.empty()) label += " " + interval;
+  const std::string p = PText(c.p_adjusted);
+  return p.empty() ? label : label + ", " + p + " after correction";
 }
 
 // Differences of shares with their intervals, a row for each benchmark, a point for each model.
@@ -150,9 +138,7 @@ std::string DifferencePlot(const ReportInput& input) {
       all.push_back(c);
       const std::string finding = FindingName(FindingOf(*c));
       row.points.push_back({c->diff, c->ci_low, c->ci_high,
-                            is_pair ? finding : ToneOf(i, input.models.size()),
-                            c->b + " " + DifferenceText(c->metric, c->diff) + " " + Interval(*c) +
-                                ", " + PText(c->p_adjusted) + " after correction"});
+                            is_pair ? finding : ToneOf(i, input.models.size()), PointLabel(*c)});
       if (i + 1 < input.models.size()) continue;
       row.value = DifferenceText(c->metric, c->diff);
       row.value_tone = finding;
@@ -183,8 +169,7 @@ std::string ScorePlot(const ReportInput& input) {
       row.points.push_back({found->value, found->ci_low, found->ci_high,
                             ToneOf(i, input.models.size()),
                             input.models[i].model + " " + MetricText(found->metric, found->value) +
-                                " [" + MetricText(found->metric, found->ci_low) + ", " +
-                                MetricText(found->metric, found->ci_high) + "]"});
+                                " " + IntervalText(*found)});
     }
     plot.rows.push_back(std::move(row));
   }
@@ -211,10 +196,13 @@ std::string SingleModelVerdict(const EvalResult& model) {
   const Metric* best = *std::max_element(shares.begin(), shares.end(), by_value);
   const Metric* worst = *std::min_element(shares.begin(), shares.end(), by_value);
   return "<p class=\"verdict\">" + Bold(model.model) + " scores " + FormatPercent(mean.value) +
-         " on average.</p>\n<p class=\"lead\">Over " + Count(shares.size(), "benchmark") + " [" +
-         FormatPercent(mean.ci_low) + ", " + FormatPercent(mean.ci_high) + "]; best at " +
-         EscapeHtml(best->benchmark) + " (" + FormatPercent(best->value) + "), worst at " +
-         EscapeHtml(worst->benchmark) + " (" + FormatPercent(worst->value) + ").</p>\n";
+         " on average.</p>\n<p class=\"lead\">Over " + Counted(shares.size(), "benchmark") +
+         (std::isnan(mean.ci_low)
+              ? ""
+              : " [" + FormatPercent(mean.ci_low) + ", " + FormatPercent(mean.ci_high) + "]") +
+         "; best at " + EscapeHtml(best->benchmark) + " (" + FormatPercent(best->value) +
+         "), worst at " + EscapeHtml(worst->benchmark) + " (" + FormatPercent(worst->value) +
+         ").</p>\n";
 }
 
 }  // namespace
@@ -226,13 +214,7 @@ std::string HtmlOverview(const ReportInput& input) {
     if (is_single_benchmark) return "";
     return SingleModelVerdict(input.models.back()) + ScorePlot(input);
   }
-  const auto headlines = HeadlineComparisons(input, input.models.back().model);
-  std::string html;
-  if (headlines.size() == 1) {
-    html = SingleVerdict(input, *headlines[0]);
-  } else if (!headlines.empty()) {
-    html = SuiteVerdict(input, headlines);
-  }
+  std::string html = VerdictHtml(input);
   if (!is_single_benchmark || input.models.size() > 2) {
     html += DifferencePlot(input) + ScorePlot(input);
   }

@@ -43,8 +43,9 @@ struct PairedSamples {
   const std::vector<SamplePair>& Of(Change change) const {
     return pairs[static_cast<size_t>(change)];
   }
+  size_t size() const;  // of all changes together
 };
-// Pointers stay valid as long as the results.
+// Of benchmarks whose answers are right or wrong. Pointers stay valid as long as the results.
 PairedSamples PairSamples(const EvalResult& before, const EvalResult& after);
 
 // The comparison of model `b` with the first, or nullptr.
@@ -64,13 +65,36 @@ const char* FindingName(Finding finding);  // CSS class: "better", "worse", "unc
 // Comparisons of `model`'s headline metrics with the first model's, in order of benchmarks.
 std::vector<const Comparison*> HeadlineComparisons(const ReportInput& input,
                                                    const std::string& model);
-// The mean difference over headlines that are shares; nullopt of fewer than two.
-std::optional<Estimate> MeanDifference(std::span<const Comparison* const> comparisons);
+
+// What a report says first, in every format: whether the last model is better than the first.
+struct Verdict {
+  std::vector<const Comparison*> headlines;
+  std::array<size_t, 3> counts{};  // of headlines, by Finding
+  // The mean difference over those headlines that are shares, if there are two or more.
+  std::optional<Estimate> mean;
+  size_t num_averaged = 0;
+  double mean_p = 0;  // of `mean`
+  // Of the only headline, or of the mean; unclear where there is neither.
+  Finding finding = Finding::kUnclear;
+
+  size_t Count(Finding which) const { return counts[static_cast<size_t>(which)]; }
+  // "B is better than A at some, worse at others", of names that are escaped already.
+  std::string Sentence(const std::string& a, const std::string& b) const;
+  // "+2.0 points on average over 3 benchmarks [+0.4, +3.6]". REQUIRES: mean.
+  std::string MeanText() const;
+};
+Verdict VerdictOf(const ReportInput& input);
+
+// "1 benchmark", "3 benchmarks".
+std::string Counted(size_t count, const std::string& what);
 
 // What a model did for a benchmark.
 struct BenchmarkCost {
   double seconds = 0;  // NaN: not measured
-  int64_t num_tokens = 0, num_samples = 0, num_correct = 0;
+  int64_t num_tokens = 0, num_samples = 0;
+  // Right answers, and what all answers took that could have been right.
+  int64_t num_correct = 0, num_graded_tokens = 0;
+  BenchmarkCost& operator+=(const BenchmarkCost& other);
 };
 BenchmarkCost CostOf(const EvalResult& model, const BenchmarkRun& run);
 

@@ -64,8 +64,7 @@ std::vector<SamplePair> Choose(const std::vector<SamplePair>& pairs) {
 }
 
 std::string Confusion(const PairedSamples& paired, const ReportInput& input) {
-  size_t total = 0;
-  for (const auto& pairs : paired.pairs) total += pairs.size();
+  const size_t total = paired.size();
   const auto cell = [&](Change change, const char* css) {
     const size_t count = paired.Of(change).size();
     return std::string("<td class=\"") + css + "\"><b>" + std::to_string(count) + "</b><small>" +
@@ -98,8 +97,7 @@ std::string FilterButtons(const PairedSamples& paired) {
 std::string HtmlSamples(const ReportInput& input) {
   if (input.models.size() < 2) return "";
   const PairedSamples paired = PairSamples(input.models.front(), input.models.back());
-  size_t total = 0;
-  for (const auto& pairs : paired.pairs) total += pairs.size();
+  const size_t total = paired.size();
   if (total == 0) return "";
   std::string html = "<h2>What got better, and what worse</h2>\n<p class=\"lead\">The same " +
                      std::to_string(total) + " tasks and samples, answered by both models.</p>\n" +

@@ -21,23 +21,27 @@ using Answers = std::vector<const SampleRecord*>;
 struct Entry {
   uint64_t task = 0;
   std::vector<Answers> answers;
+  bool is_graded = false;  // they are right or wrong
 };
 
-double Share(const Answers& answers) {
+// The share of right answers, or their mean score.
+double Worth(const Answers& answers, bool is_graded) {
   if (answers.empty()) return 0;
-  const auto right =
-      std::count_if(answers.begin(), answers.end(), [](const auto* s) { return s->correct; });
-  return static_cast<double>(right) / static_cast<double>(answers.size());
+  double sum = 0;
+  for (const SampleRecord* s : answers) sum += is_graded ? s->correct : s->reward;
+  return sum / static_cast<double>(answers.size());
 }
 
 // The tasks that tell most: those whose outcome changed, then those that fail.
 std::vector<Entry> Entries(const ReportInput& input, const std::string& benchmark) {
+  const bool is_graded = HasRightAnswers(input.models.back(), benchmark);
   std::map<uint64_t, Entry> tasks;
   for (size_t i = 0; i < input.models.size(); ++i) {
     for (const SampleRecord& sample : input.models[i].samples) {
       if (sample.benchmark != benchmark) continue;
       Entry& entry = tasks[sample.task_index];
       entry.task = sample.task_index;
+      entry.is_graded = is_graded;
       entry.answers.resize(input.models.size());
       entry.answers[i].push_back(&sample);
     }
@@ -47,9 +51,10 @@ std::vector<Entry> Entries(const ReportInput& input, const std::string& benchmar
   const size_t limit = std::clamp<size_t>(
       kMaxEntries / std::max<size_t>(1, input.models.back().benchmarks.size()), 5, kMaxOfBenchmark);
   if (entries.size() <= limit) return entries;
-  const auto interest = [](const Entry& entry) {
-    const double first = Share(entry.answers.front()), last = Share(entry.answers.back());
-    return 2 * std::abs(last - first) + (1 - last);
+  const auto interest = [&](const Entry& entry) {
+    const double first = Worth(entry.answers.front(), is_graded);
+    const double last = Worth(entry.answers.back(), is_graded);
+    return 2 * std::abs(last - first) - last;
   };
   std::stable_sort(entries.begin(), entries.end(),
                    [&](const Entry& a, const Entry& b) { return interest(a) > interest(b); });
@@ -59,21 +64,32 @@ std::vector<Entry> Entries(const ReportInput& input, const std::string& benchmar
   return entries;
 }
 
+const char* OutcomeName(const SampleRecord& sample) {
+  return sample.masked ? "masked" : sample.correct ? "right" : "wrong";
+}
+
 // A square for each answer.
 std::string Strip(const Answers& answers) {
   std::string html = "<span class=\"strip\">";
   for (size_t i = 0; i < answers.size() && i < 16; ++i) {
-    const char* css = answers[i]->masked ? "masked" : answers[i]->correct ? "right" : "wrong";
-    html += std::string("<i class=\"") + css + "\"></i>";
+    html += std::string("<i class=\"") + OutcomeName(*answers[i]) + "\"></i>";
   }
   return html + "</span>";
 }
 
-std::string AnswerHtml(const SampleRecord& sample) {
+// "✓", "✗" or "–"; of an answer that is neither right nor wrong its score, if it has one.
+std::string Mark(const SampleRecord& sample, bool is_graded) {
+  if (!is_graded && !sample.masked) {
+    const auto score = sample.scores.find("score");
+    return score == sample.scores.end() ? "" : "<b>score " + FormatShort(score->second) + "</b> ";
+  }
   const char* mark = sample.masked ? "–" : sample.correct ? "✓" : "✗";
-  const char* css = sample.masked ? "masked" : sample.correct ? "right" : "wrong";
-  std::string html = std::string("<p class=\"who\"><span class=\"mark ") + css + "\">" + mark +
-                     "</span> <small>" + std::to_string(sample.num_tokens) + " tokens" +
+  return std::string("<span class=\"mark ") + OutcomeName(sample) + "\">" + mark + "</span> ";
+}
+
+std::string AnswerHtml(const SampleRecord& sample, bool is_graded) {
+  std::string html = "<p class=\"who\">" + Mark(sample, is_graded) + "<small>" +
+                     std::to_string(sample.num_tokens) + " tokens" +
                      (sample.truncated ? ", cut" : "");
   if (!sample.reason.empty()) html += " · " + EscapeHtml(sample.reason, 200);
   return html + "</small></p><pre>" + EscapeHtml(sample.completion, kMaxShownBytes) + "</pre>";
@@ -85,7 +101,7 @@ std::string EntryHtml(const ReportInput& input, const Entry& entry, const std::s
     if (!answers.empty()) task = answers.front();
   }
   std::string html = "<details class=\"task\" id=\"" + anchor + "\"><summary>";
-  for (const Answers& answers : entry.answers) html += Strip(answers);
+  for (const Answers& answers : entry.answers) html += entry.is_graded ? Strip(answers) : "";
   html += "<span class=\"asked\">" + EscapeHtml(task->prompt.substr(0, 160), 120) +
           "</span></summary><p class=\"question\">" + EscapeHtml(task->prompt, kMaxShownBytes) +
           "</p>";
@@ -100,7 +116,9 @@ std::string EntryHtml(const ReportInput& input, const Entry& entry, const std::s
               EscapeHtml(input.models[i].model) + "</p>";
     }
     const Answers& answers = entry.answers[i];
-    for (size_t s = 0; s < answers.size() && s < kMaxSamples; ++s) html += AnswerHtml(*answers[s]);
+    for (size_t s = 0; s < answers.size() && s < kMaxSamples; ++s) {
+      html += AnswerHtml(*answers[s], entry.is_graded);
+    }
     if (answers.size() > kMaxSamples) {
       html += "<p class=\"fine\">and " + std::to_string(answers.size() - kMaxSamples) +
               " more in samples.jsonl</p>";

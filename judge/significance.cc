@@ -33,9 +33,10 @@ double SumOfQuantiles() { return NormalQuantile(1 - kAlpha / 2) + NormalQuantile
 double PValue(const Estimate& difference) {
   if (difference.num_clusters < 2 || !std::isfinite(difference.stderr_)) return kNan;
   if (difference.value == 0) return 1;
-  const auto degrees = static_cast<double>(difference.num_clusters - 1);
-  if (difference.stderr_ == 0) return std::exp2(-degrees);
-  return 2 * StudentTail(std::abs(difference.value) / difference.stderr_, degrees);
+  if (difference.stderr_ == 0) {
+    return std::exp2(1 - static_cast<double>(difference.num_clusters));
+  }
+  return 2 * StudentTail(std::abs(difference.value) / difference.stderr_, difference.degrees);
 }
 
 std::vector<double> HolmAdjusted(std::span<const double> p_values) {
@@ -55,7 +56,9 @@ std::vector<double> HolmAdjusted(std::span<const double> p_values) {
   return adjusted;
 }
 
-double MinimumDetectableEffect(double standard_error) { return SumOfQuantiles() * standard_error; }
+double MinimumDetectableEffect(double standard_error) {
+  return standard_error > 0 ? SumOfQuantiles() * standard_error : kNan;
+}
 
 DifferenceVariance EstimateDifferenceVariance(std::span<const std::vector<double>> a,
                                               std::span<const std::vector<double>> b) {

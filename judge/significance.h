@@ -12,7 +12,8 @@
 
 namespace agon::judge {
 
-// Two-sided p-value of "the value is 0" by Student's t with clusters - 1 degrees of freedom.
+// Two-sided p-value of "the value is 0" by Student's t with the estimate's degrees of freedom, so
+// that it is below 0.05 exactly where the 95 % interval leaves out 0.
 // Where all clusters agree on one value but 0 their spread says nothing; the exact sign test
 // does: 2^(1 - clusters). NaN with fewer than two clusters.
 double PValue(const Estimate& difference);
@@ -26,7 +27,8 @@ constexpr double kAlpha = 0.05;  // of two-sided tests
 constexpr double kPower = 0.8;   // chance to see an effect that is there
 
 // The smallest difference that a comparison with this standard error would have found, with
-// probability kPower at level kAlpha: (z_{alpha/2} + z_beta) * stderr.
+// probability kPower at level kAlpha: (z_{alpha/2} + z_beta) * stderr. NaN where the standard error
+// is 0 or NaN: nothing is known of it.
 double MinimumDetectableEffect(double standard_error);
 
 // What a difference of two models varies with.

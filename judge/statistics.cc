@@ -12,8 +12,8 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 Estimate WithInterval(double mean, double standard_error, int64_t num_clusters, double degrees) {
-  Estimate estimate{mean, standard_error, kNan, kNan, num_clusters};
-  if (degrees > 0) {
+  Estimate estimate{mean, standard_error, kNan, kNan, num_clusters, degrees};
+  if (degrees > 0 && standard_error > 0) {
     const double t = StudentQuantile(0.975, degrees);
     estimate.ci_low = mean - t * standard_error;
     estimate.ci_high = mean + t * standard_error;
@@ -22,11 +22,15 @@ Estimate WithInterval(double mean, double standard_error, int64_t num_clusters, 
 }
 
 // From the sum of squared residual sums of clusters, over a denominator of `total`.
+// Below this share of the value a standard error is the rounding of clusters that agree.
+constexpr double kRounding = 1e-12;
+
 Estimate FromResiduals(double value, double squares, double total, int64_t num_clusters) {
   if (num_clusters == 0) return {kNan, kNan, kNan, kNan, 0};
   if (num_clusters < 2) return {value, kNan, kNan, kNan, num_clusters};
   const auto count = static_cast<double>(num_clusters);
-  const double standard_error = std::sqrt(count / (count - 1) * squares) / total;
+  double standard_error = std::sqrt(count / (count - 1) * squares) / total;
+  if (standard_error < kRounding * std::abs(value)) standard_error = 0;
   return WithInterval(value, standard_error, num_clusters, count - 1);
 }
 
@@ -77,7 +81,7 @@ Estimate MeanOfEstimates(std::span<const Estimate> estimates) {
     num_clusters += estimate.num_clusters;
     const double square = estimate.stderr_ * estimate.stderr_;
     variance += square;
-    spread += square * square / static_cast<double>(estimate.num_clusters - 1);
+    spread += square * square / estimate.degrees;
   }
   const auto count = static_cast<double>(estimates.size());
   if (std::isnan(variance) || estimates.empty()) {

@@ -1,7 +1,8 @@
 // Estimates with honest error bars.
 //
 // Samples of one task are not independent, so tasks are the clusters of every standard
-// error. Intervals use Student's t with one degree of freedom less than clusters.
+// error. Intervals use Student's t with one degree of freedom less than clusters, unless said
+// otherwise.
 // All functions are pure and thread-safe; sums run in the order of the input.
 // Source: Miller, "Adding Error Bars to Evals", arXiv 2411.00640, sections 2 and 4.
 #pragma once
@@ -14,9 +15,13 @@ namespace agon::judge {
 
 struct Estimate {
   double value = 0;
-  double stderr_ = 0;              // NaN with fewer than two clusters
-  double ci_low = 0, ci_high = 0;  // 95 %; NaN with fewer than two clusters
+  double stderr_ = 0;  // NaN with fewer than two clusters
+  // 95 %; NaN with fewer than two clusters, or where all of them agree: their spread, which is 0,
+  // says nothing then.
+  double ci_low = 0, ci_high = 0;
   int64_t num_clusters = 0;
+  // Of Student's t, for the interval as for the p-value (judge/significance.h).
+  double degrees = static_cast<double>(num_clusters) - 1;
 };
 
 // Mean of all values with the cluster-robust standard error

@@ -21,6 +21,8 @@ class Benchmark {
   virtual int64_t num_tasks() const = 0;
   // Of all that the model is told and graded by: what the cache knows a task by.
   virtual uint64_t TaskHash(uint64_t task) const = 0;
+  // Whether a judge's score is the headline, so that no answer is right or wrong.
+  virtual bool IsJudged() const { return false; }
   // Everything else that a result depends on besides the spec: versions, other models.
   virtual std::string Context() const { return ""; }
   // Tasks that are worth one call of Run: enough to keep the rows busy, few enough that an

@@ -54,6 +54,8 @@ class GenerationBenchmark final : public Benchmark {
     return Hash64(items_[index].answer, Hash64(prompts_.Plain(index)));
   }
 
+  bool IsJudged() const override { return scorers_.front().judge != nullptr; }
+
   std::string Context() const override {
     std::string context;
     for (const Scorer& scorer : scorers_) {

@@ -1,8 +1,11 @@
 #include "judge/eval/eval_cache.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 #include "core/rng.h"
@@ -36,6 +39,29 @@ std::string ToLine(uint64_t task, const CachedTask& computed) {
                    {"samples", std::move(samples)}});
 }
 
+bool IsMasked(const CachedTask& task) {
+  return std::any_of(task.samples.begin(), task.samples.end(),
+                     [](const SampleRecord& sample) { return sample.masked; });
+}
+
+// nullopt of the key's line and of a broken one, which is as good as absent: the task is
+// computed again.
+std::optional<std::pair<uint64_t, CachedTask>> ReadLine(std::string_view line) {
+  if (line.empty() || line.starts_with("{\"key\"")) return std::nullopt;
+  try {
+    const Json json = ParseJson(line, "cache");
+    CachedTask task;
+    task.hash = std::strtoull(JsonField<std::string>(json, "hash", "").c_str(), nullptr, 16);
+    task.seconds = JsonField<double>(json, "seconds", "");
+    for (const Json& sample : JsonField<Json>(json, "samples", "")) {
+      task.samples.push_back(ReadSample(sample, "cache"));
+    }
+    return std::pair(JsonField<uint64_t>(json, "task", ""), std::move(task));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 EvalCache::EvalCache(const fs::path& folder, const std::string& key) {
@@ -51,7 +77,11 @@ EvalCache::EvalCache(const fs::path& folder, const std::string& key) {
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     // A last line without its newline was cut by a kill.
-    if (end < text.size()) ReadLine(std::string_view(text).substr(begin, end - begin));
+    auto read = end < text.size() ? ReadLine(std::string_view(text).substr(begin, end - begin))
+                                  : std::nullopt;
+    if (read && !IsMasked(read->second)) {
+      tasks_.insert_or_assign(read->first, std::move(read->second));
+    }
     begin = end + 1;
   }
   file_ = std::make_unique<AppendFile>(path);
@@ -62,22 +92,6 @@ EvalCache::EvalCache(const fs::path& folder, const std::string& key) {
   }
 }
 
-void EvalCache::ReadLine(std::string_view line) {
-  if (line.empty() || line.starts_with("{\"key\"")) return;
-  try {
-    const Json json = ParseJson(line, "cache");
-    CachedTask task;
-    task.hash = std::strtoull(JsonField<std::string>(json, "hash", "").c_str(), nullptr, 16);
-    task.seconds = JsonField<double>(json, "seconds", "");
-    for (const Json& sample : JsonField<Json>(json, "samples", "")) {
-      task.samples.push_back(ReadSample(sample, "cache"));
-    }
-    tasks_.insert_or_assign(JsonField<uint64_t>(json, "task", ""), std::move(task));
-  } catch (const Error&) {
-    // As good as absent: the task is computed again.
-  }
-}
-
 const CachedTask* EvalCache::Find(uint64_t task, uint64_t hash) const {
   const auto found = tasks_.find(task);
   return found != tasks_.end() && found->second.hash == hash ? &found->second : nullptr;
@@ -85,11 +99,10 @@ const CachedTask* EvalCache::Find(uint64_t task, uint64_t hash) const {
 
 const CachedTask& EvalCache::Add(uint64_t task, const CachedTask& computed) {
   const std::string line = ToLine(task, computed);
-  if (file_) file_->Append(line);
-  tasks_.erase(task);
-  ReadLine(line);
-  AGON_CHECK(tasks_.contains(task));
-  return tasks_.at(task);
+  if (file_ && !IsMasked(computed)) file_->Append(line);
+  auto read = ReadLine(line);
+  AGON_CHECK(read);
+  return tasks_.insert_or_assign(task, std::move(read->second)).first->second;
 }
 
 void EvalCache::Sync() {

@@ -6,6 +6,7 @@
 // that was interrupted goes on where it stopped, and one of more tasks reuses those of one with
 // fewer. A line that a kill cut, or that anything else broke, counts as absent. Results of
 // another model, prompt, seed or grader version have other keys and can't be taken for these.
+// A task with a masked sample isn't kept: what failed then may not fail the next time.
 //
 // Two processes may share a folder: they may compute a task twice, never mix it up. An
 // EvalCache belongs to one thread.
@@ -38,15 +39,14 @@ class EvalCache {
   const CachedTask* Find(uint64_t task, uint64_t hash) const;
 
   // Keeps it, and returns it as Find will from now on: text that isn't UTF-8 is not kept as it
-  // is, so nobody should see the difference between a first run and a second.
+  // is, so nobody should see the difference between a first run and a second. One that is masked
+  // is found as long as this object lives.
   const CachedTask& Add(uint64_t task, const CachedTask& computed);
 
   // Writes what was added to the disk.
   void Sync();
 
  private:
-  void ReadLine(std::string_view line);
-
   std::map<uint64_t, CachedTask> tasks_;
   std::unique_ptr<AppendFile> file_;  // null: nothing is kept
 };

@@ -141,6 +141,25 @@ TEST_F(EvalCacheTest, ATaskThatAsksSomethingElseIsAnother) {
   EXPECT_EQ(EvalCache(folder_, "another key").Find(3, 11), nullptr);
 }
 
+// A sandbox or a judge that failed may be well the next time.
+TEST_F(EvalCacheTest, WhatWasMaskedIsComputedAgain) {
+  CachedTask failed{11, 0.5, std::vector<SampleRecord>(2)};
+  failed.samples[1].masked = true;
+  {
+    EvalCache cache(folder_, "key");
+    EXPECT_TRUE(cache.Add(3, failed).samples[1].masked);
+    EXPECT_NE(cache.Find(3, 11), nullptr);
+    cache.Add(4, {12, 0.5, std::vector<SampleRecord>(2)});
+  }
+  EXPECT_EQ(EvalCache(folder_, "key").Find(3, 11), nullptr);
+  EXPECT_NE(EvalCache(folder_, "key").Find(4, 12), nullptr);
+  // Nor is one read that an older version kept.
+  std::string text = ReadFile(File());
+  text.replace(text.find("\"masked\":false"), 14, "\"masked\":true");
+  WriteFileAtomic(File(), text);
+  EXPECT_EQ(EvalCache(folder_, "key").Find(4, 12), nullptr);
+}
+
 TEST_F(EvalCacheTest, WithoutAHashOrAFolderNothingIsKept) {
   Run("", 2);
   EXPECT_FALSE(std::filesystem::exists(folder_));

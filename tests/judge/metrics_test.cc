@@ -81,6 +81,44 @@ TEST(MetricsTest, TraitsTellHowToReadAMetric) {
   EXPECT_EQ(DifferenceText("reward", 0.25), "+0.250");
 }
 
+TEST(MetricsTest, NamesMayHoldSlashes) {
+  const MetricName name = SplitMetricName("pass@1/family=a/b");
+  EXPECT_EQ(name.of, "pass@1");
+  EXPECT_EQ(name.key, "family");
+  EXPECT_EQ(name.value, "a/b");
+  EXPECT_FALSE(SplitMetricName("judge:rubric:a/b.toml").is_breakdown());
+  EXPECT_EQ(SplitMetricName("judge:rubric:a/b.toml").of, "judge:rubric:a/b.toml");
+  // A second scorer is found by its whole name, and has values of every task.
+  std::vector<SampleRecord> samples = FourTasks().samples;
+  for (SampleRecord& sample : samples) sample.scores["judge:rubric:a/b.toml"] = 0.25;
+  const Metric& scored = Find(Result("a", samples), "judge:rubric:a/b.toml");
+  EXPECT_DOUBLE_EQ(scored.value, 0.25);
+  EXPECT_EQ(scored.n, 4);
+}
+
+// The spec says that a judge decides, not the scores that are there: all may be masked.
+TEST(MetricsTest, AJudgesHeadlineIsItsScoreWhateverItSaid) {
+  std::vector<SampleRecord> samples = FourTasks().samples;
+  for (SampleRecord& sample : samples) sample.masked = true;
+  BenchmarkRun run{"test/suite-v1", BenchmarkKind::kGeneration, ""};
+  run.is_judged = true;
+  EvalResult result;
+  result.metrics = ComputeMetrics(run, samples);
+  EXPECT_EQ(result.metrics[0].metric, "score");
+  EXPECT_TRUE(std::isnan(result.metrics[0].value));
+  EXPECT_FALSE(HasRightAnswers(result, "test/suite-v1"));
+  EXPECT_TRUE(HasRightAnswers(FourTasks(), "test/suite-v1"));
+  EXPECT_FALSE(HasRightAnswers(FourTasks(), "no such benchmark"));
+}
+
+TEST(MetricsTest, IntervalsAreShownWhereThereAreSome) {
+  Metric metric{"b", "pass@1", 0.5, 0.1, 0.3, 0.7, 4};
+  EXPECT_EQ(IntervalText(metric), "[30.0 %, 70.0 %]");
+  metric.ci_low = NAN;
+  EXPECT_EQ(IntervalText(metric), "");
+  EXPECT_EQ(IntervalText(Metric{"b", "masked", 3, 0, 3, 3, 4}), "");
+}
+
 TEST(MetricsTest, SharesStayWithinTheirRange) {
   const EvalResult result = FourTasks();
   EXPECT_LE(Find(result, "pass@2").ci_high, 1);
@@ -94,6 +132,11 @@ TEST(MetricsTest, AllRightIsNotCertain) {
   EXPECT_NEAR(Find(result, "pass@1").ci_low, 0.15811388, 1e-8);
   EXPECT_EQ(Find(result, "pass@1").ci_high, 1);
   EXPECT_NEAR(Find(result, "truncated").ci_high, 1 - 0.15811388, 1e-8);
+  EXPECT_EQ(Find(result, "truncated").ci_low, 0);
+  // One of one: both ends of the exact interval.
+  const EvalResult single = Result("a", {Sample(0, 0, true)});
+  EXPECT_NEAR(Find(single, "pass@1").ci_low, 0.025, 1e-12);
+  EXPECT_EQ(Find(single, "pass@1").ci_high, 1);
 }
 
 TEST(MetricsTest, MaskedEpisodesAreCountedButNotScored) {
@@ -144,6 +187,22 @@ TEST(CompareTest, IsPairedByTask) {
     EXPECT_DOUBLE_EQ(comparison.diff, (15 + 10 + 10 + 10) / 4.0);
   }
   EXPECT_TRUE(has_length);
+}
+
+// Every task changed alike: the spread of 0 isn't certainty, and the interval may not say so where
+// the p-value, 2^(1 - 3), doesn't.
+TEST(CompareTest, UnanimousDifferencesHaveNoInterval) {
+  std::vector<SampleRecord> before, after;
+  for (uint64_t task = 0; task < 3; ++task) {
+    before.push_back(Sample(task, 0, false));
+    after.push_back(Sample(task, 0, true));
+  }
+  const Comparison pass = Compare(Result("a", before), Result("b", after))[0];
+  EXPECT_EQ(pass.diff, 1);
+  EXPECT_DOUBLE_EQ(pass.p_value, 0.25);
+  EXPECT_TRUE(std::isnan(pass.ci_low) && std::isnan(pass.ci_high));
+  EXPECT_TRUE(std::isnan(pass.min_effect));
+  EXPECT_EQ(IntervalText(pass), "");
 }
 
 TEST(CompareTest, TasksOfOneSideOnlyTakeNoPart) {

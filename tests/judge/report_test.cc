@@ -42,6 +42,19 @@ EvalResult Result(const std::string& model, int num_right) {
   return result;
 }
 
+// A judge scored each of 8 answers.
+EvalResult Judged(const std::string& model, double score) {
+  EvalResult result = Result(model, 0);
+  for (SampleRecord& sample : result.samples) {
+    sample.benchmark = "test/judged";
+    // Tasks differ, and so do differences.
+    sample.reward = sample.scores["score"] = score + (score > 2 && sample.task_index == 0);
+  }
+  result.benchmarks = {{"test/judged", BenchmarkKind::kGeneration, "8 tasks", 2.5, true}};
+  result.metrics = ComputeMetrics(result.benchmarks[0], result.samples);
+  return result;
+}
+
 class ReportTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -192,6 +205,13 @@ TEST_F(ReportTest, SeveralModelsAndBenchmarks) {
     return result;
   };
   input_.models = {two("base", 1, 4), two("middle", 3, 4), two("last", 8, 4)};
+  // What a judge scored is in no mean of shares, and neither right nor wrong.
+  for (EvalResult& model : input_.models) {
+    EvalResult judged = Judged(model.model, 2);
+    model.benchmarks.push_back(judged.benchmarks[0]);
+    model.samples.insert(model.samples.end(), judged.samples.begin(), judged.samples.end());
+    model.metrics.insert(model.metrics.end(), judged.metrics.begin(), judged.metrics.end());
+  }
   input_.comparisons = CompareWithFirst(input_.models);
   const std::string html = Write("report.html");
   EXPECT_TRUE(Contains(html, "Difference to base"));
@@ -202,8 +222,49 @@ TEST_F(ReportTest, SeveralModelsAndBenchmarks) {
   EXPECT_TRUE(Contains(html, "id=\"task-1-5\""));
   EXPECT_TRUE(Contains(html, "What it took"));
   const std::string text = Write("report.md");
-  EXPECT_TRUE(Contains(text, "last is better than base"));
+  const std::string verdict = "last is better than base";
+  EXPECT_TRUE(Contains(text, verdict + ": better at 1, worse at 0, unclear at 2 of 3 benchmarks"));
+  EXPECT_TRUE(Contains(html, "<b>last</b> is better than <b>base</b>."));
+  EXPECT_TRUE(Contains(text, "points on average over 2 benchmarks ["));
   EXPECT_TRUE(Contains(text, "| test/other-v1 | pass@1 |"));
+}
+
+// Nothing of a judge's benchmark may be called right or wrong.
+TEST_F(ReportTest, ScoresAreNeitherRightNorWrong) {
+  input_.models = {Judged("before", 2), Judged("after", 3)};
+  input_.comparisons = Compare(input_.models[0], input_.models[1]);
+  EXPECT_EQ(PairSamples(input_.models[0], input_.models[1]).size(), 0u);
+  const BenchmarkCost cost = CostOf(input_.models[0], input_.models[0].benchmarks[0]);
+  EXPECT_EQ(cost.num_tokens, 40);
+  EXPECT_EQ(cost.num_correct, 0);
+  EXPECT_EQ(cost.num_graded_tokens, 0);
+  const std::string html = Write("report.html");
+  EXPECT_FALSE(Contains(html, "<i class=\"wrong\"></i></span><span class=\"asked\">"));
+  EXPECT_FALSE(Contains(html, "mark wrong"));
+  EXPECT_FALSE(Contains(html, "What got better"));
+  EXPECT_FALSE(Contains(html, "Where the holes are"));
+  EXPECT_TRUE(Contains(html, "<b>score 3.00</b> <small>5 tokens"));
+  EXPECT_FALSE(Contains(Write("report.md"), "What changed"));
+}
+
+// A slice shows some tasks, its number is of all: 200 of which the last 100 are right.
+TEST_F(ReportTest, ASliceOfCheeseCountsWhatItDoesNotShow) {
+  EvalResult result;
+  result.model = "m";
+  for (uint64_t task = 0; task < 400; ++task) {
+    SampleRecord sample;
+    sample.benchmark = "test/suite-v1";
+    sample.family = task < 200 ? "first" : "second";
+    sample.task_index = task;
+    sample.correct = task % 200 >= 100;
+    result.samples.push_back(sample);
+  }
+  result.benchmarks = {{"test/suite-v1", BenchmarkKind::kEnvironment, "400 tasks", 2.5}};
+  result.metrics = ComputeMetrics(result.benchmarks[0], result.samples);
+  input_.models = {result};
+  input_.comparisons.clear();
+  EXPECT_TRUE(Contains(Write("report.html"),
+                       "<b class=\"after\">50 %</b> m, 200 tasks, the first 120 shown"));
 }
 
 TEST_F(ReportTest, CostsAreCounted) {

@@ -19,6 +19,16 @@ TEST(PValueTest, MatchesTablesOfStudentsT) {
   EXPECT_TRUE(std::isnan(PValue({1, NAN, 0, 0, 1})));
 }
 
+// One noisy benchmark of 3 tasks and one quiet of 1000: (0.09 + 0.0001) / 2 clusters' worth of
+// degrees, about 2, not 1001. At the end of the interval the p-value is 0.05 exactly.
+TEST(PValueTest, AgreesWithTheIntervalOfAMean) {
+  const std::vector<Estimate> estimates = {{0, 0.3, 0, 0, 3}, {0, 0.01, 0, 0, 1000}};
+  Estimate mean = MeanOfEstimates(estimates);
+  EXPECT_NEAR(mean.degrees, 2, 0.01);
+  mean.value = mean.ci_high;
+  EXPECT_NEAR(PValue(mean), 0.05, 1e-9);
+}
+
 TEST(PValueTest, UnanimousTasksAreCountedNotBelieved) {
   // Five tasks, all better by the same: the chance of five equal signs is 2 * 2^-5.
   EXPECT_DOUBLE_EQ(PValue({0.25, 0, 0.25, 0.25, 5}), 0.0625);
@@ -41,6 +51,7 @@ TEST(HolmTest, ByHand) {
 TEST(PowerTest, MinimumDetectableEffect) {
   EXPECT_NEAR(MinimumDetectableEffect(0.01), 0.028015852, 1e-9);
   EXPECT_TRUE(std::isnan(MinimumDetectableEffect(NAN)));
+  EXPECT_TRUE(std::isnan(MinimumDetectableEffect(0)));
 }
 
 // omega^2 = 1/9, sigma^2 = 1/6 on both sides, an effect of 3 points: (2.8015852 / 0.03)^2 =

@@ -49,6 +49,14 @@ TEST(ClusteredMeanTest, TooFewClustersHaveNoError) {
   EXPECT_TRUE(std::isnan(ClusteredMean({}).value));
 }
 
+TEST(ClusteredMeanTest, ClustersThatAgreeHaveNoInterval) {
+  // The sum of six times 0.1 is 0.6 but for rounding, which is no spread.
+  const std::vector<std::vector<double>> clusters(6, {0.1});
+  EXPECT_EQ(ClusteredMean(clusters).stderr_, 0);
+  EXPECT_TRUE(std::isnan(ClusteredMean(clusters).ci_low));
+  EXPECT_TRUE(std::isnan(ClusteredMean(clusters).ci_high));
+}
+
 TEST(PairedDifferenceTest, TakesOutWhatTasksHaveInCommon) {
   // b - a = 0.5, 0.25, 0.25, 0.5 on tasks that differ a lot: mean 0.375,
   // sd^2 = 4 * 0.125^2 / 3 = 0.0208333, se = sqrt(0.0208333)/2 = 0.07216878.
@@ -95,6 +103,7 @@ TEST(MeanOfEstimatesTest, ByHand) {
   EXPECT_DOUBLE_EQ(mean.value, 0.6);
   EXPECT_NEAR(mean.stderr_, 0.025, 1e-15);
   EXPECT_NEAR(mean.ci_high, 0.6 + 0.025 * StudentQuantile(0.975, 6.25 / 0.209), 1e-12);
+  EXPECT_NEAR(mean.degrees, 6.25 / 0.209, 1e-9);
   EXPECT_EQ(mean.num_clusters, 32);
   EXPECT_TRUE(std::isnan(MeanOfEstimates({}).value));
   const std::vector<Estimate> one_unknown = {{0.5, NAN, 0, 0, 1}, {0.7, 0.04, 0, 0, 21}};
