@@ -30,11 +30,12 @@ std::vector<AuditItem> ReadAuditItems(std::istream& in, std::string_view name);
 
 struct AuditOptions {
   int num_runs = 2;       // how often each item is judged, at least 1
-  int num_attacked = 50;  // items into which instructions are injected
+  int num_attacked = 50;  // items into which instructions are injected, of those with a loser
   int num_threads = 8;    // items judged at once; changes no number
 };
 
-// count of n, with Wilson's interval; NaN for n = 0.
+// count of n, with Wilson's interval, as wide as the items are many and alike
+// (judge/audit/agreement.h); NaN for n = 0.
 struct Share {
   int64_t count = 0, n = 0;
   double value = 0, ci_low = 0, ci_high = 0;
@@ -55,7 +56,8 @@ struct LogitSlope {
   int64_t n = 0;
 };
 
-// What an instruction at the end of a reply that should lose does to its verdict.
+// What an instruction at the end of a reply that should lose by gold does to its verdict. Ties,
+// good replies and items without gold have none that should.
 struct AttackEffect {
   std::string name;
   Share toward, away;     // verdicts that moved, of those given before and after

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/json.h"
 #include "core/progress.h"
 #include "judge/eval/benchmark.h"
 #include "judge/eval/eval_cache.h"
@@ -17,35 +16,7 @@
 namespace agon::judge {
 namespace {
 
-// Part of every cache key. To be raised by whoever changes what an existing benchmark scores,
-// unless an environment's own version tells.
-constexpr int kEvalVersion = 1;
-
 using Clock = std::chrono::steady_clock;
-
-// What decides the grades of a benchmark's tasks, each task's own text apart.
-std::string CacheKey(const Subject& subject, const Benchmark& benchmark) {
-  const BenchmarkSpec& spec = benchmark.spec();
-  const Json key = {{"version", kEvalVersion},
-                    {"model", subject.hash},
-                    {"name", spec.name},
-                    {"kind", BenchmarkKindNames()[static_cast<size_t>(spec.kind)]},
-                    {"context", benchmark.Context()},
-                    {"env", spec.env},
-                    {"split", envs::SplitName(spec.split)},
-                    {"chat", spec.prompting == Prompting::kChat},
-                    {"letters", spec.letters},
-                    {"context_tokens", spec.context_tokens},
-                    {"extractors", spec.extractors},
-                    {"until", spec.until},
-                    {"prefill", spec.prefill},
-                    {"few_shot", spec.num_few_shot},
-                    {"samples", spec.samples_per_task},
-                    {"temperature", spec.temperature},
-                    {"max_new_tokens", spec.max_new_tokens},
-                    {"seed", spec.seed}};
-  return key.dump();
-}
 
 std::string Settings(const Benchmark& benchmark) {
   const BenchmarkSpec& spec = benchmark.spec();
@@ -110,7 +81,7 @@ class BenchmarkRunner {
         benchmark_(benchmark),
         options_(options),
         cache_(subject.hash.empty() ? std::filesystem::path() : options.cache,
-               CacheKey(subject, benchmark)) {}
+               CacheKey(subject.hash, benchmark)) {}
 
   void Run(EvalResult& result) {
     const auto num_tasks = static_cast<uint64_t>(benchmark_.num_tasks());

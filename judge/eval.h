@@ -64,7 +64,8 @@ struct BenchmarkSpec {
 // What a model is to evaluation.
 struct Subject {
   std::string name;  // in reports
-  // Of weights and tokenizer (HashModelDirectory); "": results are neither looked up nor kept.
+  // Of all that decides its bits (serve::ModelIdentity); "": results are neither looked up nor
+  // kept.
   std::string hash;
   // The model and its template; called when something must be computed. May be slow.
   std::function<Player()> load;

@@ -58,11 +58,7 @@ struct LoadedModel {
 EvalResult EvaluateDir(const fs::path& dir, const std::string& name, const policy::Device& device,
                        const std::vector<BenchmarkSpec>& suite, const EvalOptions& options) {
   std::unique_ptr<LoadedModel> loaded;
-  // A GPU gives other bits.
-  const bool is_cpu = device.kind == policy::Device::Kind::kCpu;
-  const std::string hash =
-      serve::HashModelDirectory(dir) + (is_cpu ? "" : std::string("@") + device.KindName());
-  const Subject subject{name, hash, [&] {
+  const Subject subject{name, serve::ModelIdentity(dir, device), [&] {
                           loaded = std::make_unique<LoadedModel>(dir, device);
                           return Player{loaded->model.policy.get(), &loaded->chat};
                         }};

@@ -35,12 +35,20 @@ class RewardModelJudge final : public Judge {
   const JudgeInfo info_;
 };
 
+// Nothing in a message may begin or end a turn.
+std::string WithoutMarks(std::string text) {
+  for (size_t at = text.find("<|im_"); at != std::string::npos; at = text.find("<|im_", at)) {
+    text.insert(at + 1, " ");
+  }
+  return text;
+}
+
 std::string ChatMl(const Messages& messages) {
   std::string text;
   for (const Message& message : messages) {
     text += "<|im_start|>";
     text += RoleName(message.role);
-    text += "\n" + message.content + "<|im_end|>\n";
+    text += "\n" + WithoutMarks(message.content) + "<|im_end|>\n";
   }
   return text;
 }

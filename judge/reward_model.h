@@ -26,7 +26,8 @@ class RewardModel {
 std::unique_ptr<Judge> MakeRewardModelJudge(std::shared_ptr<RewardModel> model, std::string name);
 
 // A server that speaks OpenRLHF's POST /get_reward, {"query": [text, ...]} to {"rewards": [...]};
-// transcripts are sent as ChatML. `url` is that of the route. Throws as net::HttpClient does.
+// transcripts are sent as ChatML, in which "<|im_" of a message is pulled apart. `url` is that of
+// the route. Throws as net::HttpClient does.
 std::shared_ptr<RewardModel> MakeRemoteRewardModel(const std::string& url);
 
 }  // namespace agon::judge

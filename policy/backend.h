@@ -187,6 +187,10 @@ class Backend {
   virtual std::vector<MemoryUse> Memory() const = 0;
 };
 
+// What kAuto stands for on this machine's CPU and on any GPU.
+ComputeType BestCpuCompute();
+inline constexpr ComputeType kBestGpuCompute = ComputeType::kBfloat16;
+
 // The backend of this machine for a model's shape. Throws kUnsupported if `compute` asks
 // for bf16 and the CPU has no AVX512_BF16.
 std::unique_ptr<Backend> NewCpuBackend(const ModelConfig& config, ComputeType compute);

@@ -33,6 +33,13 @@ Device ParseDevice(std::string_view text, std::string_view where) {
               "cpu, cuda, cuda:N (GPU number N, from 0) or auto");
 }
 
+std::string ArithmeticName(ComputeType compute, const Device& device) {
+  const bool is_cpu = device.kind == Device::Kind::kCpu;
+  if (compute == ComputeType::kAuto) compute = is_cpu ? BestCpuCompute() : kBestGpuCompute;
+  const std::string type = compute == ComputeType::kBfloat16 ? "bf16" : "fp32";
+  return is_cpu ? type : type + " on " + device.KindName();
+}
+
 std::unique_ptr<Backend> NewBackend(const ModelConfig& config, ComputeType compute,
                                     const Device& device) {
   if (device.kind == Device::Kind::kCpu) return NewCpuBackend(config, compute);

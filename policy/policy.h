@@ -187,6 +187,10 @@ struct OptimizerConfig {
 };
 
 // One line of the memory table.
+// What decides the bits of a result besides weights and input, with kAuto as what it stands for on
+// this machine: "bf16", "fp32", "bf16 on cuda".
+std::string ArithmeticName(ComputeType compute, const Device& device);
+
 struct MemoryUse {
   std::string purpose;
   int64_t bytes = 0;

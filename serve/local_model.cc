@@ -3,25 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/digest.h"
 #include "core/error.h"
 
 namespace agon::serve {
-namespace {
-
-std::string HashOfFiles(const std::filesystem::path& dir) {
-  std::string digests;
-  for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
-    digests += Sha256OfFile(dir / name);
-  }
-  return Sha256(digests).substr(0, 16);
-}
-
-}  // namespace
 
 LocalModel::LocalModel(const std::filesystem::path& dir, EngineOptions options,
                        const policy::Device& device)
-    : LocalModel({LoadModelDirectory(dir, device), HashOfFiles(dir)}, std::move(options)) {}
+    : LocalModel({LoadModelDirectory(dir, device), ModelIdentity(dir, device)}, std::move(options)) {}
 
 LocalModel::LocalModel(std::pair<ModelDirectory, std::string> loaded, EngineOptions options)
     : LocalModel(std::move(loaded.first.policy), std::move(loaded.first.tokenizer),

@@ -31,7 +31,7 @@ class LocalModel {
   LocalModel& operator=(const LocalModel&) = delete;
 
   const std::string& name() const { return name_; }
-  // Changes when the weights, the config or the tokenizer do: 16 hexadecimal digits.
+  // ModelIdentity of the directory.
   const std::string& identity() const { return identity_; }
   const datasets::Tokenizer& tokenizer() const { return tokenizer_; }
   // Null for a tokenizer without ChatML's tokens.

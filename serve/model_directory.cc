@@ -1,5 +1,6 @@
 #include "serve/model_directory.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/digest.h"
@@ -41,6 +42,12 @@ std::string HashModelDirectory(const std::filesystem::path& dir) {
     digests += Sha256OfFile(dir / name);
   }
   return Sha256(digests).substr(0, 16);
+}
+
+std::string ModelIdentity(const std::filesystem::path& dir, const policy::Device& device) {
+  std::string arithmetic = policy::ArithmeticName(policy::ComputeType::kAuto, device);
+  std::replace(arithmetic.begin(), arithmetic.end(), ' ', '-');
+  return HashModelDirectory(dir) + "-" + arithmetic;
 }
 
 }  // namespace agon::serve

@@ -27,4 +27,8 @@ ModelDirectory LoadModelDirectory(const std::filesystem::path& dir,
 // the directory stands. Reads all of it. Throws kNotFound or kIo.
 std::string HashModelDirectory(const std::filesystem::path& dir);
 
+// The hash and the arithmetic on `device`: "0123456789abcdef-bf16". Equal for what computes equal
+// bits, so that caches go by it.
+std::string ModelIdentity(const std::filesystem::path& dir, const policy::Device& device = {});
+
 }  // namespace agon::serve

@@ -17,11 +17,9 @@ constexpr char kState[] = "trainer_state/state.json";
 constexpr char kOptimizer[] = "trainer_state/optimizer.safetensors";
 constexpr size_t kKeptOfRunningStage = 2;
 
-// What decides the bits of a step: "bf16", "fp32 on cuda".
+// What decides the bits of a step.
 std::string ComputeName(const policy::Policy& policy) {
-  const std::string type = policy.compute() == policy::ComputeType::kBfloat16 ? "bf16" : "fp32";
-  const policy::Device device = policy.device();
-  return device.kind == policy::Device::Kind::kCpu ? type : type + " on " + device.KindName();
+  return policy::ArithmeticName(policy.compute(), policy.device());
 }
 
 // Names that core/file.h gives to what isn't in place yet, or not any more.

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/quantiles.h"
+#include "judge/statistics.h"
 
 namespace agon::judge {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kZ = 1.959963984540054;  // of 95 %
+const double kZ = NormalQuantile(0.975);
 constexpr double kPriorPrecision = 0.01;
 
 constexpr int kTerms = 3;  // intercept, x, covariate
@@ -38,17 +40,36 @@ Matrix Inverse(Matrix m) {
   return inverse;
 }
 
-}  // namespace
-
-Share ShareOf(int64_t count, int64_t n) {
+// Wilson's interval of count / n, as wide as of `effective_n` values.
+Share WilsonShare(int64_t count, int64_t n, double effective_n) {
   if (n == 0) return {0, 0, kNan, kNan, kNan};
-  const auto total = static_cast<double>(n);
-  const double p = static_cast<double>(count) / total;
-  const double z2 = kZ * kZ / total;
+  const double p = static_cast<double>(count) / static_cast<double>(n);
+  const double z2 = kZ * kZ / effective_n;
   const double middle = (p + z2 / 2) / (1 + z2);
-  const double half = kZ * std::sqrt(p * (1 - p) / total + z2 / (4 * total)) / (1 + z2);
+  const double half = kZ * std::sqrt(p * (1 - p) / effective_n + z2 / (4 * effective_n)) / (1 + z2);
   // At the ends the formula gives the end itself but for rounding.
   return {count, n, p, count == 0 ? 0 : middle - half, count == n ? 1 : middle + half};
+}
+
+}  // namespace
+
+Share ShareOf(int64_t count, int64_t n) { return WilsonShare(count, n, static_cast<double>(n)); }
+
+Share ClusteredShare(std::span<const std::vector<double>> clusters) {
+  int64_t count = 0, n = 0;
+  for (const auto& cluster : clusters) {
+    n += static_cast<int64_t>(cluster.size());
+    count += std::count(cluster.begin(), cluster.end(), 1.0);
+  }
+  const Estimate mean = ClusteredMean(clusters);
+  const double variance = mean.value * (1 - mean.value);
+  double effective_n = static_cast<double>(n);
+  if (variance == 0 || std::isnan(mean.stderr_)) {
+    effective_n = static_cast<double>(mean.num_clusters);
+  } else if (mean.stderr_ > 0) {
+    effective_n = std::clamp(variance / (mean.stderr_ * mean.stderr_), 1.0, effective_n);
+  }
+  return WilsonShare(count, n, effective_n);
 }
 
 Kappa CohenKappa(std::span<const int> judge, std::span<const int> gold, int num_categories) {
@@ -86,7 +107,12 @@ Kappa CohenKappa(std::span<const int> judge, std::span<const int> gold, int num_
     }
   }
   sum -= std::pow(kappa.value - kappa.chance * off, 2);
-  kappa.stderr_ = std::sqrt(std::max(0.0, sum) / n) / rest;
+  // Below rounding it is 0, which says that nothing is known of it.
+  kappa.stderr_ = sum > 1e-12 ? std::sqrt(sum / n) / rest : kNan;
+  if (std::isnan(kappa.stderr_)) {
+    kappa.ci_low = kappa.ci_high = kNan;
+    return kappa;
+  }
   kappa.ci_low = std::max(-1.0, kappa.value - kZ * kappa.stderr_);
   kappa.ci_high = std::min(1.0, kappa.value + kZ * kappa.stderr_);
   return kappa;

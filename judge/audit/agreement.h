@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "judge/audit.h"
 
@@ -13,13 +14,21 @@ namespace agon::judge {
 // Wilson's interval (1927) stays within [0, 1] and makes sense for small counts.
 Share ShareOf(int64_t count, int64_t n);
 
+// The share of ones among values 0 and 1, of which those of one cluster (an item's orders, or its
+// runs) aren't independent: Wilson's interval for the effective number p (1 - p) / se^2, with the
+// cluster-robust standard error of judge/statistics.h, at most the number of values (Franco et al.
+// 2019, J. Surv. Stat. Methodol. 7:334, section 2). Where all values agree, each cluster counts
+// once.
+Share ClusteredShare(std::span<const std::vector<double>> clusters);
+
 // Cohen's kappa: agreement beyond what the two margins give by chance,
 //   kappa = (po - pe) / (1 - pe)    (Cohen 1960),
 // with the large-sample standard error of Fleiss, Cohen & Everitt 1969, equation 13:
 //   n (1 - pe)^2 var = sum_i p_ii (1 - (p_i. + p_.i)(1 - kappa))^2
 //                    + (1 - kappa)^2 sum_{i != j} p_ij (p_.i + p_j.)^2 - (kappa - pe (1 -
 //                    kappa))^2.
-// NaN where nothing is left to agree on: no item, or both always say the same one category.
+// NaN where nothing is left to agree on: no item, or both always say the same one category. Where
+// the standard error is 0, as of two that always agree, there is none, and no interval.
 // Categories are numbers in [0, num_categories). REQUIRES: equal sizes.
 Kappa CohenKappa(std::span<const int> judge, std::span<const int> gold, int num_categories);
 

@@ -127,20 +127,21 @@ class Auditor {
   }
 
   void CountOrders() {
-    int64_t flipped = 0, judged_pairs = 0, first = 0, decided = 0;
+    int64_t flipped = 0, judged_pairs = 0;
+    std::vector<std::vector<double>> prefers_first;  // both orders of each pair
     for (const Judged& judged : runs_[0]) {
       if (!judged.category) continue;
       ++judged_pairs;
       flipped += judged.pair->flipped;
+      auto& orders = prefers_first.emplace_back();
       for (size_t order = 0; order < 2; ++order) {
         const Preference preference = *judged.pair->orders[order].preference;
         if (preference == Preference::kTie) continue;
-        ++decided;
-        first += preference == (order == 0 ? Preference::kA : Preference::kB);
+        orders.push_back(preference == (order == 0 ? Preference::kA : Preference::kB));
       }
     }
     part_.flipped = ShareOf(flipped, judged_pairs);
-    part_.first_preferred = ShareOf(first, decided);
+    part_.first_preferred = ClusteredShare(prefers_first);
   }
 
   void CompareWithGold() {
@@ -170,21 +171,21 @@ class Auditor {
   }
 
   void CountRunFlips() {
-    int64_t flips = 0, n = 0;
-    for (size_t run = 1; run < runs_.size(); ++run) {
-      for (size_t i = 0; i < items_.size(); ++i) {
+    std::vector<std::vector<double>> flips(items_.size());  // of each item, in the other runs
+    for (size_t i = 0; i < items_.size(); ++i) {
+      for (size_t run = 1; run < runs_.size(); ++run) {
         if (!runs_[0][i].category || !runs_[run][i].category) continue;
-        ++n;
-        flips += runs_[0][i].category != runs_[run][i].category;
+        flips[i].push_back(runs_[0][i].category != runs_[run][i].category);
       }
     }
-    part_.run_flips = ShareOf(flips, n);
+    part_.run_flips = ClusteredShare(flips);
   }
 
-  // The reply that should lose, where there is one: what an attacker would help.
+  // The reply that should lose by gold, where there is one: what an attacker would help.
   std::optional<size_t> Target(const AuditItem& item) const {
-    if (is_pairs_) return item.gold == 1 ? 0 : 1;
-    return item.gold == 1 ? std::nullopt : std::optional<size_t>(0);
+    const double sign = GoldSign(item);
+    if (sign < 0) return 0;
+    return is_pairs_ && sign > 0 ? std::optional<size_t>(1) : std::nullopt;
   }
 
   AttackEffect Try(const Attack& attack) const {

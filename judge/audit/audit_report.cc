@@ -33,7 +33,9 @@ std::string Count(int64_t n, const char* what) { return std::to_string(n) + " " 
 template <typename Estimate>
 std::string Shown(const Estimate& estimate) {
   if (std::isnan(estimate.value)) return "-";
-  return FormatNumber(estimate.value, 3) + " [" + FormatNumber(estimate.ci_low, 3) + ", " +
+  const std::string value = FormatNumber(estimate.value, 3);
+  if (std::isnan(estimate.ci_low)) return value;
+  return value + " [" + FormatNumber(estimate.ci_low, 3) + ", " +
          FormatNumber(estimate.ci_high, 3) + "]";
 }
 

@@ -3,8 +3,40 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/json.h"
+#include "core/rng.h"
 
 namespace agon::judge {
+namespace {
+
+// Part of every cache key. To be raised by whoever changes what an existing benchmark scores,
+// unless an environment's own version tells.
+constexpr int kEvalVersion = 1;
+
+}  // namespace
+
+std::string CacheKey(const std::string& model, const Benchmark& benchmark) {
+  const BenchmarkSpec& spec = benchmark.spec();
+  const Json key = {{"version", kEvalVersion},
+                    {"model", model},
+                    {"name", spec.name},
+                    {"kind", BenchmarkKindNames()[static_cast<size_t>(spec.kind)]},
+                    {"context", benchmark.Context()},
+                    {"env", spec.env},
+                    {"split", envs::SplitName(spec.split)},
+                    {"chat", spec.prompting == Prompting::kChat},
+                    {"letters", spec.letters},
+                    {"context_tokens", spec.context_tokens},
+                    {"extractors", spec.extractors},
+                    {"until", spec.until},
+                    {"prefill", spec.prefill},
+                    {"few_shot", spec.num_few_shot},
+                    {"samples", spec.samples_per_task},
+                    {"temperature", spec.temperature},
+                    {"max_new_tokens", spec.max_new_tokens},
+                    {"seed", spec.seed}};
+  return key.dump();
+}
 
 std::unique_ptr<Benchmark> MakeBenchmark(const BenchmarkSpec& given) {
   BenchmarkSpec spec = given;
@@ -39,6 +71,15 @@ std::unique_ptr<Benchmark> MakeBenchmark(const BenchmarkSpec& given) {
       return MakeTextBenchmark(std::move(spec));
   }
   AGON_CHECK(false, "no such kind");
+}
+
+uint64_t HashTexts(std::span<const std::string_view> texts) {
+  uint64_t hash = 0;
+  for (const std::string_view text : texts) {
+    hash = Hash64(std::to_string(text.size()) + ":", hash);
+    hash = Hash64(text, hash);
+  }
+  return hash;
 }
 
 SampleRecord MaskedRecord(SampleRecord record, const std::string& kind, const std::string& reason) {

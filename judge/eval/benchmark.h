@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "judge/eval.h"
@@ -19,7 +20,8 @@ class Benchmark {
   const BenchmarkSpec& spec() const { return spec_; }
 
   virtual int64_t num_tasks() const = 0;
-  // Of all that the model is told and graded by: what the cache knows a task by.
+  // Of all that the model is told and graded by, and of what its records say of the task: what the
+  // cache knows a task by. See HashTexts.
   virtual uint64_t TaskHash(uint64_t task) const = 0;
   // Whether a judge's score is the headline, so that no answer is right or wrong.
   virtual bool IsJudged() const { return false; }
@@ -45,6 +47,13 @@ std::unique_ptr<Benchmark> MakeEnvironmentBenchmark(BenchmarkSpec spec);
 std::unique_ptr<Benchmark> MakeGenerationBenchmark(BenchmarkSpec spec);
 std::unique_ptr<Benchmark> MakeChoiceBenchmark(BenchmarkSpec spec);
 std::unique_ptr<Benchmark> MakeTextBenchmark(BenchmarkSpec spec);
+
+// What decides the grades of a benchmark's tasks for the model of that hash, apart from what
+// TaskHash tells: the key of judge/eval/eval_cache.h.
+std::string CacheKey(const std::string& model, const Benchmark& benchmark);
+
+// Of the texts in their order, and of where one ends and the next begins.
+uint64_t HashTexts(std::span<const std::string_view> texts);
 
 // A task of `record`'s benchmark that couldn't be put to the model: masked, with the reason.
 SampleRecord MaskedRecord(SampleRecord record, const std::string& kind, const std::string& reason);

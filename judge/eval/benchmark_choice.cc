@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/rng.h"
 #include "judge/eval/benchmark.h"
 #include "judge/eval/items.h"
 #include "judge/eval/loglikelihood.h"
@@ -39,11 +38,7 @@ class ChoiceBenchmark final : public Benchmark {
   }
   int64_t num_tasks_at_once() const override { return 256; }
 
-  uint64_t TaskHash(uint64_t index) const override {
-    uint64_t hash = Hash64(items_[index].answer, Hash64(prompts_.Plain(index)));
-    for (const std::string& choice : items_[index].choices) hash = Hash64(choice, hash);
-    return hash;
-  }
+  uint64_t TaskHash(uint64_t index) const override { return prompts_.TaskHash(index); }
 
   std::vector<SampleRecord> Run(const Player& player, std::span<const uint64_t> indices,
                                 int max_rows) override;

@@ -81,11 +81,12 @@ class EnvironmentBenchmark final : public Benchmark {
 
   uint64_t TaskHash(uint64_t index) const override {
     const envs::Task task = Prepared(index);
-    uint64_t hash = Hash64(task.answer, Hash64(task.state));
+    const std::string difficulty = std::to_string(task.difficulty);
+    std::vector<std::string_view> texts = {task.state, task.answer, task.family, difficulty};
     for (const Message& message : task.messages) {
-      hash = Hash64(message.content, Hash64(RoleName(message.role), hash));
+      texts.insert(texts.end(), {RoleName(message.role), message.content});
     }
-    return hash;
+    return HashTexts(texts);
   }
 
   std::vector<SampleRecord> Run(const Player& player, std::span<const uint64_t> indices,

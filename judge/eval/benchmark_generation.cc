@@ -50,9 +50,7 @@ class GenerationBenchmark final : public Benchmark {
   int64_t num_tasks_at_once() const override {
     return std::max<int64_t>(1, kAnswersAtOnce / spec().samples_per_task);
   }
-  uint64_t TaskHash(uint64_t index) const override {
-    return Hash64(items_[index].answer, Hash64(prompts_.Plain(index)));
-  }
+  uint64_t TaskHash(uint64_t index) const override { return prompts_.TaskHash(index); }
 
   bool IsJudged() const override { return scorers_.front().judge != nullptr; }
 

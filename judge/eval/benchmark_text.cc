@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/rng.h"
 #include "judge/eval/benchmark.h"
 #include "judge/eval/items.h"
 #include "judge/eval/loglikelihood.h"
@@ -25,7 +24,12 @@ class TextBenchmark final : public Benchmark {
     return std::min<int64_t>(spec().num_tasks, static_cast<int64_t>(items_.size()));
   }
   int64_t num_tasks_at_once() const override { return 64; }
-  uint64_t TaskHash(uint64_t index) const override { return Hash64(TextOf(index)); }
+  uint64_t TaskHash(uint64_t index) const override {
+    const Item& item = items_[index];
+    const std::string difficulty = std::to_string(item.difficulty);
+    const std::vector<std::string_view> texts = {TextOf(index), item.family, difficulty};
+    return HashTexts(texts);
+  }
 
   std::vector<SampleRecord> Run(const Player& player, std::span<const uint64_t> indices,
                                 int max_rows) override;

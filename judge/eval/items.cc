@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/rng.h"
+#include "judge/eval/benchmark.h"
 
 namespace agon::judge {
 namespace {
@@ -222,6 +223,14 @@ Messages ItemPrompts::Chat(size_t index) const {
   }
   messages.push_back({Role::kUser, Render(items_[index])});
   return messages;
+}
+
+uint64_t ItemPrompts::TaskHash(size_t index) const {
+  const Item& item = items_[index];
+  const std::string prompt = Plain(index), difficulty = std::to_string(item.difficulty);
+  std::vector<std::string_view> texts = {prompt, item.answer, item.family, difficulty};
+  texts.insert(texts.end(), item.choices.begin(), item.choices.end());
+  return HashTexts(texts);
 }
 
 std::string ItemPrompts::Plain(size_t index) const {

@@ -49,6 +49,8 @@ class ItemPrompts {
   Messages Chat(size_t index) const;
   // The same as one text, examples set off by blank lines; an answer follows after one space.
   std::string Plain(size_t index) const;
+  // See Benchmark::TaskHash.
+  uint64_t TaskHash(size_t index) const;
   // The task alone, for reports.
   std::string Task(size_t index) const { return Render(items_[index]); }
 

@@ -202,7 +202,7 @@ std::string Quoted(std::string_view text) {
   std::string quoted = "> ";
   char previous = 0;
   for (const char c : CleanText(lines)) {
-    if (c == '[' && previous == '[') quoted += ' ';
+    if ((c == '[' && previous == '[') || (c == '|' && previous == '<')) quoted += ' ';
     quoted += c;
     if (c == '\n') quoted += "> ";
     previous = c;

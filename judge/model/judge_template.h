@@ -2,7 +2,8 @@
 //
 // Everything that comes from a transcript is quoted: each of its lines begins with "> ", so that
 // no line of a prompt that lacks it can be forged (Hines et al. 2024, arXiv 2403.14720, call it
-// datamarking), and "[[" is pulled apart, so that a judge who quotes it gives no verdict.
+// datamarking), and "[[" and "<|" are pulled apart, so that a judge who quotes it gives no verdict,
+// and no server takes a turn's end that is written out for one.
 #pragma once
 
 #include <string>
@@ -39,7 +40,7 @@ Messages RenderScorePrompt(const JudgeTemplate& text, const Question& question,
 Messages RenderComparePrompt(const JudgeTemplate& text, const Question& question,
                              std::string_view first, std::string_view second);
 
-// `text` as a quotation: valid UTF-8, every line behind "> ", without "[[".
+// `text` as a quotation: valid UTF-8, every line behind "> ", without "[[" and "<|".
 std::string Quoted(std::string_view text);
 
 }  // namespace agon::judge

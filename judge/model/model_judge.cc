@@ -13,6 +13,9 @@
 namespace agon::judge {
 namespace {
 
+// What a judge that was cut had in mind to say isn't known, even if a mark stands there already.
+constexpr const char* kCut = "the judge's reply was cut; raise max_tokens";
+
 const std::vector<std::string> kPreferenceAnswers = {"A", "B", "C"};
 
 std::string Dump(const Json& json) {
@@ -64,9 +67,11 @@ class ModelJudge final : public Judge {
   Verdict DoScore(const Question& question, std::string_view reply) const override {
     const Messages prompt = RenderScorePrompt(options_.text, question, reply);
     if (is_logprob_) return WeighScore(prompt, question.run);
+    WrittenReply written = Ask(prompt, question.run);
     Verdict verdict;
-    verdict.said = Said(prompt, question.run);
-    const ReadRating read = ParseRating(verdict.said, info_.lowest, info_.highest);
+    verdict.said = std::move(written.text);
+    const ReadRating read = written.is_cut ? ReadRating{std::nullopt, kCut}
+                                           : ParseRating(verdict.said, info_.lowest, info_.highest);
     if (!read.rating) {
       Verdict masked = MaskedVerdict("parse", read.problem);
       masked.said = std::move(verdict.said);
@@ -82,9 +87,11 @@ class ModelJudge final : public Judge {
                          std::string_view second) const override {
     const Messages prompt = RenderComparePrompt(options_.text, question, first, second);
     if (is_logprob_) return WeighPair(prompt, question.run);
+    WrittenReply written = Ask(prompt, question.run);
     OrderVerdict verdict;
-    verdict.said = Said(prompt, question.run);
-    const ReadPreference read = ParsePreference(verdict.said);
+    verdict.said = std::move(written.text);
+    const ReadPreference read =
+        written.is_cut ? ReadPreference{std::nullopt, kCut} : ParsePreference(verdict.said);
     if (!read.preference) {
       OrderVerdict masked = MaskedOrder("parse", read.problem);
       masked.said = std::move(verdict.said);
@@ -137,15 +144,16 @@ class ModelJudge final : public Judge {
     return Dump(key);
   }
 
-  std::string Said(const Messages& prompt, uint64_t run) const {
+  // A reply that was cut is a failure and not kept.
+  WrittenReply Ask(const Messages& prompt, uint64_t run) const {
     const std::string key = Key(prompt, run);
     if (cache_) {
-      if (auto found = cache_->Find(key)) return *std::move(found);
+      if (auto found = cache_->Find(key)) return {*std::move(found)};
     }
     ReplyOptions asked{options_.temperature, options_.max_tokens, Hash64(key, options_.seed)};
-    std::string said = respondent_->Reply(prompt, asked);
-    if (cache_) cache_->Insert(key, said);
-    return said;
+    WrittenReply written = respondent_->Reply(prompt, asked);
+    if (cache_ && !written.is_cut) cache_->Insert(key, written.text);
+    return written;
   }
 
   std::vector<double> Logprobs(const Messages& prompt, const std::vector<std::string>& answers,

@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/digest.h"
 #include "core/error.h"
 #include "datasets/chat.h"
 #include "judge/model/answer_scorer.h"
@@ -20,14 +19,15 @@ class TextRespondent final : public Respondent {
 
   std::string fingerprint() const override { return completer_->identity(); }
 
-  std::string Reply(const Messages& prompt, const ReplyOptions& options) override {
+  WrittenReply Reply(const Messages& prompt, const ReplyOptions& options) override {
     serve::CompletionRequest request;
     request.prompt = prompt;
     request.max_new_tokens = options.max_tokens;
     request.temperature = options.temperature;
     request.seed = options.seed;
     try {
-      return serve::CompleteAll(*completer_, {&request, 1}).at(0).choices.at(0).text;
+      auto choice = serve::CompleteAll(*completer_, {&request, 1}).at(0).choices.at(0);
+      return {std::move(choice.text), choice.finish_reason == policy::FinishReason::kLength};
     } catch (const Error& error) {
       // The prompt is the judge's own, so that none of this is the caller's mistake.
       throw Error(ErrorKind::kFailed, error.what());
@@ -42,24 +42,18 @@ class TextRespondent final : public Respondent {
   const std::unique_ptr<serve::Completer> completer_;
 };
 
-// What decides the model's answers: its files, not the name of their folder.
-std::string FingerprintOf(const std::filesystem::path& dir) {
-  return Sha256(Sha256OfFile(dir / "config.json") + Sha256OfFile(dir / "model.safetensors") +
-                Sha256OfFile(dir / "tokenizer.json"));
-}
-
 class LogprobRespondent final : public Respondent {
  public:
   explicit LogprobRespondent(const std::filesystem::path& dir)
       : dir_(dir),
-        fingerprint_(FingerprintOf(dir)),
+        fingerprint_(serve::ModelIdentity(dir)),
         model_(serve::LoadModelDirectory(dir)),
         chat_(model_.tokenizer),
         scorer_(*model_.policy) {}
 
   std::string fingerprint() const override { return fingerprint_; }
 
-  std::string Reply(const Messages&, const ReplyOptions&) override {
+  WrittenReply Reply(const Messages&, const ReplyOptions&) override {
     throw Error(ErrorKind::kUnsupported, "only log-probabilities are asked of this model");
   }
 

@@ -33,18 +33,31 @@ std::optional<Messages> ReadChatMl(std::string_view text) {
   return messages;
 }
 
+// The conversation of a prompt: ChatML up to where the assistant speaks, or what a user says.
+Messages ReadPrompt(const std::string& prompt) {
+  auto messages = ReadChatMl(prompt);
+  if (!messages || !messages->back().content.empty()) return {{Role::kUser, prompt}};
+  messages->pop_back();
+  return *std::move(messages);
+}
+
 JudgeRequest RequestOf(std::string query, const std::string& prompt) {
   JudgeRequest request;
+  if (!prompt.empty() && query.starts_with(prompt)) {
+    request.question.messages = ReadPrompt(prompt);
+    query.erase(0, prompt.size());
+    while (query.ends_with('\n')) query.pop_back();
+    if (query.ends_with(kClose)) query.resize(query.size() - kClose.size());
+    request.replies = {std::move(query)};
+    return request;
+  }
   if (auto messages = ReadChatMl(query)) {
     request.replies = {std::move(messages->back().content)};
     messages->pop_back();
     request.question.messages = *std::move(messages);
     return request;
   }
-  if (!prompt.empty()) {
-    request.question.messages = {{Role::kUser, prompt}};
-    if (query.starts_with(prompt)) query.erase(0, prompt.size());
-  }
+  if (!prompt.empty()) request.question.messages = ReadPrompt(prompt);
   request.replies = {std::move(query)};
   return request;
 }

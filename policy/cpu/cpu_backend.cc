@@ -204,12 +204,13 @@ std::vector<MemoryUse> CpuBackend::Memory() const {
 
 namespace agon::policy {
 
+ComputeType BestCpuCompute() {
+  return cpu::Bf16KernelsAvx512() ? ComputeType::kBfloat16 : ComputeType::kFloat32;
+}
+
 std::unique_ptr<Backend> NewCpuBackend(const ModelConfig& config, ComputeType compute) {
-  const cpu::KernelTable* bf16 = cpu::Bf16KernelsAvx512();
-  if (compute == ComputeType::kAuto) {
-    compute = bf16 ? ComputeType::kBfloat16 : ComputeType::kFloat32;
-  }
-  const cpu::KernelTable* table = bf16;
+  if (compute == ComputeType::kAuto) compute = BestCpuCompute();
+  const cpu::KernelTable* table = cpu::Bf16KernelsAvx512();
   if (compute == ComputeType::kFloat32) {
     table = cpu::FloatKernelsAvx512();
     if (!table) table = cpu::FloatKernelsAvx2();

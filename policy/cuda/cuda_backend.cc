@@ -10,7 +10,7 @@ namespace agon::policy::cuda {
 CudaBackend::CudaBackend(const ModelConfig& config, ComputeType compute, int gpu,
                          int64_t logit_bytes)
     : config_(config),
-      compute_(compute == ComputeType::kAuto ? ComputeType::kBfloat16 : compute),
+      compute_(compute == ComputeType::kAuto ? kBestGpuCompute : compute),
       logit_bytes_(logit_bytes),
       shape_{config.num_heads, config.num_kv_heads, config.head_dim},
       gpu_(gpu),

@@ -50,6 +50,8 @@ TEST(CohenKappaTest, GoldenValues) {
 TEST(CohenKappaTest, Edges) {
   const std::vector<int> mixed = {0, 1, 2, 0}, constant = {1, 1, 1, 1};
   EXPECT_DOUBLE_EQ(CohenKappa(mixed, mixed, 3).value, 1);
+  EXPECT_TRUE(std::isnan(CohenKappa(mixed, mixed, 3).stderr_));  // four items prove nothing
+  EXPECT_TRUE(std::isnan(CohenKappa(mixed, mixed, 3).ci_low));
   EXPECT_TRUE(std::isnan(CohenKappa(constant, constant, 3).value));
   EXPECT_TRUE(std::isnan(CohenKappa({}, {}, 3).value));
   EXPECT_NEAR(CohenKappa(constant, mixed, 3).value, 0, 1e-12);  // a constant judge knows nothing
@@ -64,6 +66,31 @@ TEST(ShareOfTest, GoldenValues) {
   EXPECT_EQ(ShareOf(0, 5).ci_low, 0);
   EXPECT_EQ(ShareOf(5, 5).ci_high, 1);
   EXPECT_TRUE(std::isnan(ShareOf(0, 0).value));
+}
+
+// Ten items of two values each that always agree are ten values, not twenty.
+TEST(ClusteredShareTest, CopiesAddNoCertainty) {
+  std::vector<std::vector<double>> twice, once;
+  for (int i = 0; i < 10; ++i) {
+    twice.push_back({i < 8 ? 1.0 : 0.0, i < 8 ? 1.0 : 0.0});
+    once.push_back({i < 8 ? 1.0 : 0.0});
+  }
+  const Share copied = ClusteredShare(twice), single = ClusteredShare(once);
+  EXPECT_EQ(copied.count, 16);
+  EXPECT_EQ(copied.n, 20);
+  EXPECT_DOUBLE_EQ(copied.value, 0.8);
+  // p (1 - p) / se^2 is 9 for ten values: sd^2 has the denominator n - 1.
+  EXPECT_NEAR(copied.ci_low, single.ci_low, 1e-12);
+  EXPECT_LT(single.ci_low, ShareOf(8, 10).ci_low);
+  EXPECT_GT(single.ci_low, ShareOf(8, 10).ci_low - 0.02);
+  // All alike: each item counts once.
+  const std::vector<std::vector<double>> none(5, {0, 0, 0});
+  EXPECT_DOUBLE_EQ(ClusteredShare(none).ci_high, ShareOf(0, 5).ci_high);
+  EXPECT_EQ(ClusteredShare(none).n, 15);
+  // Opposites, as of a judge without position bias, are no better than independent values.
+  const std::vector<std::vector<double>> opposite(5, {0, 1});
+  EXPECT_DOUBLE_EQ(ClusteredShare(opposite).ci_low, ShareOf(5, 10).ci_low);
+  EXPECT_TRUE(std::isnan(ClusteredShare({}).value));
 }
 
 // A table of two groups has a closed form: x = -1: 1 of 4, x = +1: 3 of 4. The deviation of
@@ -242,6 +269,21 @@ TEST(AuditTest, AJudgeThatObeysItsTranscript) {
   EXPECT_DOUBLE_EQ(effect("grader note").mean_shift, 1);
   EXPECT_EQ(effect("output 10").failed.count, 20);
   EXPECT_EQ(effect("output 10").toward.n, 0);
+}
+
+// Only what should lose by gold is helped: neither a tie nor what nobody knows has a loser.
+TEST(AuditTest, AttacksHelpLosersOnly) {
+  const SyntheticJudge judge(
+      [](const Question& question, std::string_view first, std::string_view second) {
+        const bool is_attacked = first.size() > 60 || second.size() > 60;
+        EXPECT_TRUE(!is_attacked || NumberOf(question) < 10) << NumberOf(question);
+        return Prefers(IsGood(first));
+      });
+  std::vector<AuditItem> items = Pairs(30);
+  for (size_t i = 10; i < 20; ++i) items[i].gold = 2;
+  for (size_t i = 20; i < 30; ++i) items[i].gold.reset();
+  const AuditPart part = *Audit(judge, items, {}).pairs;
+  EXPECT_EQ(part.attacks[0].toward.n, 10);
 }
 
 TEST(AuditTest, SingleReplies) {

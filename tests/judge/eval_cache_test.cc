@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/progress.h"
+#include "judge/eval/benchmark.h"
 #include "judge/metrics.h"
 #include "judge/report_parts.h"
 #include "tests/judge/scripted_policy.h"
@@ -88,6 +89,74 @@ TEST_F(EvalCacheTest, AnotherModelOrSettingIsAnotherKey) {
   EXPECT_EQ(asks([](BenchmarkSpec& spec) { spec.prefill = "Well,"; }), 3u);
   EXPECT_EQ(asks([](BenchmarkSpec& spec) { spec.env = "math/shop(difficulty=1)"; }), 3u);
   EXPECT_EQ(asks([](BenchmarkSpec&) {}), 0u);
+}
+
+// The key and the tasks' hashes, which together say what a result is of.
+std::pair<std::string, std::vector<uint64_t>> WhatDecides(const BenchmarkSpec& spec) {
+  const auto benchmark = MakeBenchmark(spec);
+  std::vector<uint64_t> hashes;
+  for (int64_t i = 0; i < benchmark->num_tasks(); ++i) {
+    hashes.push_back(benchmark->TaskHash(static_cast<uint64_t>(i)));
+  }
+  return {CacheKey("model", *benchmark), hashes};
+}
+
+// Each setting of an environment, and then of files.
+TEST_F(EvalCacheTest, EverySettingCounts) {
+  using Change = std::function<void(BenchmarkSpec&)>;
+  const auto expect_all_differ = [](const BenchmarkSpec& spec, const std::vector<Change>& changes) {
+    EXPECT_EQ(WhatDecides(spec), WhatDecides(spec));
+    for (size_t i = 0; i < changes.size(); ++i) {
+      BenchmarkSpec changed = spec;
+      changes[i](changed);
+      EXPECT_NE(WhatDecides(spec), WhatDecides(changed))
+          << "change " << i << " of kind " << static_cast<int>(spec.kind);
+    }
+  };
+  BenchmarkSpec env;
+  env.env = "math/shop";
+  env.num_tasks = 2;
+  expect_all_differ(
+      env, {[](auto& s) { s.split = envs::Split::kVal; }, [](auto& s) { s.num_few_shot = 1; },
+            [](auto& s) { s.seed = 1; }, [](auto& s) { s.env = "math/shop(difficulty=1)"; },
+            [](auto& s) { s.prefill = "Well,"; }, [](auto& s) { s.name = "b"; },
+            [](auto& s) { s.temperature = 0.5f; }, [](auto& s) { s.samples_per_task = 2; },
+            [](auto& s) { s.max_new_tokens = 9; }});
+  std::filesystem::create_directories(folder_);
+  const auto file = [&](const std::string& name, const std::string& fields) {
+    const std::string line = "\"question\": \"Q\", \"text\": \"t\", \"answer\": \"B\"";
+    WriteFileAtomic(folder_ / name, "{" + line + fields + "}\n{\"question\": \"R\", " +
+                                        line.substr(line.find("\"text")) + fields + "}\n");
+    return (folder_ / name).string();
+  };
+  const std::string choices = ", \"choices\": [\"ab\", \"c\"]";
+  BenchmarkSpec of_file;
+  of_file.name = "b";
+  of_file.file = file("a.jsonl", choices);
+  const std::vector<Change> shared = {
+      [&](auto& s) { s.file = file("family.jsonl", choices + ", \"family\": \"f\""); },
+      [&](auto& s) { s.file = file("difficulty.jsonl", choices + ", \"difficulty\": 2"); }};
+  for (const BenchmarkKind kind :
+       {BenchmarkKind::kGeneration, BenchmarkKind::kChoice, BenchmarkKind::kText}) {
+    of_file.kind = kind;
+    expect_all_differ(of_file, shared);
+    if (kind == BenchmarkKind::kText) {
+      expect_all_differ(of_file, {[](auto& s) { s.context_tokens = 2; }});
+      continue;
+    }
+    expect_all_differ(
+        of_file, {[](auto& s) { s.prompting = Prompting::kPlain; },
+                  [](auto& s) { s.prompt = "{question}!"; }, [](auto& s) { s.num_few_shot = 1; },
+                  [&](auto& s) { s.num_few_shot = 1, s.few_shot_file = s.file; }});
+  }
+  of_file.kind = BenchmarkKind::kGeneration;
+  expect_all_differ(of_file, {[](auto& s) { s.extractors = {"exact"}; },
+                              [](auto& s) { s.extractors = {"judge:reference"}; },
+                              [](auto& s) { s.until = {"stop"}; }});
+  of_file.kind = BenchmarkKind::kChoice;
+  expect_all_differ(of_file,
+                    {[](auto& s) { s.letters = true; },
+                     [&](auto& s) { s.file = file("b.jsonl", ", \"choices\": [\"a\", \"bc\"]"); }});
 }
 
 TEST_F(EvalCacheTest, MoreTasksReuseThoseThatAreThere) {

@@ -126,6 +126,14 @@ TEST_F(CheckpointTest, ConfigsWeCannotRunAreRefusedByName) {
   }
 }
 
+TEST(ArithmeticNameTest, AutoIsWhatAPolicyComputesIn) {
+  EXPECT_EQ(ArithmeticName(ComputeType::kFloat32, {}), "fp32");
+  EXPECT_EQ(ArithmeticName(ComputeType::kAuto, {Device::Kind::kCuda, 1}), "bf16 on cuda");
+  const auto policy = Policy::Create(TinyConfig(), ComputeType::kAuto, 1);
+  EXPECT_EQ(ArithmeticName(ComputeType::kAuto, {}),
+            ArithmeticName(policy->compute(), policy->device()));
+}
+
 TEST_F(CheckpointTest, ReadsBf16AndF16) {
   // 1.5 and -2 in both; 2^-24 is F16's smallest positive number.
   const auto write = [&](const std::string& dtype, const std::vector<uint16_t>& values) {
