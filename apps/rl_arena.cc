@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/arena_serve.h"
 #include "arena/command.h"
 #include "arena/gate.h"
 #include "arena/tournament.h"
@@ -25,6 +26,7 @@ struct Options {
   arena::GateOptions gate;
   arena::TournamentOptions tournament;
   judge::ContestOptions contest;
+  ArenaServeOptions serve;
 };
 
 arena::Arena Open(const Options& options, bool must_exist) {
@@ -260,6 +262,8 @@ int Run(int argc, char** argv) {
   CLI::App app("Which model is better: votes and matches in one file, with honest ratings.");
   app.footer(
       "Examples:\n"
+      "  rl-arena serve --model runs/a/checkpoints/sft-000300 --model "
+      "runs/a/checkpoints/rl-000100\n"
       "  rl-arena add runs/quickstart/checkpoints/sft-* runs/quickstart/checkpoints/rl-*\n"
       "  rl-arena match --env math/shop --matches 400\n"
       "  rl-arena match --env \"game/connect4(opponent=self)\" --error 30\n"
@@ -272,6 +276,7 @@ int Run(int argc, char** argv) {
   app.fallthrough();
   Options options;
   app.add_option("--db", options.db, "The arena's file")->capture_default_str();
+  AddArenaServe(app, options.db, options.serve);
   AddModels(app, options);
   AddRatings(app, options);
   AddMatch(app, options);

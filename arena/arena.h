@@ -59,7 +59,9 @@ struct Reply {
   int side = 0;  // 0: A, 1: B
   int turn = 0;  // from 0
   std::string text{};
-  std::string finish = "stop";  // "stop", "length" or "error": then the battle can't be voted on
+  // "stop" or "length"; "error" where it failed and "leak" where it names its model: then the
+  // battle can't be voted on.
+  std::string finish = "stop";
   int64_t num_tokens = 0;
   int64_t milliseconds = 0;  // until it was whole
 };
@@ -96,6 +98,7 @@ struct BattleRecord {
   std::vector<std::string> turns{};  // the user's, the prompt first
   std::vector<Reply> replies{};      // by turn, then side
   std::optional<Outcome> choice{};
+  double gain_a = 0;  // of live Elo, by the vote; b's is -gain_a
   std::vector<std::string> tags{};
   std::string comment{};
 };
@@ -167,6 +170,12 @@ class Arena {
   bool AddComment(const std::string& battle, const std::string& token, const std::string& session,
                   const std::vector<std::string>& tags, const std::string& comment);
   std::optional<BattleRecord> FindBattle(const std::string& id);
+  // The battle's token again, for the session that it was minted for; nullopt for any other.
+  std::optional<std::string> TokenOf(const std::string& battle, const std::string& session);
+  // What a form made for `session` carries, so that no other site can send it.
+  std::string FormToken(const std::string& session) const;
+  // Of prompts, in order.
+  std::vector<std::string> Categories();
   // The latest battles that `model` (any if "") took part in and that have their vote.
   std::vector<BattleRecord> LatestBattles(const std::string& model, int max_battles);
 

@@ -39,6 +39,8 @@ dev_packages=(
   clang-format clang-tidy
   # ThreadSanitizer with an OpenMP runtime that it understands; libFuzzer
   clang libomp-dev libclang-rt-14-dev
+  # the arena's page in a browser, with a font for Korean
+  chromium chromium-driver fonts-noto-cjk
 )
 
 case "${1:-}" in

@@ -129,7 +129,8 @@ void Arena::AddReply(const std::string& battle, const Reply& reply) {
 std::optional<BattleRecord> Arena::FindBattle(const std::string& id) {
   Statement row = impl_->database.Prepare(
       "SELECT battle.id, prompt.text, prompt.category, a.name, b.name, battle.at_ms, vote.choice, "
-      "comment.tags, comment.comment FROM battle JOIN prompt ON prompt.id = battle.prompt "
+      "comment.tags, comment.comment, vote.gain_a FROM battle JOIN prompt ON prompt.id = "
+      "battle.prompt "
       "JOIN model a ON a.id = model_a JOIN model b ON b.id = model_b "
       "LEFT JOIN vote ON vote.battle = battle.id LEFT JOIN comment ON comment.battle = battle.id "
       "WHERE battle.id = ?");
@@ -148,6 +149,7 @@ std::optional<BattleRecord> Arena::FindBattle(const std::string& id) {
     record.tags = ParseJson(*tags, "tags").get<std::vector<std::string>>();
   }
   record.comment = row.OptionalText(8).value_or("");
+  record.gain_a = row.OptionalReal(9).value_or(0);
 
   record.turns.push_back(record.battle.prompt);
   Statement turns = impl_->database.Prepare("SELECT text FROM turn WHERE battle = ? ORDER BY turn");
@@ -163,6 +165,25 @@ std::optional<BattleRecord> Arena::FindBattle(const std::string& id) {
                               replies.Int(4), replies.Int(5)});
   }
   return record;
+}
+
+std::optional<std::string> Arena::TokenOf(const std::string& battle, const std::string& session) {
+  const std::string voter = impl_->KeyedHash("session", session);
+  Statement row = impl_->database.Prepare("SELECT 1 FROM battle WHERE id = ? AND session = ?");
+  if (!row.Bind(battle, voter).Step()) return std::nullopt;
+  return impl_->TokenFor(battle, voter);
+}
+
+std::string Arena::FormToken(const std::string& session) const {
+  return impl_->KeyedHash("form", session);
+}
+
+std::vector<std::string> Arena::Categories() {
+  std::vector<std::string> categories;
+  Statement rows = impl_->database.Prepare(
+      "SELECT DISTINCT category FROM prompt WHERE category <> '' ORDER BY category");
+  while (rows.Step()) categories.emplace_back(rows.Text(0));
+  return categories;
 }
 
 std::vector<BattleRecord> Arena::LatestBattles(const std::string& model, int max_battles) {

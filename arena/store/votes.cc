@@ -17,7 +17,7 @@ class Polls {
             "JOIN model a ON a.id = model_a JOIN model b ON b.id = model_b "
             "LEFT JOIN vote ON vote.battle = battle.id WHERE battle.id = ?")),
         whole_replies_(arena.database.Prepare(
-            "SELECT COUNT(*) FROM reply WHERE battle = ?1 AND finish <> 'error' AND "
+            "SELECT COUNT(*) FROM reply WHERE battle = ?1 AND finish IN ('stop', 'length') AND "
             "turn = (SELECT COUNT(*) FROM turn WHERE battle = ?1)")) {}
 
   // Everything but the vote itself; kCounted if there may be one.
