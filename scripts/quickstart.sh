@@ -15,7 +15,7 @@ esac
 out=runs/quickstart
 scripts/deps.sh
 cmake --preset release > /dev/null
-cmake --build --preset release --target rl-train rl-chat
+cmake --build --preset release --target rl-train rl-chat rl-arena
 
 resume=()
 [ ! -d "$out" ] || resume=(--resume)
@@ -25,3 +25,11 @@ model=$(find "$out/checkpoints" -maxdepth 1 -name 'rl-*' | sort -V | tail -n 1)
 echo
 echo "Report:     $PWD/$out/report.html"
 echo "Talk to it: build/release/bin/rl-chat --model ${model:-$out/checkpoints/...}"
+echo "Vote blind between its checkpoints, before and after RL, on a page in the browser:"
+echo "            build/release/bin/rl-arena serve --db $out/arena.db"
+
+# With somebody at the terminal, open the arena right away if he likes.
+if [ -t 0 ] && [ -t 1 ]; then
+  read -r -p "Open the arena now? [y/N] " answer
+  case "$answer" in [yY]*) exec build/release/bin/rl-arena serve --db "$out/arena.db" ;; esac
+fi

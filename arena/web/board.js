@@ -60,7 +60,8 @@ function tableOf(board) {
       const share = total > 0 ? Math.round(100 * (row.wins + row.ties / 2) / total) + ' %' : '–';
       const isSure = row.p_next !== null && row.p_next < 0.05;
       const next = row.p_next === null ? '' :
-        `${say(isSure ? 'sure' : 'unsure')} (${say('p_value')} ${row.p_next.toFixed(3)})`;
+        `${say(isSure ? 'sure' : 'unsure')} (${say('p_value')} ${
+        row.p_next < 0.001 ? '< 0.001' : row.p_next.toFixed(3)})`;
       return el('tr', null,
         el('td', {class: 'number'}, rank(row)),
         el('th', {scope: 'row'}, modelLink(row.name), row.stage && el('span', {class: 'badge'}, row.stage),

@@ -8,7 +8,7 @@ const name = new URLSearchParams(location.search).get('name') ?? '';
 function facts(model) {
   const rows = [
     [say('stage_step'), [model.stage || '–', ' · ', model.step]],
-    ['Elo', [model.live_elo.toFixed(0), ' · ', model.votes, ' × ', say('vote')]],
+    ['Elo', [model.live_elo.toFixed(0), ' · ', say('num_votes', {n: model.votes})]],
     [say('weights'), el('code', null, model.weights ? model.weights.slice(0, 16) + '…' : '–')],
   ];
   if (model.retired) rows.push([say('retired'), model.retired_why || '–']);

@@ -50,9 +50,8 @@ class Browser:
 
     def __init__(self, width=1280, height=900, phone=False, dark=False, scripts=True, language="en"):
         self.profile = tempfile.mkdtemp(prefix="agon-browser-")
-        log = open(pathlib.Path(self.profile) / "driver.log", "wb")
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE,
-                                       stderr=log)
+                                       stderr=subprocess.DEVNULL)
         self.session = None
         try:
             self._start(width, height, phone, dark, scripts, language)

@@ -215,6 +215,8 @@ class QuickstartTest(ScriptTest):
         self.assertEqual(status, 0, err)
         self.assertIn("runs/quickstart/report.html", out)
         self.assertIn("rl-chat --model runs/quickstart/checkpoints/rl-60", out)
+        self.assertIn("rl-arena serve --db runs/quickstart/arena.db", out)
+        self.assertNotIn("Open the arena now?", out + err)  # nobody is there to ask
         self.assertEqual(self.calls()[-1],
                          "rl-train quickstart --out runs/quickstart --set run.seed=2")
 
