@@ -29,24 +29,6 @@ struct Speech {
   }
 };
 
-// An endpoint's answer, or that nobody waited for it any longer: what comes first.
-class Answer {
- public:
-  explicit Answer(SpeakCallbacks callbacks) : callbacks_(std::move(callbacks)) {}
-
-  void End(const std::string& text, SpeakEnd end) {
-    const std::lock_guard lock(mutex_);
-    if (std::exchange(has_ended_, true)) return;
-    if (!text.empty()) callbacks_.on_text(text);
-    callbacks_.on_end(std::move(end));
-  }
-
- private:
-  std::mutex mutex_;
-  bool has_ended_ = false;
-  const SpeakCallbacks callbacks_;
-};
-
 }  // namespace
 
 void ModelSpeakers::Enter(const Model& model) {
@@ -57,7 +39,7 @@ void ModelSpeakers::Enter(const Model& model) {
                 "add it again with rl-arena add");
   }
   if (model.location.find("://") != std::string::npos) {
-    ready.endpoint = serve::OpenCompleter(model.location);
+    ready.endpoint = std::make_shared<EndpointSpeaker>(model.location);
   } else {
     ready.local = options_.load(model.location);
     ready.local->RequireChat();
@@ -82,25 +64,12 @@ std::function<void()> ModelSpeakers::Speak(const std::string& model, const Messa
   try {
     if (ready.local) return Generate(*ready.local, conversation, seed, callbacks);
     if (!ready.endpoint) throw Error(ErrorKind::kNotFound, "nobody speaks for it", model);
+    const EndpointSpeech speech = {options_.max_new_tokens, options_.temperature, seed};
+    return ready.endpoint->Speak(conversation, speech, callbacks);
   } catch (const Error& error) {
     callbacks.on_end({.error = error.what()});
     return [] {};
   }
-  serve::CompletionRequest request;
-  request.prompt = conversation;
-  request.max_new_tokens = options_.max_new_tokens;
-  request.temperature = options_.temperature;
-  request.seed = seed;
-  const auto answer = std::make_shared<Answer>(std::move(callbacks));
-  ready.endpoint->Complete(
-      std::move(request), [answer](serve::CompletionReply reply, const std::exception_ptr& error) {
-        if (error) return answer->End("", {.error = WhatOf(error)});
-        const auto& choice = reply.choices.at(0);
-        answer->End(choice.text,
-                    {.is_cut = choice.finish_reason == decltype(choice.finish_reason)::kLength,
-                     .num_tokens = reply.num_new_tokens});
-      });
-  return [answer] { answer->End("", {.error = "given up after too long a time"}); };
 }
 
 std::function<void()> ModelSpeakers::Generate(serve::LocalModel& model,

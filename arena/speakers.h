@@ -9,8 +9,8 @@
 #include <string>
 
 #include "arena/arena.h"
+#include "arena/endpoint_speaker.h"
 #include "arena/page.h"
-#include "serve/completer.h"
 #include "serve/local_model.h"
 
 namespace agon::arena {
@@ -38,7 +38,7 @@ class ModelSpeakers final : public Speakers {
  private:
   struct Ready {
     std::shared_ptr<serve::LocalModel> local;  // or
-    std::shared_ptr<serve::Completer> endpoint;
+    std::shared_ptr<EndpointSpeaker> endpoint;
   };
   std::function<void()> Generate(serve::LocalModel& model, const Messages& conversation,
                                  uint64_t seed, SpeakCallbacks callbacks) const;

@@ -78,6 +78,7 @@ std::string Page::Impl::NewBattle(const Visitor& visitor, std::string prompt, st
   }
   if (prompt.empty()) throw Refusal{400, "err_empty"};
   if (prompt.size() > options_.max_prompt_bytes) throw Refusal{413, "err_long"};
+  if (!rooms_.HasPlace()) throw Refusal{503, "err_busy", 5};
   const std::vector<std::string> ready = ReadyModels();
   if (ready.size() < 2) throw Refusal{409, "err_models"};
   const auto known = readers_.With([](Arena& arena) { return arena.Categories(); });
@@ -130,6 +131,7 @@ void Page::Impl::NextTurn(const Visitor& visitor, const std::string& battle, std
   if (text.size() > options_.max_prompt_bytes) throw Refusal{413, "err_long"};
   const auto turn = static_cast<int>(view.record.turns.size());
   if (turn >= options_.max_turns) throw Refusal{409, "err_turns"};
+  if (!rooms_.HasPlace()) throw Refusal{503, "err_busy", 5};
   try {
     clerk_.Ask([&](Arena& arena) {
       arena.AddTurn(battle, turn, text);

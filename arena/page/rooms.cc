@@ -68,6 +68,11 @@ Rooms::~Rooms() {
   changed_.wait(lock, [&] { return num_speaking_ == 0; });
 }
 
+bool Rooms::HasPlace() {
+  const std::lock_guard lock(mutex_);
+  return !is_ending_ && num_speaking_ + 2 <= 2 * options_.max_live;
+}
+
 bool Rooms::Start(const BattleRecord& record, const std::vector<std::string>& names) {
   auto room = std::make_shared<Room>();
   room->battle = record.battle.id;

@@ -36,6 +36,8 @@ class Rooms {
   // Ends what is being said, stores it, and waits.
   ~Rooms();
 
+  // Whether Start would go on now: asked before something is stored for it.
+  bool HasPlace();
   // Both models of `record` answer its last turn. False if too many battles are live.
   bool Start(const BattleRecord& record, const std::vector<std::string>& names);
   // Sends what was said and what will be, as server-sent events, to the stream's end:

@@ -142,6 +142,24 @@ TEST_F(PageTest, AReplyThatNeverEndsIsGivenUp) {
   EXPECT_EQ(battle.at("spoilt"), "error");
 }
 
+TEST_F(PageTest, BusyModelsAreSaidBeforeAnythingIsStored) {
+  options_.max_live = 1;
+  Start();
+  TestVisitor visitor = Visit();
+  const Json ready = visitor.Battle();
+  const Json held = Parsed(visitor.Post("/api/battles", {{"prompt", "hold on"}}));
+  const auto refused = visitor.Post("/api/battles", {{"prompt", "Me, too?"}});
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.Header("Retry-After"), "5");
+  const std::string turns = "/api/battles/" + ready.at("id").get<std::string>() + "/turns";
+  EXPECT_EQ(visitor.Post(turns, {{"text", "And I?"}}).status, 503);
+  EXPECT_EQ(Count("SELECT COUNT(*) FROM battle"), 2);
+  EXPECT_EQ(visitor.Vote(ready, "a").status, 201);
+  speakers_.Release();
+  visitor.Wait(held.at("id"));
+  EXPECT_TRUE(visitor.Battle().at("can_vote"));
+}
+
 TEST_F(PageTest, AServerThatWasStoppedGoesOnWithItsBattles) {
   Start();
   std::optional<TestVisitor> visitor = Visit();
