@@ -4,6 +4,9 @@ import {el, say} from './dom.js';
 import {renderMath} from './math.js';
 
 const MAX_DEPTH = 8;  // of quotes and lists; deeper ones are plain text
+// Patterns take quadratic time on text made to hurt them: longer replies, and longer paragraphs
+// or lines of them, are shown as they are.
+const MAX_LENGTH = 30000, MAX_PARAGRAPH = 4000;
 
 // Inline: code, mathematics, strong, emphasis, strikethrough, links.
 const INLINE = new RegExp([
@@ -22,7 +25,7 @@ const INLINE = new RegExp([
 ].join('|'), 'g');
 
 function inline(text, depth = 0) {
-  if (depth > MAX_DEPTH) return [text];
+  if (depth > MAX_DEPTH || text.length > MAX_PARAGRAPH) return [text];
   const nodes = [];
   let end = 0;
   for (const m of text.matchAll(INLINE)) {
@@ -128,6 +131,7 @@ function paragraph(lines, at) {
 
 function block(lines, at, depth) {
   const line = lines[at];
+  if (line.length > MAX_PARAGRAPH) return [el('p', null, line), at + 1];
   if (FENCE.test(line)) return fence(lines, at);
   const heading = /^\s*(#{1,6})\s+(.*?)\s*#*$/.exec(line);
   if (heading) return [el(heading[1].length < 3 ? 'h3' : 'h4', null, inline(heading[2])), at + 1];
@@ -165,6 +169,10 @@ function blocks(lines, depth) {
 // Of a whole reply. What stands between <think> and </think> is folded away.
 export function render(text) {
   const fragment = document.createDocumentFragment();
+  if (text.length > MAX_LENGTH) {
+    fragment.append(el('pre', null, text));
+    return fragment;
+  }
   const thought = /^\s*<think>([\s\S]*?)(<\/think>|$)/.exec(text);
   if (thought && thought[1].trim()) {
     const isOpen = thought[2] === '';

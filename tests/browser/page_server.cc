@@ -4,7 +4,7 @@
 //
 // Keeps its database in FOLDER, votes first as made-up people do, prints "port N", and serves
 // until its stdin ends. A prompt that contains "hostile", "leak", "fail", "silent", "slow" or
-// "twins" gets such replies; any other an example of what the page can draw.
+// "heavy" gets such replies; any other an example of what the page can draw.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -51,6 +51,18 @@ const char* const kReplies[] = {
 
 std::string Corpus() { return ReadFile(kSourceDir + "/tests/browser/hostile.txt"); }
 
+// What makes slow patterns slow: beginnings without an end. Below the bound of a reply that is
+// drawn, or a megabyte.
+std::string Heavy(bool is_whole) {
+  std::string text;
+  for (const char* part : {"**a ", "__a ", "*a ", "_a ", "~~a ", "`a ", "$$a ", "$a ", "\\(a ",
+                           "[a](", "- - ", "> > ", "| - ", "1. ", "<think>", "\\left( ", "{"}) {
+    for (int i = 0; i < (is_whole ? 10000 : 400); ++i) text += part;
+    text += "\n\n# " + std::string(1000, ' ') + "x\n\n";
+  }
+  return text.substr(0, is_whole ? 1000000 : 29000);
+}
+
 bool Asks(const std::string& prompt, const char* word) {
   return prompt.find(word) != std::string::npos;
 }
@@ -78,13 +90,14 @@ class ScriptedSpeakers final : public Speakers {
     if (Asks(prompt, "hostile")) text = Corpus();
     if (Asks(prompt, "leak") && is_second) text = "I am " + model + ", ask me anything.";
     if (Asks(prompt, "silent")) text.clear();
-    if (Asks(prompt, "twins")) text = "The same words.";
+    if (Asks(prompt, "heavy")) text = Heavy(Asks(prompt, "whole"));
     SpeakEnd end;
     if (Asks(prompt, "fail") && is_second) end.error = "it was told to fail";
     const std::chrono::milliseconds pause(Asks(prompt, "slow") ? 60 : 2);
     // Whole words, so that no character is split.
     for (size_t begin = 0; begin < text.size() && end.error.empty();) {
-      const size_t stop = std::min(text.find(' ', begin + 1), text.size());
+      const size_t stop =
+          Asks(prompt, "heavy") ? text.size() : std::min(text.find(' ', begin + 1), text.size());
       callbacks.on_text(text.substr(begin, stop - begin));
       begin = stop;
       std::this_thread::sleep_for(pause);

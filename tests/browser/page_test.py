@@ -256,6 +256,16 @@ class PageTest(unittest.TestCase):
         self.assertIsNone(browser.run("return window.hacked ?? null"))
         self.assertEqual(browser.count(".asked img, .asked script"), 0)
 
+    def test_text_made_to_be_slow_is_drawn_soon(self):
+        browser = self.browser()
+        for prompt in ("heavy", "heavy and whole"):
+            self.battle(browser, prompt)
+            browser.reload()
+            browser.find(".side-b .text > *")
+            times = browser.run("const e = performance.getEntriesByType('navigation')[0];"
+                                "return e.loadEventEnd - e.responseEnd")
+            self.assertLess(times, 5000, prompt)
+
     def test_spoilt_battles_say_so(self):
         browser = self.browser()
         for prompt, heading in (("fail", "Not counted: a reply is missing"),
