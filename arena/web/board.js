@@ -68,7 +68,7 @@ function tableOf(board) {
           row.retired && el('span', {class: 'badge'}, say('retired')),
           row.private && el('span', {class: 'badge'}, say('private'))),
         el('td', {class: 'number'}, el('strong', null, whole(row.rating))),
-        el('td', {class: 'number'}, `${whole(row.ci_low)} – ${whole(row.ci_high)}`),
+        el('td', {class: 'number'}, row.ci_low === null ? '–' : `${whole(row.ci_low)} – ${whole(row.ci_high)}`),
         el('td', {class: 'number'}, row.comparisons),
         el('td', {class: 'number'}, share),
         el('td', {class: 'number'}, next));
@@ -77,15 +77,16 @@ function tableOf(board) {
 
 function mapsOf(board) {
   const rows = board.rows.slice(0, MAX_MAP);
-  const most = Math.max(1, ...board.counts.flat());
+  const counts = board.counts.map((line) => line.map((count) => count || null));
+  const most = Math.max(1, ...counts.flat());
   const percent = (value) => Math.round(100 * value) + '';
   return el('div', {class: 'grid2'},
     el('section', {class: 'card'}, el('h2', null, say('win_shares'), ' (%)'),
       heatMap(rows, board.win_shares, percent, (value) => value, say('win_shares')),
       matrixTable(rows, board.win_shares, percent, say('win_shares'))),
     el('section', {class: 'card'}, el('h2', null, say('counts')),
-      heatMap(rows, board.counts, whole, (value) => value / most, say('counts')),
-      matrixTable(rows, board.counts, whole, say('counts'))));
+      heatMap(rows, counts, whole, (value) => value / most, say('counts')),
+      matrixTable(rows, counts, whole, say('counts'))));
 }
 
 function notesOf(board) {

@@ -112,7 +112,7 @@ export function overSteps(rows, models) {
 // Rows against columns: `values` as shades, `format` as words.
 export function heatMap(rows, values, format, shade, label) {
   const n = rows.length, cell = 52, left = 150, top = 30;
-  const width = left + n * cell, height = top + n * cell + 4;
+  const width = Math.max(480, left + n * cell), height = top + n * cell + 4;
   const chart = svg('svg', {class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img',
     'aria-label': label});
   rows.forEach((row, i) => {
@@ -123,7 +123,7 @@ export function heatMap(rows, values, format, shade, label) {
         'text-anchor': 'middle'}, i + 1));
     rows.forEach((other, j) => {
       const value = values[i][j];
-      if (i === j || value === null || value === 0 && shade(0) === 0) return;
+      if (i === j || value === null) return;
       const at = {x: left + j * cell + 1.5, y: top + i * cell + 1.5};
       chart.append(
         svg('rect', {...at, class: 'cell', width: cell - 3, height: cell - 3, rx: 6,

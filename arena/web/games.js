@@ -38,7 +38,13 @@ function between(before, after, first) {
   });
 }
 
-// The last word of a seat may be the move that ended the game: no board shows it.
+// Whether the last word of this seat was a move that ended the game: "seat 0: won".
+function endsWithOwnMove(detail) {
+  const reason = /^(?:seat (\d+): )?(won|draw)$/.exec(detail.reason ?? '');
+  return reason !== null && (reason[1] === undefined || Number(reason[1]) === detail.seat);
+}
+
+// No board shows the move that ended the game.
 function lastMove(board, text, stone) {
   const said = text.split('\n').filter((line) => line.trim() && !BOARD_LINE.test(line)).at(-1) ?? '';
   const column = Number(/(\d+)\D*$/.exec(said)?.[1]) - 1;
@@ -59,7 +65,7 @@ export function frames(detail) {
   const transcript = detail.transcript ?? '';
   const isDropped = opening.length > 3;  // stones fall; in tic-tac-toe they don't
   const after = transcript.slice(transcript.lastIndexOf('|') + 1);
-  const final = isDropped && lastMove(result.at(-1).board, after, own);
+  const final = isDropped && endsWithOwnMove(detail) && lastMove(result.at(-1).board, after, own);
   if (final) result.push(final);
   return result;
 }
@@ -122,6 +128,7 @@ function viewer(game) {
     all.length > 0 && [place, count, el('div', {class: 'controls'},
       step('|◀', 'to_start', () => 0), step('◀', 'back_one', () => at - 1), play,
       step('▶', 'forward_one', () => at + 1), step('▶|', 'to_end', () => all.length - 1))],
+    el('p', {class: 'quiet', lang: 'en'}, game.detail.reason ?? ''),
     el('details', {class: 'more', open: all.length === 0}, el('summary', null, say('transcript')),
       el('pre', {class: 'transcript'}, (game.detail.opening ?? '') + '\n' + (game.detail.transcript ?? ''))));
   if (all.length > 0) show(0);

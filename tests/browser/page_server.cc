@@ -144,8 +144,10 @@ void Fill(Arena& arena) {
   }
   std::vector<Match> games;
   for (int i = 0; i < 8; ++i) {
-    const Json detail = {
-        {"opening", kOpening}, {"transcript", kTranscript}, {"seat", 0}, {"reason", "won"}};
+    const Json detail = {{"opening", kOpening},
+                         {"transcript", kTranscript},
+                         {"seat", 0},
+                         {"reason", i == 3 ? "seat 1: illegal move" : "seat 0: won"}};
     games.push_back({"game", "game/connect4-v1", "test 42/" + std::to_string(i),
                      kContestants[4 - i % 2].name, kContestants[i % 3].name, 1, detail.dump()});
   }

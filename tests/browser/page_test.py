@@ -340,6 +340,9 @@ class PageTest(unittest.TestCase):
         self.assertEqual(browser.run(stones), 6)
         browser.find("#play").click()
         browser.wait(lambda: browser.run(stones) == 9)
+        browser.run("document.querySelectorAll('.list button')[4].click()")
+        browser.find("#to_end").click()  # what ended this one was no move
+        self.assertEqual(browser.run(stones), 8)
 
     def test_weight_and_first_paint(self):
         browser = self.browser()
