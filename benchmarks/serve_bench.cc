@@ -154,7 +154,7 @@ int Run(int argc, char** argv) {
                     {"first_token_ms_p99", milliseconds(Quantile(totals.first_token_s, 0.99))},
                     {"whole_ms_p50", milliseconds(Quantile(totals.whole_s, 0.5))},
                     {"whole_ms_p99", milliseconds(Quantile(totals.whole_s, 0.99))}};
-  std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  std::printf("%s\n", DumpJson(result, 2).c_str());
   return totals.errors.empty() ? 0 : 1;
 }
 

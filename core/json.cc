@@ -1,5 +1,7 @@
 #include "core/json.h"
 
+#include <cmath>
+
 #include "core/error.h"
 #include "core/file.h"
 
@@ -37,6 +39,12 @@ Json ParseJson(std::string_view text, std::string_view where) {
     throw Error(ErrorKind::kCorrupt, "JSON number out of range", where);
   }
 }
+
+std::string DumpJson(const Json& json, int indent) {
+  return json.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
+Json NumberOrNull(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
 Json ReadJson(const std::string& path) { return ParseJson(ReadFile(path), path); }
 

@@ -18,6 +18,13 @@ Json ParseJson(std::string_view text, std::string_view where);
 // Reads and parses a file.
 Json ReadJson(const std::string& path);
 
+// `json` as text, on one line or indented: valid UTF-8, in which bytes that aren't
+// become U+FFFD.
+std::string DumpJson(const Json& json, int indent = -1);
+
+// JSON has no infinity and no NaN: they are null.
+Json NumberOrNull(double value);
+
 // `object.at(key)` as T. A missing key, a wrong type or an integer that T can't hold
 // throws Error(kCorrupt) that names `where` and the key.
 template <typename T>

@@ -21,6 +21,11 @@ Utf8Character NextUtf8(std::string_view text) {
   return {code, length};
 }
 
+int64_t CountUtf8(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+
 size_t UnfinishedUtf8Bytes(std::string_view text) {
   for (size_t back = 1; back <= std::min<size_t>(3, text.size()); ++back) {
     const auto byte = static_cast<unsigned char>(text[text.size() - back]);

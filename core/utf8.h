@@ -16,6 +16,9 @@ struct Utf8Character {
 // The character that `text` begins with. REQUIRES: not empty.
 Utf8Character NextUtf8(std::string_view text);
 
+// Characters of valid UTF-8; of other bytes those that may begin one.
+int64_t CountUtf8(std::string_view text);
+
 // Bytes at the end of `text` that may be the beginning of a character: 0 to 3.
 size_t UnfinishedUtf8Bytes(std::string_view text);
 

@@ -155,7 +155,7 @@ void RunInfo(const DataCommand& command, std::ostream& out) {
     all[split.name] = std::move(json);
   }
   if (command.is_json) {
-    out << all.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+    out << DumpJson(all, 2) << "\n";
     return;
   }
   for (const auto& [name, split] : all.items()) {

@@ -114,7 +114,7 @@ std::string ReportJson(const IngestReport& report) {
     source["dropped"] = counts.dropped;
   }
   json["notes"] = report.notes;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return DumpJson(json, 2) + "\n";
 }
 
 }  // namespace agon::datasets

@@ -127,7 +127,7 @@ bool CheckEnvs(std::span<const std::string> specs, const ConformanceOptions& opt
     for (const ConformanceFinding& finding : findings) out << "  " << Describe(finding) << "\n";
     out.flush();
   }
-  if (as_json) out << report.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  if (as_json) out << DumpJson(report, 2) << "\n";
   return is_ok;
 }
 

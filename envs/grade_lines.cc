@@ -17,11 +17,6 @@
 namespace agon::envs {
 namespace {
 
-// Bytes that are no UTF-8 are replaced, so that what is written is JSON whatever was read.
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-}
-
 // What says who a line is, for lines that can't be graded.
 Json IdentityOf(std::string_view line) {
   Json identity = Json::object();
@@ -55,7 +50,7 @@ void GradeLine(const LineGrader& grade, Line& line) {
     Json broken = IdentityOf(line.text);
     broken["reward"] = nullptr;
     broken["error"] = line.error;
-    line.answer = Dump(broken);
+    line.answer = DumpJson(broken);
   }
 }
 
@@ -156,7 +151,7 @@ std::string GradeMathLine(std::string_view line, const std::string& where) {
   object["reward"] = grade.correct ? 1 : 0;
   object["extracted"] = grade.extracted;
   object["reason"] = grade.reason;
-  return Dump(object);
+  return DumpJson(object);
 }
 
 GradedLines GradeLines(std::istream& in, std::string_view name, const LineGrader& grade,

@@ -13,10 +13,6 @@ constexpr size_t kMaxShownBytes = 20000;  // of a text in the details
 
 std::string Shown(const std::string& text) { return text.substr(0, kMaxShownBytes); }
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 double Points(double own, double other) { return own > other ? 1 : own < other ? 0 : 0.5; }
 
 std::string TaskName(const envs::TaskId& id) {
@@ -109,7 +105,7 @@ class Contest {
   static std::string Opening(const envs::Task& task) { return Shown(task.messages.back().content); }
 
   void Add(const envs::Task& task, int first, double score, const Json& detail) {
-    results_.push_back({task.id.env, TaskName(task.id), first, score, Dump(detail)});
+    results_.push_back({task.id.env, TaskName(task.id), first, score, DumpJson(detail)});
   }
 
   Player players_[2];

@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "judge/metrics.h"
 #include "judge/report_parts.h"
 #include "judge/significance.h"
@@ -67,8 +68,7 @@ EvalResult EvaluateDir(const fs::path& dir, const std::string& name, const polic
 
 // Pads by characters, not bytes: "−" has three bytes.
 std::string Pad(const std::string& text, size_t width, bool left) {
-  const auto columns = static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  const auto columns = static_cast<size_t>(CountUtf8(text));
   const std::string space(columns < width ? width - columns : 0, ' ');
   return left ? text + space : space + text;
 }

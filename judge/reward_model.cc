@@ -63,8 +63,7 @@ class RemoteRewardModel final : public RewardModel {
   std::vector<double> Rewards(std::span<const Messages> transcripts) override {
     Json body = {{"query", Json::array()}};
     for (const Messages& transcript : transcripts) body["query"].push_back(ChatMl(transcript));
-    const net::HttpResponse response =
-        net::HttpPost(url_, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+    const net::HttpResponse response = net::HttpPost(url_, DumpJson(body));
     if (response.status != 200) {
       throw Error(
           ErrorKind::kFailed,

@@ -8,12 +8,6 @@
 namespace agon::net {
 namespace {
 
-bool SameIgnoringCase(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 const char* ErrorType(int status) {
   if (status == 401) return "authentication_error";
   if (status == 404) return "not_found_error";
@@ -22,6 +16,12 @@ const char* ErrorType(int status) {
 }
 
 }  // namespace
+
+bool SameIgnoringCase(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
 
 std::string_view FindHeader(const HttpHeaders& headers, std::string_view name) {
   for (const auto& [key, value] : headers) {
@@ -49,9 +49,11 @@ std::string_view StatusName(int status) {
       {411, "Length Required"},
       {413, "Content Too Large"},
       {415, "Unsupported Media Type"},
+      {417, "Expectation Failed"},
       {422, "Unprocessable Content"},
       {429, "Too Many Requests"},
       {431, "Request Header Fields Too Large"},
+      {499, "Client Closed Request"},
       {500, "Internal Server Error"},
       {501, "Not Implemented"},
       {502, "Bad Gateway"},
@@ -74,7 +76,7 @@ HttpResponse ErrorResponse(int status, std::string_view message, std::string_vie
                     {"param", or_null(param)},
                     {"code", or_null(code)}}}};
   // A message may quote what the client sent: any bytes.
-  return {status, body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+  return {status, DumpJson(body) + "\n"};
 }
 
 bool PercentDecode(std::string_view text, std::string* decoded) {

@@ -10,6 +10,9 @@ namespace agon::net {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+// Whether two texts are equal but for the case of ASCII letters.
+bool SameIgnoringCase(std::string_view a, std::string_view b);
+
 // The value of the first header of that name (any case), "" if there is none.
 std::string_view FindHeader(const HttpHeaders& headers, std::string_view name);
 

@@ -17,6 +17,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
+using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
@@ -29,9 +30,11 @@ class HttpClient::Impl {
   HttpResponse Send(std::string_view method, std::string_view target, std::string_view body,
                     const HttpHeaders& headers, const HttpBodyCallback& on_body) {
     const auto request = MakeRequest(method, target, body, headers);
+    deadline_ = Clock::now() + std::chrono::milliseconds(limits_.timeout_ms);
+    timed_out_ = false;
     const bool was_open = stream_.has_value();
     if (!was_open) Open();
-    Begin();
+    stream_->expires_at(deadline_);
     bool has_answer = false;
     try {
       return Exchange(request, on_body, &has_answer);
@@ -44,7 +47,6 @@ class HttpClient::Impl {
       throw;
     }
     Open();
-    Begin();
     try {
       return Exchange(request, on_body, &has_answer);
     } catch (...) {
@@ -74,15 +76,10 @@ class HttpClient::Impl {
     return request;
   }
 
-  void Begin() {
-    timed_out_ = false;
-    stream_->expires_after(std::chrono::milliseconds(limits_.timeout_ms));
-  }
-
   void Open() {
     stream_.emplace(loop_);
     buffer_.clear();
-    Begin();
+    stream_->expires_at(deadline_);
     // Names are looked up without a limit; addresses in figures aren't looked up at all.
     asio::ip::tcp::resolver resolver(loop_);
     beast::error_code error;
@@ -178,6 +175,7 @@ class HttpClient::Impl {
   asio::io_context loop_{1};
   std::optional<beast::tcp_stream> stream_;  // while connected
   beast::flat_buffer buffer_;
+  Clock::time_point deadline_;  // of the request under way
   bool timed_out_ = false;
 };
 

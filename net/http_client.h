@@ -14,7 +14,8 @@
 namespace agon::net {
 
 struct HttpLimits {
-  int timeout_ms = 10000;  // for all of it
+  // From Send to the last byte of the response, a second try included; looking up a name isn't.
+  int timeout_ms = 10000;
   size_t max_body_bytes = size_t{16} << 20;
 };
 

@@ -13,6 +13,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -80,13 +81,21 @@ class HttpServer::Impl final : public ConnectionHost {
 
   ~Impl() override {
     Drain(0);
+    {
+      // A connection may hand its request to the pool until it has ended. One whose acceptance was
+      // on its way came too late for Drain.
+      std::unique_lock lock(mutex_);
+      is_over_ = true;
+      for (const auto& [connection, shared] : connections_) shared->Abort();
+      changed_.wait(lock, [&] { return connections_.empty(); });
+    }
     pool_.reset();
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return connections_.empty() && num_exchanges_ == 0; });
+      changed_.wait(lock, [&] { return num_exchanges_ == 0; });
     }
     work_.reset();
-    for (std::thread& thread : threads_) thread.join();
+    if (thread_.joinable()) thread_.join();
   }
 
   HttpRoutes& routes() { return routes_; }
@@ -113,9 +122,7 @@ class HttpServer::Impl final : public ConnectionHost {
     pool_ =
         std::make_unique<HandlerPool>(options_.num_handler_threads, options_.max_waiting_requests);
     asio::post(context_, [this] { Accept(); });
-    for (int i = 0; i < options_.num_io_threads; ++i) {
-      threads_.emplace_back([this] { context_.run(); });
-    }
+    thread_ = std::thread([this] { context_.run(); });
   }
 
   int Drain(int timeout_ms) {
@@ -161,16 +168,17 @@ class HttpServer::Impl final : public ConnectionHost {
     changed_.notify_all();
   }
 
-  void Replied(const std::string& route, int status, double seconds) override {
+  void Replied(const std::string& route, int status, std::optional<double> seconds) override {
     if (options_.metrics == nullptr) return;
     options_.metrics
         ->AddCounter("agon_http_requests_total", "Requests answered.",
                      {{"route", route}, {"status", std::to_string(status)}})
         .Add();
+    if (!seconds) return;
     options_.metrics
         ->AddHistogram("agon_http_request_seconds", "From a whole request to the reply's end.",
                        {{"route", route}})
-        .Observe(seconds);
+        .Observe(*seconds);
   }
 
   void ConnectionEnded(HttpConnection* connection) override {
@@ -204,7 +212,7 @@ class HttpServer::Impl final : public ConnectionHost {
     {
       const std::lock_guard lock(mutex_);
       num_connections = connections_.size();
-      if (num_connections >= options_.max_connections + kMaxRefused) return;
+      if (is_over_ || num_connections >= options_.max_connections + kMaxRefused) return;
       connections_.emplace(connection.get(), connection);
       CountConnections();
     }
@@ -213,13 +221,14 @@ class HttpServer::Impl final : public ConnectionHost {
 
   // Who has connected is served; nobody else can.
   void StopAccepting() {
-    if (threads_.empty()) return;
+    if (!thread_.joinable()) return;
     std::promise<void> done;
     asio::post(context_, [&] {
       boost::system::error_code error;
       if (acceptor_.is_open()) {
         acceptor_.non_blocking(true, error);
-        while (!error) {
+        // As many as the system's queue may hold: those who go on connecting can't keep this up.
+        for (int i = 0; !error && i < asio::socket_base::max_listen_connections; ++i) {
           tcp::socket socket(asio::make_strand(context_));
           acceptor_.accept(socket, error);
           if (!error) Serve(std::move(socket));
@@ -248,12 +257,13 @@ class HttpServer::Impl final : public ConnectionHost {
   std::atomic<bool> is_draining_{false};
   int acceptor_port_ = 0;
   std::unique_ptr<HandlerPool> pool_;
-  std::vector<std::thread> threads_;
+  std::thread thread_;  // does all reading and writing
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<HttpConnection*, std::shared_ptr<HttpConnection>> connections_;
   int num_exchanges_ = 0, num_unanswered_ = 0;
+  bool is_over_ = false;
 };
 
 HttpServer::HttpServer(HttpServerOptions options)

@@ -8,7 +8,7 @@
 //   ...                              // until a signal
 //   server.Drain(30000);
 //
-// Connections cost memory, no thread: a few threads do all reading and writing. Handlers that
+// Connections cost memory, no thread: one thread does all reading and writing. Handlers that
 // compute or wait run on a bounded pool; those that pass their exchange on and reply later from
 // elsewhere (AsyncRoute) hold no thread either.
 //
@@ -33,7 +33,6 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";  // an address; "0.0.0.0" or "::" for all interfaces
   int port = 0;                    // 0: any that is free
   std::string bearer_token = {};   // if not "", "Authorization: Bearer TOKEN" or 401
-  int num_io_threads = 1;
   int num_handler_threads = 8;
   size_t max_waiting_requests = 1024;  // for a handler; more get 503
   size_t max_connections = 8192;       // more get 503
@@ -43,7 +42,9 @@ struct HttpServerOptions {
   int request_ms = 15000;                     // from a request's first byte to its last
   int idle_ms = 75000;                        // between requests
   int write_ms = 30000;                       // for the client to take what was written
-  Metrics* metrics = nullptr;                 // gets agon_http_...; must outlive the server
+  // Gets agon_http_...; must outlive the server. A request that failed because its client had gone
+  // counts as status 499.
+  Metrics* metrics = nullptr;
 };
 
 // A request and the way back. Thread-safe. The reply is given once, in one of two forms; letting

@@ -1,6 +1,7 @@
 #include "policy/generate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <tuple>
@@ -13,14 +14,8 @@ namespace {
 
 // Prompt tokens prefilled in one forward.
 constexpr int kPrefillTokens = 4096;
-
-void CheckSampling(const Sampling& sampling) {
-  if (sampling.temperature < 0 || sampling.top_k < 0 || sampling.top_p <= 0 || sampling.top_p > 1 ||
-      sampling.num_top < 0 || sampling.max_rows < 1) {
-    throw Error(ErrorKind::kUsage, "sampling out of range", "",
-                "temperature >= 0, top_k >= 0, 0 < top_p <= 1, num_top >= 0, at least one row");
-  }
-}
+// Steps that a prompt waits for others, so that several are prefilled together.
+constexpr int kMaxStepsToWait = 8;
 
 // Prompts that are all there; keeps the completions in (prompt, sample) order.
 class SpanSource final : public PromptSource {
@@ -64,6 +59,20 @@ class SpanSource final : public PromptSource {
 };
 
 }  // namespace
+
+void CheckSampling(const Sampling& sampling) {
+  const float t = sampling.temperature;
+  const bool is_temperature = t == 0 || (std::isfinite(t) && t >= kLowestTemperature);
+  // A comparison with NaN is false.
+  const bool is_top_p = sampling.top_p > 0 && sampling.top_p <= 1;
+  if (is_temperature && is_top_p && sampling.top_k >= 0 && sampling.num_top >= 0 &&
+      sampling.max_rows >= 1) {
+    return;
+  }
+  throw Error(ErrorKind::kUsage, "sampling out of range", "",
+              "temperature 0 or at least 0.0001, top_k >= 0, 0 < top_p <= 1, num_top >= 0, at "
+              "least one row");
+}
 
 std::vector<Completion> Policy::Generate(std::span<const Prompt> prompts, const Sampling& sampling,
                                          const RngKey& key, const TokenCallback& on_token) {
@@ -158,11 +167,14 @@ void Generator::Release(const Request& request) {
 }
 
 // Starts waiting completions: those that continue take up what was kept, others need a free
-// slot and a prefill, which is worth it for several rows at once.
+// slot and a prefill, which is worth it for several rows at once: where few slots are free they
+// wait, but not for long.
 void Generator::Refill(const Request& request) {
   Release(request);
   const bool may_prefill =
-      rows_.empty() || free_slots_.size() * 8 >= static_cast<size_t>(request.sampling.max_rows);
+      rows_.empty() || free_slots_.size() * 8 >= static_cast<size_t>(request.sampling.max_rows) ||
+      steps_waited_ >= kMaxStepsToWait;
+  bool waits = false;
   for (bool is_full = true; is_full;) {
     is_full = false;
     std::vector<std::shared_ptr<Job>> jobs;
@@ -184,6 +196,7 @@ void Generator::Refill(const Request& request) {
         free_slots_.push_back(kept_.begin()->second.slot);
         kept_.erase(kept_.begin());
       }
+      waits = !may_prefill && !free_slots_.empty();
       if (!may_prefill || free_slots_.empty()) break;
       if (jobs.empty() || jobs.back() != job_) {
         tokens += job_->prompt.tokens.size();
@@ -199,6 +212,7 @@ void Generator::Refill(const Request& request) {
     }
     if (!started.empty()) Prefill(jobs, std::move(started));
   }
+  steps_waited_ = waits ? steps_waited_ + 1 : 0;
 }
 
 // A prompt is prefilled once, into the slot of the first of its samples that start here; the
@@ -345,7 +359,7 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
                         std::min(max_tokens, config_.max_positions)};
   // What an exception left behind is dropped here.
   rows_.clear(), free_slots_.clear(), kept_.clear(), job_.reset();
-  num_prompts_ = 0;
+  num_prompts_ = steps_waited_ = 0;
   for (int slot = num_slots - 1; slot >= 0; --slot) free_slots_.push_back(slot);
   if (!TakeJob(request, /*may_wait=*/true)) return;
   if (!cache_ || cache_->num_slots() < num_slots || cache_->capacity() < request.max_tokens) {

@@ -86,6 +86,7 @@ class Generator {
   std::map<CompletionId, Kept> kept_;
   std::shared_ptr<Job> job_;  // its samples start next; null: none is waiting
   int32_t num_prompts_ = 0;   // taken from the source so far
+  int steps_waited_ = 0;      // with a slot free for a prompt that waits
 
   // In the backend's memory, for the most rows of a Run.
   std::unique_ptr<DeviceMemory> memory_, top_memory_;

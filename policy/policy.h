@@ -125,6 +125,12 @@ struct Sampling {
   int max_rows = 512;  // rows decoded at once
 };
 
+// Below it, but above 0, logits divided by the temperature leave the range of float.
+inline constexpr float kLowestTemperature = 1e-4f;
+// Throws Error(kUsage) unless temperature is 0 or at least kLowestTemperature and finite, top_k >=
+// 0, 0 < top_p <= 1, num_top >= 0 and max_rows >= 1.
+void CheckSampling(const Sampling& sampling);
+
 struct Prompt {
   std::vector<int32_t> tokens;  // (T_p), not empty
   int max_new_tokens = 0;       // T_p + max_new_tokens <= max_positions

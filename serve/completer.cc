@@ -12,13 +12,12 @@ namespace agon::serve {
 namespace {
 
 // Waits for `count` answers, which come in any order on any thread.
-template <typename Reply>
 class Answers {
  public:
   explicit Answers(size_t count) : replies_(count), num_missing_(count) {}
 
   auto CallbackOf(size_t place) {
-    return [this, place](Reply reply, std::exception_ptr error) {
+    return [this, place](CompletionReply reply, std::exception_ptr error) {
       const std::lock_guard lock(mutex_);
       replies_[place] = std::move(reply);
       if (error && (!error_ || place < error_place_)) {
@@ -29,7 +28,7 @@ class Answers {
     };
   }
 
-  std::vector<Reply> Take() {
+  std::vector<CompletionReply> Take() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return num_missing_ == 0; });
     if (error_) std::rethrow_exception(error_);
@@ -39,7 +38,7 @@ class Answers {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Reply> replies_;
+  std::vector<CompletionReply> replies_;
   size_t num_missing_;
   std::exception_ptr error_;
   size_t error_place_ = 0;
@@ -49,35 +48,25 @@ class Answers {
 
 std::vector<CompletionReply> CompleteAll(Completer& completer,
                                          std::span<const CompletionRequest> requests) {
-  Answers<CompletionReply> answers(requests.size());
+  Answers answers(requests.size());
   for (size_t i = 0; i < requests.size(); ++i) {
     completer.Complete(requests[i], answers.CallbackOf(i));
   }
   return answers.Take();
 }
 
-std::vector<ContinuationReply> ScoreAll(Completer& completer,
-                                        std::span<const ContinuationRequest> requests) {
-  Answers<ContinuationReply> answers(requests.size());
-  for (size_t i = 0; i < requests.size(); ++i) {
-    completer.Score(requests[i], answers.CallbackOf(i));
-  }
-  return answers.Take();
-}
-
-std::unique_ptr<Completer> OpenCompleter(const std::string& where) {
+std::unique_ptr<Completer> OpenCompleter(const std::string& where, EndpointOptions options) {
   if (where.find("://") == std::string::npos) {
-    EngineOptions options;
-    options.max_waiting = std::numeric_limits<size_t>::max();
-    options.name = where;
-    return MakeLocalCompleter(std::make_shared<LocalModel>(where, options));
+    EngineOptions engine;
+    engine.max_waiting = std::numeric_limits<size_t>::max();
+    engine.name = where;
+    return MakeLocalCompleter(std::make_shared<LocalModel>(where, engine));
   }
   const size_t hash = where.rfind('#');
   if (hash == std::string::npos || hash + 1 == where.size()) {
     throw Error(ErrorKind::kUsage, "the endpoint's model is missing", where,
                 "write it behind a #: http://127.0.0.1:8000/v1#nano");
   }
-  EndpointOptions options;
   options.url = where.substr(0, hash);
   options.model = where.substr(hash + 1);
   if (const char* key = std::getenv("OPENAI_API_KEY")) options.api_key = key;

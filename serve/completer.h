@@ -52,23 +52,8 @@ struct CompletionReply {
   int num_new_tokens = 0;  // of all choices
 };
 
-// How likely a continuation is, for multiple choice and bits per byte.
-struct ContinuationRequest {
-  CompletionPrompt prompt;   // a chat: the continuation is the assistant's. May be empty text.
-  std::string continuation;  // not empty
-};
-
-struct ContinuationReply {
-  // Of the continuation's tokens. Plain text is encoded as a whole and split where the prompt's
-  // own encoding ends, as lm-evaluation-harness does it.
-  std::vector<float> logprobs;
-  bool is_greedy = false;  // each token is the most likely one at its place
-};
-
 // `error` is null, or the reply is empty. On a thread of the completer: short, no exceptions.
 using CompletionCallback = std::function<void(CompletionReply reply, std::exception_ptr error)>;
-using ContinuationCallback =
-    std::function<void(ContinuationReply reply, std::exception_ptr error)>;
 
 // Thread-safe. All that is asked before the answers come is worked on together.
 class Completer {
@@ -78,17 +63,14 @@ class Completer {
 
   // Names what answers, for caches and reports: two equal names give answers of one kind.
   virtual std::string identity() const = 0;
-  // Do not wait. What is wrong with a request (too long, kUsage; kUnsupported), or with the
+  // Doesn't wait. What is wrong with a request (too long, kUsage; kUnsupported), or with the
   // endpoint after all retries (kFailed), comes as the callback's error.
   virtual void Complete(CompletionRequest request, CompletionCallback callback) = 0;
-  virtual void Score(ContinuationRequest request, ContinuationCallback callback) = 0;
 };
 
-// Ask and wait for all; replies in the order of the requests. Throw the first error.
+// Asks and waits for all; replies in the order of the requests. Throws the first error.
 std::vector<CompletionReply> CompleteAll(Completer& completer,
                                          std::span<const CompletionRequest> requests);
-std::vector<ContinuationReply> ScoreAll(Completer& completer,
-                                        std::span<const ContinuationRequest> requests);
 
 // A checkpoint in this process; others may use the model at the same time. If its engine's queue
 // is full, the callback's error is kFailed.
@@ -106,12 +88,12 @@ struct EndpointOptions {
 
 // Tries again on 408, 409, 429, 5xx, timeouts and lost connections, after the pause that the
 // endpoint asks for with Retry-After if that is longer. Any other status is an error at once.
-// Score needs an endpoint that has /completions with echo and logprobs, and a plain prompt.
 std::unique_ptr<Completer> MakeEndpointCompleter(EndpointOptions options);
 
 // A model directory with an engine of its own and no limit to what may wait, or "http://..." with
-// the model's name behind "#": "http://127.0.0.1:8000/v1#nano". The key of an endpoint is the
-// environment variable OPENAI_API_KEY, if set.
-std::unique_ptr<Completer> OpenCompleter(const std::string& where);
+// the model's name behind "#": "http://127.0.0.1:8000/v1#nano". An endpoint is asked as `options`
+// say, whose key is the environment variable OPENAI_API_KEY, if that is set. Throws kUsage for an
+// endpoint without a name, and what LocalModel throws.
+std::unique_ptr<Completer> OpenCompleter(const std::string& where, EndpointOptions options = {});
 
 }  // namespace agon::serve

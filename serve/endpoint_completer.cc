@@ -90,10 +90,14 @@ CompletionReply ReadReply(const std::string& body, const CompletionRequest& requ
   }
   CompletionReply reply;
   reply.choices.resize(wanted);
+  std::vector<bool> is_there(wanted);
   for (size_t i = 0; i < wanted; ++i) {
     const Json& choice = (*choices)[i];
     const auto index = Find(choice, "index") ? JsonField<size_t>(choice, "index", where) : i;
-    if (index >= wanted) throw Error(ErrorKind::kCorrupt, "a choice's index is too large", where);
+    if (index >= wanted || is_there[index]) {
+      throw Error(ErrorKind::kCorrupt, "a choice's index is too large, or there twice", where);
+    }
+    is_there[index] = true;
     reply.choices[index] = ReadChoice(choice, request.wants_logprobs, where);
   }
   if (const Json* usage = Find(json, "usage")) {
@@ -103,48 +107,6 @@ CompletionReply ReadReply(const std::string& body, const CompletionRequest& requ
     if (Find(*usage, "completion_tokens")) {
       reply.num_new_tokens = JsonField<int>(*usage, "completion_tokens", where);
     }
-  }
-  return reply;
-}
-
-size_t NumCharacters(const std::string& text) {
-  return static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-// Tokens that begin within the continuation, by their text_offset.
-ContinuationReply ReadScores(const std::string& body, size_t begin, size_t end,
-                             std::string_view where) {
-  const Json json = ParseJson(body, where);
-  const Json* choices = Find(json, "choices");
-  const Json* logprobs = choices && choices->is_array() && choices->size() == 1
-                             ? Find((*choices)[0], "logprobs")
-                             : nullptr;
-  if (logprobs == nullptr) {
-    throw Error(ErrorKind::kUnsupported, "the endpoint gives no log-probabilities of a prompt",
-                where, "it needs /completions with echo and logprobs");
-  }
-  const auto offsets = JsonField<std::vector<int64_t>>(*logprobs, "text_offset", where);
-  const Json& values = logprobs->at("token_logprobs");
-  const Json* top = Find(*logprobs, "top_logprobs");
-  ContinuationReply reply{{}, true};
-  for (size_t i = 0; i < offsets.size(); ++i) {
-    const auto offset = static_cast<size_t>(std::max<int64_t>(0, offsets[i]));
-    if (offset < begin || offset >= end) continue;
-    if (i >= values.size() || !values[i].is_number()) {
-      throw Error(ErrorKind::kCorrupt, "a token of the continuation has no log-probability", where);
-    }
-    reply.logprobs.push_back(values[i].get<float>());
-    float best = reply.logprobs.back();
-    if (top && top->is_array() && i < top->size() && (*top)[i].is_object()) {
-      for (const auto& [token, logprob] : (*top)[i].items()) {
-        if (logprob.is_number()) best = std::max(best, logprob.get<float>());
-      }
-    }
-    reply.is_greedy = reply.is_greedy && best == reply.logprobs.back();
-  }
-  if (reply.logprobs.empty()) {
-    throw Error(ErrorKind::kCorrupt, "no token stands in the continuation", where);
   }
   return reply;
 }
@@ -212,30 +174,6 @@ class EndpointCompleter final : public Completer {
     Add(std::move(job));
   }
 
-  void Score(ContinuationRequest request, ContinuationCallback callback) override {
-    const auto* text = std::get_if<std::string>(&request.prompt);
-    if (text == nullptr) {
-      return callback({}, std::make_exception_ptr(Error(
-                              ErrorKind::kUnsupported,
-                              "an endpoint can score continuations of plain text only", options_.url,
-                              "write the chat as text, or load the model's directory here")));
-    }
-    const std::string prompt = ReplaceBrokenUtf8(*text);
-    const std::string whole = prompt + ReplaceBrokenUtf8(request.continuation);
-    Job job;
-    job.target = "/completions";
-    job.body = Json{{"model", options_.model}, {"prompt", whole},     {"max_tokens", 1},
-                    {"temperature", 0},        {"logprobs", 1},       {"echo", true}}
-                   .dump();
-    job.fail = [callback](std::exception_ptr error) { callback({}, std::move(error)); };
-    job.read = [this, callback, begin = NumCharacters(prompt),
-                end = NumCharacters(whole)](const std::string& body) {
-      ContinuationReply reply = ReadScores(body, begin, end, options_.url);
-      callback(std::move(reply), nullptr);
-    };
-    Add(std::move(job));
-  }
-
  private:
   struct Job {
     std::string target, body;
@@ -246,7 +184,7 @@ class EndpointCompleter final : public Completer {
   void Add(Job job) {
     const std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
-    changed_.notify_one();
+    changed_.notify_all();  // one alone may be in Pause(), which this doesn't end
   }
 
   void Work() {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
@@ -37,7 +38,7 @@ class Ticket final : public EngineTicket {
 struct GenerateJob {
   GenerateRequest request;
   GenerateCallbacks callbacks;
-  std::shared_ptr<Ticket> ticket = std::make_shared<Ticket>();
+  std::shared_ptr<Ticket> ticket;
   int num_left = 0;  // samples that haven't ended
   bool has_token = false;
   Clock::time_point begin = Clock::now();
@@ -50,7 +51,7 @@ struct GenerateJob {
 struct ScoreJob {
   ScoreRequest request;
   ScoreCallback callback;
-  std::shared_ptr<Ticket> ticket = std::make_shared<Ticket>();
+  std::shared_ptr<Ticket> ticket;
 };
 
 struct EngineMetrics {
@@ -135,43 +136,31 @@ class Engine::Impl final : public policy::PromptSource {
     thread_.join();
   }
 
-  std::shared_ptr<EngineTicket> Generate(GenerateRequest request, GenerateCallbacks callbacks) {
-    Check(request.prompt, request.max_new_tokens);
-    const policy::Sampling& s = request.sampling;
-    if (!(s.temperature >= 0) || s.top_k < 0 || !(s.top_p > 0 && s.top_p <= 1) || s.num_top < 0 ||
-        request.max_new_tokens < 0 || request.num_samples < 1) {
-      throw Error(ErrorKind::kUsage, "sampling out of range", "",
-                  "temperature >= 0, top_k >= 0, 0 < top_p <= 1, at least one sample");
+  std::shared_ptr<EngineTicket> Submit(EngineWork work) {
+    const size_t size = work.size();
+    const auto ticket = std::make_shared<Ticket>();
+    std::vector<std::shared_ptr<GenerateJob>> to_generate;
+    std::vector<ScoreJob> to_score;
+    for (EngineWork::Generation& generation : work.generations) {
+      to_generate.push_back(JobOf(std::move(generation), ticket));
     }
-    auto job = std::make_shared<GenerateJob>();
-    job->num_left = request.num_samples;
-    job->request = std::move(request);
-    job->callbacks = std::move(callbacks);
-    const std::lock_guard lock(mutex_);
-    if (!HasRoom()) return nullptr;
-    auto ticket = job->ticket;
-    waiting_.push_back(std::move(job));
-    Announce();
-    return ticket;
-  }
-
-  std::shared_ptr<EngineTicket> Score(ScoreRequest request, ScoreCallback callback) {
-    Check(request.tokens, 0);
-    if (request.begin < 1 || request.num_top < 0 || !(request.temperature > 0)) {
-      throw Error(ErrorKind::kUsage, "scoring out of range", "",
-                  "the first token can't be scored; temperature > 0");
+    for (EngineWork::Scoring& scoring : work.scorings) {
+      to_score.push_back(JobOf(std::move(scoring), ticket));
     }
-    ScoreJob job{std::move(request), std::move(callback)};
     const std::lock_guard lock(mutex_);
-    if (!HasRoom()) return nullptr;
-    auto ticket = job.ticket;
-    to_score_.push_back(std::move(job));
-    Announce();
+    if (is_over_ || waiting_.size() + to_score_.size() + size > options_.max_waiting) {
+      return nullptr;
+    }
+    std::move(to_generate.begin(), to_generate.end(), std::back_inserter(waiting_));
+    std::move(to_score.begin(), to_score.end(), std::back_inserter(to_score_));
+    CountWaiting();
+    changed_.notify_all();
     return ticket;
   }
 
   const policy::Policy& policy() const { return *policy_; }
   int context_tokens() const { return context_tokens_; }
+  size_t max_waiting() const { return options_.max_waiting; }
 
   // --- by the stream, on the engine's thread ---------------------------------------------
   std::optional<policy::Prompt> Next(bool may_wait) override {
@@ -241,14 +230,35 @@ class Engine::Impl final : public policy::PromptSource {
     }
   }
 
-  // The caller of these three holds the mutex.
-  bool HasRoom() const {
-    return !is_over_ && waiting_.size() + to_score_.size() < options_.max_waiting;
+  std::shared_ptr<GenerateJob> JobOf(EngineWork::Generation generation,
+                                     const std::shared_ptr<Ticket>& ticket) const {
+    const GenerateRequest& request = generation.request;
+    Check(request.prompt, request.max_new_tokens);
+    policy::CheckSampling(request.sampling);
+    if (request.max_new_tokens < 0 || request.num_samples < 1) {
+      throw Error(ErrorKind::kUsage, "no tokens or samples to generate", "",
+                  "at least one sample of 0 or more tokens");
+    }
+    auto job = std::make_shared<GenerateJob>();
+    job->num_left = request.num_samples;
+    job->request = std::move(generation.request);
+    job->callbacks = std::move(generation.callbacks);
+    job->ticket = ticket;
+    return job;
   }
-  void Announce() {
-    CountWaiting();
-    changed_.notify_all();
+
+  ScoreJob JobOf(EngineWork::Scoring scoring, const std::shared_ptr<Ticket>& ticket) const {
+    Check(scoring.request.tokens, 0);
+    policy::CheckSampling({.temperature = scoring.request.temperature});
+    if (scoring.request.begin < 1 || scoring.request.num_top < 0 ||
+        scoring.request.temperature == 0) {
+      throw Error(ErrorKind::kUsage, "scoring out of range", "",
+                  "the first token can't be scored; temperature > 0");
+    }
+    return {std::move(scoring.request), std::move(scoring.callback), ticket};
   }
+
+  // The caller holds the mutex.
   void CountWaiting() {
     metrics_.waiting.Set(static_cast<double>(waiting_.size() + to_score_.size()));
   }
@@ -276,7 +286,6 @@ class Engine::Impl final : public policy::PromptSource {
     prompt.tokens = job->request.prompt;
     prompt.max_new_tokens = job->request.max_new_tokens;
     prompt.task = job->request.seed;
-    prompt.first_sample = job->request.first_sample;
     prompt.num_samples = job->request.num_samples;
     prompt.sampling = job->request.sampling;
     metrics_.prompt_tokens.Add(prompt.tokens.size());
@@ -367,17 +376,25 @@ Engine::Engine(std::unique_ptr<policy::Policy> policy, EngineOptions options)
     : impl_(std::make_unique<Impl>(std::move(policy), std::move(options))) {}
 Engine::~Engine() = default;
 
+std::shared_ptr<EngineTicket> Engine::Submit(EngineWork work) {
+  return impl_->Submit(std::move(work));
+}
+
 std::shared_ptr<EngineTicket> Engine::Generate(GenerateRequest request,
                                                GenerateCallbacks callbacks) {
-  return impl_->Generate(std::move(request), std::move(callbacks));
+  EngineWork work;
+  work.generations.push_back({std::move(request), std::move(callbacks)});
+  return Submit(std::move(work));
 }
 
 std::shared_ptr<EngineTicket> Engine::Score(ScoreRequest request, ScoreCallback callback) {
-  return impl_->Score(std::move(request), std::move(callback));
+  EngineWork work;
+  work.scorings.push_back({std::move(request), std::move(callback)});
+  return Submit(std::move(work));
 }
 
 const policy::ModelConfig& Engine::config() const { return impl_->policy().config(); }
 int Engine::context_tokens() const { return impl_->context_tokens(); }
-uint64_t Engine::policy_version() const { return impl_->policy().version(); }
+size_t Engine::max_waiting() const { return impl_->max_waiting(); }
 
 }  // namespace agon::serve

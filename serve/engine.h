@@ -33,8 +33,7 @@ struct GenerateRequest {
   int max_new_tokens = 1;       // with the prompt at most context_tokens()
   policy::Sampling sampling = {};  // max_rows isn't used
   uint64_t seed = 0;
-  uint32_t first_sample = 0;  // completions first_sample, +1, ... num_samples of them
-  int num_samples = 1;
+  int num_samples = 1;  // completions 0, 1, ...
 };
 
 // Called on the engine's thread, one at a time: short, and without exceptions.
@@ -58,11 +57,26 @@ struct ScoreRequest {
 // On the engine's thread. `error` is null, or `scores` is empty.
 using ScoreCallback = std::function<void(policy::TokenScores scores, std::exception_ptr error)>;
 
-// A request that was taken. Letting go of it changes nothing.
+// What is taken as a whole or not at all.
+struct EngineWork {
+  struct Generation {
+    GenerateRequest request;
+    GenerateCallbacks callbacks;
+  };
+  struct Scoring {
+    ScoreRequest request;
+    ScoreCallback callback;
+  };
+  std::vector<Generation> generations = {};
+  std::vector<Scoring> scorings = {};
+  size_t size() const { return generations.size() + scorings.size(); }
+};
+
+// Work that was taken. Letting go of it changes nothing.
 class EngineTicket {
  public:
   virtual ~EngineTicket() = default;
-  // Ends the request at its next token, or before it starts. on_end still comes. Thread-safe.
+  // Ends each request at its next token, or before it starts. on_end still comes. Thread-safe.
   virtual void Cancel() = 0;
 };
 
@@ -76,14 +90,17 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Null if max_waiting requests wait already: none of the callbacks will come. Throws kUsage
-  // for a request that can't be: too long, a token out of the vocabulary, sampling out of range.
+  // Null if more than max_waiting() requests would wait: none of the callbacks will come. Throws
+  // kUsage for a request that can't be: too long, a token out of the vocabulary, sampling out of
+  // range.
+  std::shared_ptr<EngineTicket> Submit(EngineWork work);
+  // Likewise of one request.
   std::shared_ptr<EngineTicket> Generate(GenerateRequest request, GenerateCallbacks callbacks);
   std::shared_ptr<EngineTicket> Score(ScoreRequest request, ScoreCallback callback);
 
   const policy::ModelConfig& config() const;
   int context_tokens() const;
-  uint64_t policy_version() const;
+  size_t max_waiting() const;
 
  private:
   class Impl;

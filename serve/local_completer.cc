@@ -17,12 +17,7 @@ std::vector<int32_t> Encode(const LocalModel& model, const CompletionPrompt& pro
     return model.RequireChat().EncodePrompt(*messages);
   }
   if (const auto* tokens = std::get_if<std::vector<int32_t>>(&prompt)) return *tokens;
-  auto tokens = model.tokenizer().Encode(std::get<std::string>(prompt));
-  // Nothing to go on from: a document's beginning.
-  if (tokens.empty() && model.chat() != nullptr) {
-    tokens.push_back(model.chat()->document_token_id());
-  }
-  return tokens;
+  return model.EncodeText(std::get<std::string>(prompt));
 }
 
 // What one request gathers until its end.
@@ -32,27 +27,6 @@ struct Gathered {
   std::vector<std::string> texts;
   int num_ended = 0;
 };
-
-// Tokens of prompt and continuation; the first `*begin` are the prompt's.
-std::vector<int32_t> EncodeContinuation(const LocalModel& model,
-                                        const ContinuationRequest& request, int* begin) {
-  std::vector<int32_t> tokens = Encode(model, request.prompt);
-  *begin = static_cast<int>(tokens.size());
-  const auto* text = std::get_if<std::string>(&request.prompt);
-  if (text == nullptr || text->empty()) {
-    model.tokenizer().EncodeAppend(request.continuation, tokens);
-    return tokens;
-  }
-  tokens = model.tokenizer().Encode(*text + request.continuation);
-  // A token may have joined the end of one and the beginning of the other.
-  *begin = std::min(*begin, static_cast<int>(tokens.size()) - 1);
-  // It needs something before it.
-  if (*begin == 0 && model.chat() != nullptr) {
-    tokens.insert(tokens.begin(), model.chat()->document_token_id());
-    *begin = 1;
-  }
-  return tokens;
-}
 
 class LocalCompleter final : public Completer {
  public:
@@ -70,14 +44,6 @@ class LocalCompleter final : public Completer {
   void Complete(CompletionRequest request, CompletionCallback callback) override {
     try {
       Submit(std::move(request), callback);
-    } catch (const Error&) {
-      callback({}, std::current_exception());
-    }
-  }
-
-  void Score(ContinuationRequest request, ContinuationCallback callback) override {
-    try {
-      SubmitScore(request, callback);
     } catch (const Error&) {
       callback({}, std::current_exception());
     }
@@ -129,31 +95,6 @@ class LocalCompleter final : public Completer {
       Forget(number);
     };
     Remember(number, model_->engine().Generate(std::move(generate), std::move(callbacks)));
-  }
-
-  void SubmitScore(const ContinuationRequest& request, const ContinuationCallback& callback) {
-    if (request.continuation.empty()) {
-      throw Error(ErrorKind::kUsage, "the continuation is empty", model_->name());
-    }
-    ScoreRequest score;
-    score.tokens = EncodeContinuation(*model_, request, &score.begin);
-    score.num_top = 1;
-    const std::vector<int32_t> targets(score.tokens.begin() + score.begin, score.tokens.end());
-    const std::lock_guard lock(mutex_);
-    const uint64_t number = num_asked_++;
-    const auto done = [this, number, targets, callback](policy::TokenScores scores,
-                                                        std::exception_ptr error) {
-      if (!error && scores.logprobs.size() != targets.size()) {
-        error = Failure(ErrorKind::kInterrupted, "given up");
-      }
-      ContinuationReply reply{std::move(scores.logprobs), !error};
-      for (size_t i = 0; i < targets.size() && !error; ++i) {
-        reply.is_greedy = reply.is_greedy && scores.top[i].token == targets[i];
-      }
-      error ? callback({}, error) : callback(std::move(reply), nullptr);
-      Forget(number);
-    };
-    Remember(number, model_->engine().Score(std::move(score), done));
   }
 
   std::exception_ptr Failure(ErrorKind kind, std::string_view what) const {

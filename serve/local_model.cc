@@ -39,6 +39,13 @@ const datasets::ChatTemplate& LocalModel::RequireChat() const {
               "give it a plain prompt");
 }
 
+std::vector<int32_t> LocalModel::EncodeText(std::string_view text) const {
+  std::vector<int32_t> tokens = tokenizer_.Encode(text);
+  // The last of them ends a document, and so begins the next.
+  if (tokens.empty() && !stop_token_ids_.empty()) tokens.push_back(stop_token_ids_.back());
+  return tokens;
+}
+
 bool LocalModel::IsStop(int32_t token) const {
   return std::find(stop_token_ids_.begin(), stop_token_ids_.end(), token) != stop_token_ids_.end();
 }

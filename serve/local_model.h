@@ -40,6 +40,8 @@ class LocalModel {
   const datasets::ChatTemplate& RequireChat() const;
   Engine& engine() { return *engine_; }
 
+  // Plain text to go on from; of none, a document's beginning, if the model has one.
+  std::vector<int32_t> EncodeText(std::string_view text) const;
   // Ids that end a completion: those that end a turn or a document.
   const std::vector<int32_t>& stop_token_ids() const { return stop_token_ids_; }
   bool IsStop(int32_t token) const;

@@ -39,16 +39,6 @@ void Answer(const net::HttpExchangePtr& exchange, const Body& body) {
   }
 }
 
-std::vector<int32_t> EncodeText(const LocalModel& model, const std::string& text) {
-  auto tokens = model.tokenizer().Encode(text);
-  // A document's beginning, so that there is something to go on from.
-  if (tokens.empty() && !model.stop_token_ids().empty()) {
-    tokens.push_back(model.stop_token_ids().back());
-  }
-  if (tokens.empty()) throw ApiError(400, "'prompt' is empty", "prompt");
-  return tokens;
-}
-
 void CheckIds(LocalModel& model, const std::vector<int32_t>& ids, const char* param) {
   if (ids.empty()) throw ApiError(400, std::string("'") + param + "' is empty", param);
   const int vocab_size = model.engine().config().vocab_size;
@@ -142,7 +132,8 @@ void OpenAiApi::Text(const net::HttpExchangePtr& exchange) const {
   spec.echo = request.echo;
   for (auto& prompt : request.prompts) {
     if (const auto* text = std::get_if<std::string>(&prompt)) {
-      spec.prompts.push_back(EncodeText(model, *text));
+      spec.prompts.push_back(model.EncodeText(*text));
+      if (spec.prompts.back().empty()) throw ApiError(400, "'prompt' is empty", "prompt");
     } else {
       CheckIds(model, std::get<std::vector<int32_t>>(prompt), "prompt");
       spec.prompts.push_back(std::move(std::get<std::vector<int32_t>>(prompt)));

@@ -45,7 +45,7 @@ ApiCall::ApiCall(net::HttpExchangePtr exchange, LocalModel& model, ApiCallSpec s
       choice.prompt = &spec_.prompts[p];
       if (spec_.echo) choice.prompt_scores = &prompt_scores_[p];
       choices_.push_back(std::move(choice));
-      progress_.push_back({TextStream(spec_.sampling.stop), 0, 0});
+      progress_.push_back({TextStream(spec_.sampling.stop)});
     }
     usage_.num_prompt_tokens += static_cast<int64_t>(spec_.prompts[p].size());
   }
@@ -74,7 +74,7 @@ GenerateRequest ApiCall::MakeRequest(size_t prompt) const {
   return request;
 }
 
-void ApiCall::Start() {
+void ApiCall::CheckContext() const {
   const int context = model_.engine().context_tokens();
   for (const auto& prompt : spec_.prompts) {
     const bool wants_more = spec_.sampling.max_tokens.value_or(1) > 0;
@@ -86,37 +86,39 @@ void ApiCall::Start() {
                        (wants_more ? " with none left for a completion" : ""),
                    spec_.is_chat ? "messages" : "prompt", "context_length_exceeded");
   }
-  BeginStream();
-  for (ApiChoice& choice : choices_) {
-    if (NewTokens(choice.prompt->size()) == 0) choice.finish_reason = "length";
-  }
-  // Counted before the first is submitted: from then on the engine counts down.
-  std::vector<size_t> to_generate, to_score;
-  for (size_t p = 0; p < spec_.prompts.size(); ++p) {
-    if (NewTokens(spec_.prompts[p].size()) > 0) to_generate.push_back(p);
-    if (spec_.echo && spec_.sampling.wants_logprobs && spec_.prompts[p].size() > 1) {
-      to_score.push_back(p);
-    }
-  }
-  num_pending_ = static_cast<int>(to_generate.size() + to_score.size());
-  if (num_pending_ == 0) return Finish();
-  std::vector<std::shared_ptr<EngineTicket>> tickets;
-  const auto cancel = [&tickets] {
-    for (const auto& ticket : tickets) ticket->Cancel();
-  };
-  const auto take = [&](std::shared_ptr<EngineTicket> ticket) {
-    if (ticket) return tickets.push_back(std::move(ticket));
-    cancel();
-    throw ApiError(429, "too many requests wait, try again", "", "queue_full");
-  };
-  for (const size_t p : to_generate) take(Generate(p));
-  for (const size_t p : to_score) take(Score(p));
-  exchange_->OnClose([tickets] {
-    for (const auto& ticket : tickets) ticket->Cancel();
-  });
 }
 
-std::shared_ptr<EngineTicket> ApiCall::Generate(size_t prompt) {
+void ApiCall::Start() {
+  CheckContext();
+  EngineWork work;
+  for (size_t p = 0; p < spec_.prompts.size(); ++p) {
+    if (NewTokens(spec_.prompts[p].size()) > 0) work.generations.push_back(Generation(p));
+    if (spec_.echo && spec_.sampling.wants_logprobs && spec_.prompts[p].size() > 1) {
+      work.scorings.push_back(Scoring(p));
+    }
+  }
+  if (work.size() > model_.engine().max_waiting()) {
+    throw ApiError(400,
+                   "the prompts are more than this server's queue holds, which is " +
+                       std::to_string(model_.engine().max_waiting()) +
+                       " (with echo and logprobs, half of it)",
+                   "prompt");
+  }
+  for (ApiChoice& choice : choices_) {
+    if (spec_.sampling.is_stream) opening_ += format_.Opening(choice);
+    if (NewTokens(choice.prompt->size()) > 0) continue;
+    choice.finish_reason = "length";
+    if (spec_.sampling.is_stream) opening_ += format_.Piece(choice, {}, "", 0, 0);
+  }
+  // From the moment that it is submitted the engine counts down.
+  num_pending_ = static_cast<int>(work.size());
+  if (num_pending_ == 0) return Finish();
+  const auto ticket = model_.engine().Submit(std::move(work));
+  if (!ticket) throw ApiError(429, "too many requests wait, try again", "", "queue_full");
+  exchange_->OnClose([ticket] { ticket->Cancel(); });
+}
+
+EngineWork::Generation ApiCall::Generation(size_t prompt) {
   const auto self = shared_from_this();
   GenerateCallbacks callbacks;
   // Without either, the text is made once, at the end.
@@ -129,27 +131,19 @@ std::shared_ptr<EngineTicket> ApiCall::Generate(size_t prompt) {
     self->OnCompletion(self->PlaceOf(prompt, completion.sample), std::move(completion));
   };
   callbacks.on_end = [self](const std::exception_ptr& error) { self->OnEnd(error); };
-  return model_.engine().Generate(MakeRequest(prompt), std::move(callbacks));
+  return {MakeRequest(prompt), std::move(callbacks)};
 }
 
-std::shared_ptr<EngineTicket> ApiCall::Score(size_t prompt) {
+EngineWork::Scoring ApiCall::Scoring(size_t prompt) {
   ScoreRequest request;
   request.tokens = spec_.prompts[prompt];
   request.temperature = spec_.sampling.temperature > 0 ? spec_.sampling.temperature : 1.0f;
   request.num_top = spec_.sampling.num_top;
-  return model_.engine().Score(
-      std::move(request),
-      [self = shared_from_this(), prompt](policy::TokenScores scores, std::exception_ptr error) {
-        self->prompt_scores_[prompt] = std::move(scores);
-        self->OnEnd(error);
-      });
-}
-
-void ApiCall::BeginStream() {
-  if (!spec_.sampling.is_stream) return;
-  std::string opening;
-  for (const ApiChoice& choice : choices_) opening += format_.Opening(choice);
-  opening_ = std::move(opening);
+  return {std::move(request), [self = shared_from_this(), prompt](policy::TokenScores scores,
+                                                                  std::exception_ptr error) {
+            self->prompt_scores_[prompt] = std::move(scores);
+            self->OnEnd(error);
+          }};
 }
 
 // The status is sent with the first piece: until then an error can be one.
@@ -207,8 +201,11 @@ void ApiCall::SendPiece(ApiChoice& choice, Progress& progress, const policy::Com
       std::string_view(choice.text).substr(progress.num_sent_bytes, limit - progress.num_sent_bytes);
   const bool shows_tokens = spec_.sampling.wants_logprobs || spec_.sampling.wants_token_ids;
   if (text.empty() && !is_end && !shows_tokens) return;
-  Send(format_.Piece(choice, so_far, text, progress.num_sent_bytes, progress.num_sent_tokens));
+  Send(format_.Piece(choice, so_far, text, progress.num_sent_tokens, progress.num_sent_characters));
   progress.num_sent_bytes = limit;
+  for (size_t i = progress.num_sent_tokens; i < so_far.tokens.size(); ++i) {
+    progress.num_sent_characters += CountUtf8(model_.Bytes(so_far.tokens[i]));
+  }
   progress.num_sent_tokens = so_far.tokens.size();
 }
 

@@ -27,7 +27,8 @@ class ApiCall : public std::enable_shared_from_this<ApiCall> {
  public:
   ApiCall(net::HttpExchangePtr exchange, LocalModel& model, ApiCallSpec spec, int64_t created);
 
-  // Throws ApiError: what doesn't fit the context (400), and 429 if the engine's queue is full.
+  // Throws ApiError: what doesn't fit the context or the engine's queue (400), and 429 if that is
+  // full. The work is taken as a whole or not at all.
   void Start();
 
  private:
@@ -35,16 +36,17 @@ class ApiCall : public std::enable_shared_from_this<ApiCall> {
     TextStream stream;
     size_t num_sent_bytes = 0;  // of the choice's text
     size_t num_sent_tokens = 0;
+    int64_t num_sent_characters = 0;  // of those tokens, each by itself
   };
 
   int NewTokens(size_t num_prompt_tokens) const;
   GenerateRequest MakeRequest(size_t prompt) const;
-  std::shared_ptr<EngineTicket> Generate(size_t prompt);
-  std::shared_ptr<EngineTicket> Score(size_t prompt);
+  void CheckContext() const;
+  EngineWork::Generation Generation(size_t prompt);
+  EngineWork::Scoring Scoring(size_t prompt);
   size_t PlaceOf(size_t prompt, uint32_t sample) const {
     return prompt * static_cast<size_t>(spec_.sampling.n) + sample;
   }
-  void BeginStream();
   void Send(std::string_view event);
   bool OnToken(size_t place, const policy::Completion& so_far);
   void OnCompletion(size_t place, policy::Completion completion);
@@ -64,7 +66,7 @@ class ApiCall : public std::enable_shared_from_this<ApiCall> {
   ApiUsage usage_;
   int num_pending_ = 0;  // answers of the engine that are yet to come
   std::exception_ptr error_;
-  std::string opening_;  // what a stream begins with
+  std::string opening_;  // what a stream begins with: the choices, and the ends of empty ones
   bool is_streaming_ = false;
 };
 

@@ -27,15 +27,6 @@ std::string TokenText(const LocalModel& model, int32_t token) {
   return text;
 }
 
-int64_t NumCharacters(std::string_view bytes) {
-  return std::count_if(bytes.begin(), bytes.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 // One token with the alternatives that stood there.
 struct ShownToken {
   int32_t token;
@@ -72,7 +63,7 @@ Json TextLogprobs(const LocalModel& model, const std::vector<ShownToken>& tokens
   for (const ShownToken& shown : tokens) {
     list.push_back(TokenText(model, shown.token));
     offsets.push_back(offset);
-    offset += NumCharacters(model.Bytes(shown.token));
+    offset += CountUtf8(model.Bytes(shown.token));
     if (std::isnan(shown.logprob)) {
       values.push_back(nullptr);
       tops.push_back(nullptr);
@@ -140,7 +131,7 @@ ApiFormat::ApiFormat(const LocalModel& model, const ApiSampling& sampling, bool 
                      std::string id, int64_t created)
     : model_(model), sampling_(sampling), is_chat_(is_chat), echo_(echo) {
   const auto head = [&](const char* object) {
-    const std::string text = Dump({{"id", (is_chat ? "chatcmpl-" : "cmpl-") + id},
+    const std::string text = DumpJson({{"id", (is_chat ? "chatcmpl-" : "cmpl-") + id},
                                    {"object", object},
                                    {"created", created},
                                    {"model", model.name()},
@@ -187,12 +178,12 @@ std::string ApiFormat::Whole(const std::vector<ApiChoice>& choices, const ApiUsa
       json["prompt_token_ids"] = *choice.prompt;
     }
     if (&choice != &choices[0]) out += ",";
-    out += Dump(json);
+    out += DumpJson(json);
   }
-  out += "],\"usage\":" + Dump(UsageJson(usage));
+  out += "],\"usage\":" + DumpJson(UsageJson(usage));
   // vLLM has it here for chats.
   if (is_chat_ && sampling_.wants_token_ids) {
-    out += ",\"prompt_token_ids\":" + Dump(*choices[0].prompt);
+    out += ",\"prompt_token_ids\":" + DumpJson(*choices[0].prompt);
   }
   return out + "}\n";
 }
@@ -204,12 +195,12 @@ std::string ApiFormat::Opening(const ApiChoice& choice) const {
                   {"logprobs", nullptr},
                   {"finish_reason", nullptr}};
   std::string extra;
-  if (sampling_.wants_token_ids) extra = ",\"prompt_token_ids\":" + Dump(*choice.prompt);
-  return piece_head_ + Dump(json) + "]" + extra + "}\n\n";
+  if (sampling_.wants_token_ids) extra = ",\"prompt_token_ids\":" + DumpJson(*choice.prompt);
+  return piece_head_ + DumpJson(json) + "]" + extra + "}\n\n";
 }
 
 std::string ApiFormat::Piece(const ApiChoice& choice, const policy::Completion& so_far,
-                             std::string_view text, size_t text_begin, size_t first_token) const {
+                             std::string_view text, size_t first_token, int64_t offset) const {
   Json json{{"index", choice.index}};
   std::vector<ShownToken> tokens;
   if (sampling_.wants_logprobs) AppendNew(so_far, first_token, tokens);
@@ -221,7 +212,6 @@ std::string ApiFormat::Piece(const ApiChoice& choice, const policy::Completion& 
     json["logprobs"] = tokens.empty() ? Json() : ChatLogprobs(model_, tokens);
   } else {
     json["text"] = text;
-    const int64_t offset = NumCharacters(std::string_view(choice.text).substr(0, text_begin));
     json["logprobs"] =
         tokens.empty() ? Json() : TextLogprobs(model_, tokens, sampling_.num_top, offset);
   }
@@ -230,11 +220,11 @@ std::string ApiFormat::Piece(const ApiChoice& choice, const policy::Completion& 
     json["token_ids"] = std::vector<int32_t>(
         so_far.tokens.begin() + static_cast<std::ptrdiff_t>(first_token), so_far.tokens.end());
   }
-  return piece_head_ + Dump(json) + "]}\n\n";
+  return piece_head_ + DumpJson(json) + "]}\n\n";
 }
 
 std::string ApiFormat::Usage(const ApiUsage& usage) const {
-  return piece_head_ + "],\"usage\":" + Dump(UsageJson(usage)) + "}\n\n";
+  return piece_head_ + "],\"usage\":" + DumpJson(UsageJson(usage)) + "}\n\n";
 }
 
 }  // namespace agon::serve

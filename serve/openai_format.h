@@ -39,10 +39,11 @@ class ApiFormat {
 
   // Events of a stream, each a "data: ...\n\n".
   std::string Opening(const ApiChoice& choice) const;  // "" where the route has none
-  // What is new: `text`, which begins at byte `text_begin` of the choice's, and the tokens of
-  // `so_far` from `first_token` on. The end is told when finish_reason is set.
+  // What is new: `text`, and the tokens of `so_far` from `first_token` on, whose text_offset is that
+  // of the reply in one piece: the characters of the tokens before, `offset`. The end is told when
+  // finish_reason is set.
   std::string Piece(const ApiChoice& choice, const policy::Completion& so_far,
-                    std::string_view text, size_t text_begin, size_t first_token) const;
+                    std::string_view text, size_t first_token, int64_t offset) const;
   std::string Usage(const ApiUsage& usage) const;
   static std::string Closing() { return "data: [DONE]\n\n"; }
 

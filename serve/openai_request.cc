@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "policy/policy.h"
 #include "serve/tool_text.h"
 
 namespace agon::serve {
@@ -15,6 +16,7 @@ constexpr int kMaxSamples = 128;
 constexpr int kMaxTop = 20;
 constexpr size_t kMaxStops = 16, kMaxStopBytes = 256;
 constexpr size_t kMaxPrompts = 1024;
+constexpr size_t kMaxCompletions = 4096;  // of all prompts
 constexpr size_t kMaxTools = 128;
 
 [[noreturn]] void Refuse(const std::string& param, const std::string& message) {
@@ -118,6 +120,9 @@ ApiSampling ParseSampling(const Fields& fields) {
   ApiSampling s;
   s.model = fields.String("model");
   s.temperature = static_cast<float>(fields.Number("temperature", 1, 0, 100));
+  if (s.temperature > 0 && s.temperature < policy::kLowestTemperature) {
+    Refuse("temperature", "must be 0 or at least 0.0001");
+  }
   s.top_p = static_cast<float>(fields.Number("top_p", 1, 0, 1));
   if (!(s.top_p > 0)) Refuse("top_p", "must be above 0");
   s.top_k = static_cast<int>(fields.Int("top_k", -1, INT32_MAX).value_or(0));
@@ -285,7 +290,12 @@ TextRequest ParseTextRequest(std::string_view body) {
   if (prompt == nullptr) Refuse("prompt", kShape);
   const bool is_ids = prompt->is_array() && !prompt->empty() && (*prompt)[0].is_number();
   const Json list = prompt->is_array() && !is_ids ? *prompt : Json::array({*prompt});
-  if (list.empty() || list.size() > kMaxPrompts) Refuse("prompt", kShape);
+  if (list.empty()) Refuse("prompt", kShape);
+  if (list.size() > kMaxPrompts || list.size() * static_cast<size_t>(request.sampling.n) >
+                                       kMaxCompletions) {
+    Refuse("prompt", "may hold " + std::to_string(kMaxPrompts) + " prompts, and with n " +
+                         std::to_string(kMaxCompletions) + " completions");
+  }
   for (const Json& one : list) {
     if (one.is_string()) {
       request.prompts.emplace_back(one.get<std::string>());

@@ -19,9 +19,9 @@ std::pair<std::string, std::filesystem::path> SplitName(const std::string& text)
   if (equals != std::string::npos && equals > 0 && text.find('/') > equals) {
     return {text.substr(0, equals), text.substr(equals + 1)};
   }
-  std::filesystem::path dir = text;
-  if (!dir.has_filename()) dir = dir.parent_path();  // it ended in a slash
-  return {std::filesystem::absolute(dir).lexically_normal().filename().string(), dir};
+  auto dir = std::filesystem::absolute(text).lexically_normal();
+  if (!dir.has_filename()) dir = dir.parent_path();  // of "." and of what ends in a slash
+  return {dir.filename().string(), text};
 }
 
 std::vector<std::shared_ptr<LocalModel>> LoadModels(const ServeCommand& command,

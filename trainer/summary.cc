@@ -100,7 +100,7 @@ std::string SummaryJson(const RunSummary& summary) {
                      {"comparisons", comparisons},
                      {"model", summary.model.string()},
                      {"report", (summary.run_dir / "report.html").string()}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return DumpJson(json, 2) + "\n";
 }
 
 std::string RenderMemory(const std::vector<policy::MemoryUse>& uses) {

@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::string_view kBattles = "/api/battles/";
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 std::string Optional(const Json& body, const char* key) {
   return body.contains(key) ? JsonField<std::string>(body, key, "body") : "";
 }
@@ -67,18 +63,18 @@ Json BattleJson(const BattleView& view) {
 net::HttpResponse Page::Impl::ApiSession(const Request&, const Visitor& visitor) {
   const std::string token =
       readers_.With([&](Arena& arena) { return arena.FormToken(visitor.session); });
-  return {200, Dump({{"form_token", token},
-                     {"language", visitor.language},
-                     {"models", ReadyModels().size()},
-                     {"draws_prompts", static_cast<bool>(options_.draw_prompt)},
-                     {"max_prompt_bytes", options_.max_prompt_bytes},
-                     {"max_turns", options_.max_turns}})};
+  return {200, JsonLine({{"form_token", token},
+                         {"language", visitor.language},
+                         {"models", ReadyModels().size()},
+                         {"draws_prompts", static_cast<bool>(options_.draw_prompt)},
+                         {"max_prompt_bytes", options_.max_prompt_bytes},
+                         {"max_turns", options_.max_turns}})};
 }
 
 net::HttpResponse Page::Impl::ApiPrompt(const Request&, const Visitor&) {
   if (!options_.draw_prompt) throw Refusal{404, "err_no_prompts"};
   const DrawnPrompt drawn = options_.draw_prompt(std::stoull(RandomHex(7), nullptr, 16));
-  return {200, Dump({{"prompt", drawn.text}, {"category", drawn.category}})};
+  return {200, JsonLine({{"prompt", drawn.text}, {"category", drawn.category}})};
 }
 
 net::HttpResponse Page::Impl::ApiNewBattle(const Request& request, const Visitor& visitor) {
@@ -87,7 +83,7 @@ net::HttpResponse Page::Impl::ApiNewBattle(const Request& request, const Visitor
   const bool draws = body.contains("draw") && JsonField<bool>(body, "draw", "body");
   const std::string id =
       NewBattle(visitor, Optional(body, "prompt"), Optional(body, "category"), draws);
-  return {201, Dump(BattleJson(View(visitor, id)))};
+  return {201, JsonLine(BattleJson(View(visitor, id)))};
 }
 
 void Page::Impl::ApiBattle(const net::HttpExchangePtr& exchange, const Visitor& visitor) {
@@ -100,7 +96,7 @@ void Page::Impl::ApiBattle(const net::HttpExchangePtr& exchange, const Visitor& 
     throw Refusal{410, "err_over"};
   }
   if (!action.empty()) throw Refusal{404, "err_unknown"};
-  Response response = {200, Dump(BattleJson(view))};
+  Response response = {200, JsonLine(BattleJson(view))};
   AddPageHeaders(visitor, false, response);
   exchange->Reply(std::move(response));
 }
@@ -121,7 +117,7 @@ void Page::Impl::ApiBattleAction(const net::HttpExchangePtr& exchange, const Vis
   } else {
     throw Refusal{404, "err_unknown"};
   }
-  Response response = {action == "turns" ? 201 : 200, Dump(BattleJson(View(visitor, battle)))};
+  Response response = {action == "turns" ? 201 : 200, JsonLine(BattleJson(View(visitor, battle)))};
   AddPageHeaders(visitor, false, response);
   exchange->Reply(std::move(response));
 }
@@ -133,7 +129,7 @@ void Page::Impl::ApiVote(const net::HttpExchangePtr& exchange, const Visitor& vi
       JsonField<std::string>(body, "choice", "body"),
       [exchange, visitor](const VoteReceipt& receipt) {
         Response response = {receipt.status == VoteStatus::kCounted ? 201 : 200,
-                             Dump(ReceiptJson(receipt))};
+                             JsonLine(ReceiptJson(receipt))};
         AddPageHeaders(visitor, false, response);
         exchange->Reply(std::move(response));
       },

@@ -11,10 +11,6 @@ constexpr int64_t kBoardMs = 1000;  // a board is at most this much behind the v
 constexpr size_t kMaxBoards = 200;
 constexpr int kNumBattles = 20, kNumGames = 100;
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 bool OneOf(const std::string& value, std::initializer_list<const char*> values) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }
@@ -89,7 +85,7 @@ std::string Page::Impl::CachedLeaderboard(const std::string& key,
     json["models"] = std::move(models);
     json["stages"] = std::move(stages);
     json["categories"] = arena.Categories();
-    return Dump(json);
+    return JsonLine(json);
   });
   const std::lock_guard lock(cache_mutex_);
   if (boards_.size() > kMaxBoards) boards_.clear();
@@ -117,7 +113,7 @@ net::HttpResponse Page::Impl::ApiLeaderboard(const Request& request, const Visit
   const Json key = {options.filter.decider,         options.filter.subject,
                     options.filter.stage,           options.filter.category,
                     static_cast<int>(options.ties), options.has_style_control};
-  return {200, CachedLeaderboard(Dump(key), options)};
+  return {200, CachedLeaderboard(JsonLine(key), options)};
 }
 
 net::HttpResponse Page::Impl::ApiModel(const Request& request, const Visitor&) {
@@ -135,10 +131,10 @@ net::HttpResponse Page::Impl::ApiModel(const Request& request, const Visitor&) {
     for (const BattleRecord& record : arena.LatestBattles(name, kNumBattles)) {
       battles.push_back(SampleJson(record));
     }
-    return {200, Dump({{"model", ModelJson(*model)},
-                       {"lineage", std::move(lineage)},
-                       {"children", std::move(children)},
-                       {"battles", std::move(battles)}})};
+    return {200, JsonLine({{"model", ModelJson(*model)},
+                           {"lineage", std::move(lineage)},
+                           {"children", std::move(children)},
+                           {"battles", std::move(battles)}})};
   });
 }
 
@@ -155,7 +151,7 @@ net::HttpResponse Page::Impl::ApiGames(const Request& request, const Visitor&) {
     }
     return 0;
   });
-  return {200, Dump({{"games", std::move(games)}})};
+  return {200, JsonLine({{"games", std::move(games)}})};
 }
 
 }  // namespace agon::arena

@@ -23,6 +23,9 @@
 
 namespace agon::arena {
 
+// The body of an answer.
+inline std::string JsonLine(const Json& json) { return DumpJson(json) + "\n"; }
+
 // What a voter may say in a word. Their names in the visitor's language are "tag_" + these.
 inline constexpr const char* kTags[] = {"correct",   "clear",     "complete",  "creative",
                                         "incorrect", "confusing", "off_topic", "too_long"};

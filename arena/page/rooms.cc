@@ -20,8 +20,7 @@ constexpr size_t kMaxRooms = 20000;
 constexpr int64_t kBeatMs = 15000;  // between comments on a silent stream
 
 std::string Event(const char* name, const Json& data) {
-  return std::string("event: ") + name +
-         "\ndata: " + data.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n\n";
+  return std::string("event: ") + name + "\ndata: " + DumpJson(data) + "\n\n";
 }
 
 Messages Conversation(const BattleRecord& record, int side) {

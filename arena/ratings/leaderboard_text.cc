@@ -4,6 +4,7 @@
 
 #include "arena/leaderboard.h"
 #include "core/json.h"
+#include "core/utf8.h"
 
 namespace agon::arena {
 namespace {
@@ -24,10 +25,7 @@ std::string Printable(const std::string& name) {
   return text;
 }
 
-size_t Columns(const std::string& text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
+size_t Columns(const std::string& text) { return static_cast<size_t>(CountUtf8(text)); }
 
 std::string Aligned(const std::vector<std::vector<std::string>>& lines) {
   std::vector<size_t> widths;
@@ -57,8 +55,6 @@ std::string Marks(const Model& model) {
   return std::string(model.retired_ms ? " (retired)" : "") + (model.is_private ? " (private)" : "");
 }
 
-Json OrNull(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 Json RowJson(const LeaderboardRow& row) {
   return {{"name", row.model.name},
           {"stage", row.model.stage},
@@ -69,15 +65,15 @@ Json RowJson(const LeaderboardRow& row) {
           {"retired", row.model.retired_ms.has_value()},
           {"rank_best", row.rank.best},
           {"rank_worst", row.rank.worst},
-          {"rating", OrNull(row.rating)},
-          {"ci_low", OrNull(row.ci_low)},
-          {"ci_high", OrNull(row.ci_high)},
+          {"rating", NumberOrNull(row.rating)},
+          {"ci_low", NumberOrNull(row.ci_low)},
+          {"ci_high", NumberOrNull(row.ci_high)},
           {"comparisons", row.num_comparisons},
           {"wins", row.wins},
           {"losses", row.losses},
           {"ties", row.ties},
           {"share", row.share},
-          {"p_next", OrNull(row.p_next)},
+          {"p_next", NumberOrNull(row.p_next)},
           {"live_elo", row.model.elo}};
 }
 
@@ -116,14 +112,14 @@ std::string LeaderboardJson(const Leaderboard& board) {
     Json lines = Json::array();
     for (size_t i = 0; i < n; ++i) {
       Json line = Json::array();
-      for (size_t j = 0; j < n; ++j) line.push_back(OrNull(values[i * n + j]));
+      for (size_t j = 0; j < n; ++j) line.push_back(NumberOrNull(values[i * n + j]));
       lines.push_back(std::move(line));
     }
     return lines;
   };
   Json json = {{"comparisons", board.num_comparisons},
                {"voters_set_aside", board.num_voters_set_aside},
-               {"tie_parameter", OrNull(board.tie_parameter)},
+               {"tie_parameter", NumberOrNull(board.tie_parameter)},
                {"style_coefficients", board.style},
                {"notes", board.notes},
                {"log_head", board.head},
@@ -136,7 +132,7 @@ std::string LeaderboardJson(const Leaderboard& board) {
                            {"rival", board.first_place->rival},
                            {"flips", board.first_place->num_flips}};
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return DumpJson(json, 2) + "\n";
 }
 
 }  // namespace agon::arena

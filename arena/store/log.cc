@@ -49,9 +49,7 @@ std::string Arena::Impl::TokenFor(const std::string& battle,
   return HmacSha256(secret, "battle\n" + battle + "\n" + session_hash);
 }
 
-std::string CanonicalText(const Json& body) {
-  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string CanonicalText(const Json& body) { return DumpJson(body); }
 
 LogTransaction::LogTransaction(Arena::Impl& arena)
     : arena_(arena),

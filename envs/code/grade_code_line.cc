@@ -33,7 +33,7 @@ std::string GradeCodeLine(Sandbox& sandbox, std::string_view line, const std::st
     object["tests"].push_back({{"verdict", TestStatusName(test.status)}, {"reason", test.reason}});
   }
   object["extracted"] = code;
-  return object.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+  return DumpJson(object);
 }
 
 }  // namespace

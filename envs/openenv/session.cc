@@ -75,7 +75,7 @@ OpenEnvReply OpenEnvSession::Exchange(const Json& request, Clock::time_point dea
   has_no_place_ = false;
   try {
     try {
-      socket_->Send(Dump(request));
+      socket_->Send(DumpJson(request));
     } catch (const Error&) {
       // What the server said before it hung up tells more than that it did.
     }
@@ -102,7 +102,7 @@ OpenEnvReply OpenEnvSession::ReadReply(const std::string& text) {
       message.append(": ").append(data.at("message").get<std::string>());
     }
     if (code == "VALIDATION_ERROR") {
-      if (data.contains("errors")) message.append(" ").append(Dump(data.at("errors")));
+      if (data.contains("errors")) message.append(" ").append(DumpJson(data.at("errors")));
       return OpenEnvRefusal{Shown(message)};
     }
     has_no_place_ = code == "CAPACITY_REACHED";

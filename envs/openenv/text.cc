@@ -102,7 +102,7 @@ std::string TextFromObservation(const Json& observation) {
   constexpr std::array kFields = {"prompt",   "text",    "message",
                                   "question", "content", "observation"};
   if (observation.is_string()) return observation.get<std::string>();
-  if (!observation.is_object()) return Dump(observation);
+  if (!observation.is_object()) return DumpJson(observation);
   for (const char* field : kFields) {
     const auto found = observation.find(field);
     if (found == observation.end() || !found->is_string()) continue;
@@ -111,7 +111,7 @@ std::string TextFromObservation(const Json& observation) {
   if (observation.size() == 1 && observation.begin()->is_string()) {
     return observation.begin()->get<std::string>();
   }
-  return Dump(observation);
+  return DumpJson(observation);
 }
 
 }  // namespace agon::envs

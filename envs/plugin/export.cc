@@ -31,7 +31,7 @@ void Answer(const std::string& text, void* context, AgonReply reply) {
 }
 
 AgonStatus Fail(AgonStatus status, const char* what, void* context, AgonReply reply) {
-  Answer(Dump({{"what", what}}), context, reply);
+  Answer(DumpJson({{"what", what}}), context, reply);
   return status;
 }
 
@@ -70,7 +70,7 @@ Json TextOrNull(const std::optional<std::string>& text) {
 }
 
 AgonStatus ListIds(void* context, AgonReply reply) {
-  return Guard(context, reply, [] { return Dump(Json(ListEnvs())); });
+  return Guard(context, reply, [] { return DumpJson(Json(ListEnvs())); });
 }
 
 AgonStatus Make(AgonText id, AgonText params, AgonEnv** env, void* context, AgonReply reply) {
@@ -78,7 +78,7 @@ AgonStatus Make(AgonText id, AgonText params, AgonEnv** env, void* context, Agon
     std::string spec(View(id));
     if (params.size > 0) spec.append("(").append(View(params)).append(")");
     auto made = std::make_unique<AgonEnv>(AgonEnv{MakeEnv(spec)});
-    std::string info = Dump(ToJson(made->env->info()));
+    std::string info = DumpJson(ToJson(made->env->info()));
     *env = made.release();
     return info;
   });
@@ -88,8 +88,9 @@ void FreeEnv(AgonEnv* env) { delete env; }
 
 AgonStatus GetTask(const AgonEnv* env, uint32_t split, uint64_t seed, uint64_t index, void* context,
                    AgonReply reply) {
-  return Guard(context, reply,
-               [&] { return Dump(ToJson(env->env->Get(static_cast<Split>(split), seed, index))); });
+  return Guard(context, reply, [&] {
+    return DumpJson(ToJson(env->env->Get(static_cast<Split>(split), seed, index)));
+  });
 }
 
 AgonStatus StartEpisode(const AgonEnv* env, AgonText task, AgonEpisode** episode, void* context,
@@ -115,19 +116,20 @@ void FreeEpisode(AgonEpisode* episode) { delete episode; }
 AgonStatus Step(AgonEpisode* episode, AgonText completion, uint32_t truncated, void* context,
                 AgonReply reply) {
   return Guard(context, reply, [&] {
-    return Dump(ToJson(episode->episode->Step(View(completion), truncated != 0)));
+    return DumpJson(ToJson(episode->episode->Step(View(completion), truncated != 0)));
   });
 }
 
 AgonStatus Demonstrate(const AgonEpisode* episode, uint32_t labeler, uint64_t variant,
                        void* context, AgonReply reply) {
   return Guard(context, reply, [&] {
-    return Dump(TextOrNull(episode->episode->Demonstrate(static_cast<Labeler>(labeler), variant)));
+    return DumpJson(
+        TextOrNull(episode->episode->Demonstrate(static_cast<Labeler>(labeler), variant)));
   });
 }
 
 AgonStatus Save(const AgonEpisode* episode, void* context, AgonReply reply) {
-  return Guard(context, reply, [&] { return Dump(TextOrNull(episode->episode->Save())); });
+  return Guard(context, reply, [&] { return DumpJson(TextOrNull(episode->episode->Save())); });
 }
 
 AgonStatus ScoreGroup(const AgonEnv* env, AgonText group, void* context, AgonReply reply) {
@@ -142,7 +144,7 @@ AgonStatus ScoreGroup(const AgonEnv* env, AgonText group, void* context, AgonRep
     env->env->ScoreGroup(task, completions, outcomes);
     Json scored = Json::array();
     for (const Outcome& outcome : outcomes) scored.push_back(ToJson(Checked(outcome)));
-    return Dump({{"outcomes", scored}});
+    return DumpJson({{"outcomes", scored}});
   });
 }
 

@@ -33,7 +33,7 @@ Reply ReplyFromJson(const Json& json) {
 std::string RequestText(uint64_t id, std::string_view type, int deadline_ms, const Json& data) {
   std::string text = "{\"id\":" + std::to_string(id) + ",\"type\":\"";
   text.append(type).append("\",\"deadline_ms\":").append(std::to_string(deadline_ms));
-  return text.append(",\"data\":").append(Dump(data)).append("}");
+  return text.append(",\"data\":").append(DumpJson(data)).append("}");
 }
 
 std::string RequestLine(const std::vector<std::string>& requests) {
@@ -84,7 +84,7 @@ std::string Shown(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   // Through JSON and back: invalid UTF-8 becomes U+FFFD.
-  shown = ParseJson(Dump(Json(shown)), kWhere).get<std::string>();
+  shown = ParseJson(DumpJson(Json(shown)), kWhere).get<std::string>();
   return text.size() > kMaxBytes ? shown + "..." : shown;
 }
 

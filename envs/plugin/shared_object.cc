@@ -131,14 +131,14 @@ class ForeignEnv final : public Env {
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
     return Open([&](AgonEpisode** episode, void* context, AgonReply reply) {
-      const std::string json = Dump(ToJson(task));
+      const std::string json = DumpJson(ToJson(task));
       return env_->plugin->start(env_->env, Text(json), episode, context, reply);
     });
   }
 
   std::unique_ptr<Episode> Restore(const Task& task, std::string_view saved) const override {
     return Open([&](AgonEpisode** episode, void* context, AgonReply reply) {
-      const std::string json = Dump(ToJson(task));
+      const std::string json = DumpJson(ToJson(task));
       return env_->plugin->restore(env_->env, Text(json), Text(saved), episode, context, reply);
     });
   }
@@ -149,7 +149,7 @@ class ForeignEnv final : public Env {
                {"completions", std::vector<std::string>(completions.begin(), completions.end())},
                {"outcomes", Json::array()}};
     for (const Outcome& outcome : outcomes) group["outcomes"].push_back(ToJson(outcome));
-    const std::string text = Dump(group), &file = env_->file;
+    const std::string text = DumpJson(group), &file = env_->file;
     const std::string answer = Ask(file, [&](void* context, AgonReply reply) {
       return env_->plugin->score_group(env_->env, Text(text), context, reply);
     });

@@ -199,10 +199,6 @@ StepResult StepResultFromJson(const Json& json, std::string_view where) {
   return OutcomeFromJson(JsonField<Json>(json, "outcome", where), where);
 }
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Split SplitFromName(std::string_view name, std::string_view where) {
   for (const Split split : {Split::kTrain, Split::kVal, Split::kTest}) {
     if (name == SplitName(split)) return split;

@@ -28,9 +28,6 @@ Outcome OutcomeFromJson(const Json& json, std::string_view where);
 Json ToJson(const StepResult& result);
 StepResult StepResultFromJson(const Json& json, std::string_view where);
 
-// Text for the wire: bytes that aren't UTF-8 become U+FFFD.
-std::string Dump(const Json& json);
-
 // "train", "val", "test"; "immediate", "step_by_step".
 Split SplitFromName(std::string_view name, std::string_view where);
 const char* LabelerName(Labeler labeler);

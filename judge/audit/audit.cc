@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/utf8.h"
 #include "judge/audit/agreement.h"
 #include "judge/audit/attacks.h"
 #include "judge/json/judge_json.h"
@@ -22,11 +23,6 @@ struct Judged {
   std::string mask_kind;
   std::optional<PairVerdict> pair;
 };
-
-double Characters(std::string_view text) {
-  return static_cast<double>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
 
 // +1 if gold is for the first reply, -1 if against it, 0 if it is a tie or unknown.
 double GoldSign(const AuditItem& item) {
@@ -164,7 +160,8 @@ class Auditor {
       if (!judged.category) continue;
       const auto& replies = items_[i].replies;
       y.push_back(is_pairs_ ? judged.value : *judged.category);
-      x.push_back(Characters(replies[0]) - (is_pairs_ ? Characters(replies[1]) : 0));
+      x.push_back(
+          static_cast<double>(CountUtf8(replies[0]) - (is_pairs_ ? CountUtf8(replies[1]) : 0)));
       sign.push_back(GoldSign(items_[i]));
     }
     part_.length = FitLogitSlope(y, x, sign);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/json.h"
+#include "core/utf8.h"
 #include "judge/audit.h"
 #include "judge/json/judge_json.h"
 #include "judge/text.h"
@@ -13,8 +14,7 @@ namespace {
 
 // `text` and spaces up to `width` characters, one at least.
 std::string Padded(const std::string& text, size_t width) {
-  const auto count = static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  const auto count = static_cast<size_t>(CountUtf8(text));
   return text + std::string(count < width ? width - count : 1, ' ');
 }
 
@@ -83,22 +83,20 @@ std::string PartTable(const AuditPart& part, bool is_pairs) {
   return table + AttackTable(part);
 }
 
-Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
 Json ShareJson(const Share& share) {
-  return {{"value", Number(share.value)},
-          {"ci_low", Number(share.ci_low)},
-          {"ci_high", Number(share.ci_high)},
+  return {{"value", NumberOrNull(share.value)},
+          {"ci_low", NumberOrNull(share.ci_low)},
+          {"ci_high", NumberOrNull(share.ci_high)},
           {"count", share.count},
           {"n", share.n}};
 }
 
 template <typename Estimate>
 Json EstimateJson(const Estimate& estimate) {
-  return {{"value", Number(estimate.value)},
-          {"stderr", Number(estimate.stderr_)},
-          {"ci_low", Number(estimate.ci_low)},
-          {"ci_high", Number(estimate.ci_high)},
+  return {{"value", NumberOrNull(estimate.value)},
+          {"stderr", NumberOrNull(estimate.stderr_)},
+          {"ci_low", NumberOrNull(estimate.ci_low)},
+          {"ci_high", NumberOrNull(estimate.ci_high)},
           {"n", estimate.n}};
 }
 
@@ -112,18 +110,18 @@ Json PartJson(const AuditPart& part, bool is_pairs) {
   }
   json["agreement"] = ShareJson(part.agreement);
   json["kappa"] = EstimateJson(part.kappa);
-  json["kappa"]["chance"] = Number(part.kappa.chance);
+  json["kappa"]["chance"] = NumberOrNull(part.kappa.chance);
   json["length_slope"] = EstimateJson(part.length);
-  json["length_slope"]["deviation_chars"] = Number(part.length.x_deviation);
+  json["length_slope"]["deviation_chars"] = NumberOrNull(part.length.x_deviation);
   json["run_flips"] = ShareJson(part.run_flips);
-  if (!is_pairs) json["pass_mark"] = Number(part.pass_mark);
+  if (!is_pairs) json["pass_mark"] = NumberOrNull(part.pass_mark);
   json["attacks"] = Json::array();
   for (const AttackEffect& attack : part.attacks) {
     json["attacks"].push_back({{"name", attack.name},
                                {"toward", ShareJson(attack.toward)},
                                {"away", ShareJson(attack.away)},
                                {"failed", ShareJson(attack.failed)},
-                               {"mean_shift", Number(attack.mean_shift)}});
+                               {"mean_shift", NumberOrNull(attack.mean_shift)}});
   }
   return json;
 }
@@ -142,7 +140,7 @@ std::string AuditJson(const AuditReport& report) {
   Json json = {{"judge", report.judge}};
   if (report.pairs) json["pairs"] = PartJson(*report.pairs, /*is_pairs=*/true);
   if (report.replies) json["replies"] = PartJson(*report.replies, /*is_pairs=*/false);
-  return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+  return DumpJson(json, 2) + "\n";
 }
 
 }  // namespace agon::judge

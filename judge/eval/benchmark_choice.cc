@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "judge/eval/benchmark.h"
 #include "judge/eval/items.h"
 #include "judge/eval/loglikelihood.h"
@@ -16,11 +17,6 @@
 
 namespace agon::judge {
 namespace {
-
-size_t Characters(std::string_view utf8) {
-  return static_cast<size_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 size_t Largest(const std::vector<double>& values) {
   return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
@@ -84,7 +80,7 @@ SampleRecord ChoiceBenchmark::ToRecord(uint64_t index, const ContinuationRequest
   SampleRecord record;
   for (size_t choice = 0; choice < sums.size(); ++choice) {
     const std::string scored = Scored(item, choice);
-    by_character.push_back(sums[choice] / static_cast<double>(Characters(scored)));
+    by_character.push_back(sums[choice] / static_cast<double>(CountUtf8(scored)));
     by_byte.push_back(sums[choice] / static_cast<double>(scored.size()));
     record.completion += (choice == 0 ? "" : "\n") + FormatNumber(sums[choice], 3) + "  " + scored;
     record.num_tokens += static_cast<int>(request.continuations[choice].size());

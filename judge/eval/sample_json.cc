@@ -1,16 +1,8 @@
 #include "judge/eval/sample_json.h"
 
-#include <cmath>
-
 #include "core/error.h"
 
 namespace agon::judge {
-
-Json NumberOrNull(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-std::string DumpJson(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
 
 Json SampleJson(const SampleRecord& sample) {
   Json json = {{"benchmark", sample.benchmark},   {"task", sample.task_index},

@@ -10,11 +10,6 @@
 
 namespace agon::judge {
 
-// JSON has no NaN: null.
-Json NumberOrNull(double value);
-// Bytes that are not UTF-8 become U+FFFD: a JSON text can't hold them.
-std::string DumpJson(const Json& json, int indent = -1);
-
 // The fields of docs/formats/results.md but for "model".
 Json SampleJson(const SampleRecord& sample);
 // Throws kCorrupt naming `where` and the field.

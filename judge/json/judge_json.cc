@@ -78,10 +78,6 @@ Json PreferenceJson(const std::optional<Preference>& preference) {
 
 }  // namespace
 
-std::string DumpJson(const Json& json) {
-  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-}
-
 envs::TaskId ReadTaskId(const Json& object, const std::string& where) {
   envs::TaskId id;
   if (object.contains("env")) id.env = TextField(object, "env", where);

@@ -21,7 +21,4 @@ Json RankingJson(const std::vector<RankedReply>& ranking);
 Json AnswerJson(const Judge& judge, JudgeCall call, const JudgeRequest& request,
                 bool* is_masked = nullptr);
 
-// Valid UTF-8, in one line.
-std::string DumpJson(const Json& json);
-
 }  // namespace agon::judge

@@ -18,10 +18,6 @@ constexpr const char* kCut = "the judge's reply was cut; raise max_tokens";
 
 const std::vector<std::string> kPreferenceAnswers = {"A", "B", "C"};
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-}
-
 // The probabilities of the answers among themselves; empty if none has any.
 std::vector<double> Normalized(const std::vector<double>& logprobs) {
   const double largest = *std::max_element(logprobs.begin(), logprobs.end());
@@ -54,7 +50,7 @@ class ModelJudge final : public Judge {
                            is_logprob_ ? Json() : Json(options_.seed),
                            {text.system, text.score, text.score_reference, text.compare,
                             text.compare_reference, text.highest}};
-    info_ = {options_.name, Dump(identity), 1, static_cast<double>(text.highest),
+    info_ = {options_.name, DumpJson(identity), 1, static_cast<double>(text.highest),
              /*sees_pairs=*/true};
     for (int rating = 1; is_logprob_ && rating <= text.highest; ++rating) {
       rating_answers_.push_back(std::to_string(rating));
@@ -141,7 +137,7 @@ class ModelJudge final : public Judge {
     for (const Message& message : prompt) {
       key[2].push_back({RoleName(message.role), message.content});
     }
-    return Dump(key);
+    return DumpJson(key);
   }
 
   // A reply that was cut is a failure and not kept.
@@ -168,7 +164,7 @@ class ModelJudge final : public Judge {
       if (logprobs.size() == answers.size()) return logprobs;
     }
     const std::vector<double> logprobs = respondent_->AnswerLogprobs(prompt, answers);
-    cache_->Insert(key, Dump(Json(logprobs)));  // infinities become null
+    cache_->Insert(key, DumpJson(Json(logprobs)));  // infinities become null
     return logprobs;
   }
 

@@ -1,6 +1,5 @@
 #include "judge/model/settings.h"
 
-#include <cstdlib>
 #include <utility>
 
 #include "core/error.h"
@@ -30,7 +29,7 @@ std::shared_ptr<Respondent> RespondentOf(const std::string& name,
                                          const ModelJudgeSettings& settings) {
   const std::string& model = settings.model;
   const bool is_local = model.starts_with("model:");
-  if (!is_local && !model.starts_with("endpoint:")) {
+  if (!is_local && !model.starts_with("endpoint:http")) {
     throw Error(ErrorKind::kUsage, "judge.model = \"" + model + "\"", name,
                 "it is \"model:DIR\" or \"endpoint:http://HOST:PORT/v1#NAME\"");
   }
@@ -40,20 +39,11 @@ std::shared_ptr<Respondent> RespondentOf(const std::string& name,
                 name, "leave out style=logprob, or name a checkpoint with model:DIR");
   }
   if (is_local) return MakeTextRespondent(serve::OpenCompleter(model.substr(6)));
-  const std::string address = model.substr(9);
-  const size_t hash = address.find('#');
   serve::EndpointOptions options;
-  options.url = address.substr(0, hash);
-  if (hash != std::string::npos) options.model = address.substr(hash + 1);
-  if (options.model.empty()) {
-    throw Error(ErrorKind::kUsage, "no model is named", name,
-                "name it behind \"#\": endpoint:http://127.0.0.1:8000/v1#NAME");
-  }
-  if (const char* key = std::getenv("OPENAI_API_KEY")) options.api_key = key;
   options.timeout_ms = settings.timeout_ms;
   options.max_tries = settings.retries + 1;
   options.num_connections = settings.max_concurrent;
-  return MakeTextRespondent(serve::MakeEndpointCompleter(std::move(options)));
+  return MakeTextRespondent(serve::OpenCompleter(model.substr(9), std::move(options)));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/utf8.h"
 #include "judge/rubric/rules.h"
 
 namespace agon::judge {
@@ -42,19 +43,6 @@ const std::array<std::pair<const char*, const char*>, 7> kWords = {{
     {"nl", " het een en van niet dat zijn op ook maar wordt voor aan deze heeft ik je "},
 }};
 
-// The code point at `i`, which moves behind it; 0 for a broken byte.
-uint32_t Next(std::string_view text, size_t& i) {
-  const auto byte = static_cast<unsigned char>(text[i++]);
-  if (byte < 0x80) return byte;
-  const int more = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : byte >= 0xc0 ? 1 : 0;
-  uint32_t code = more == 0 ? 0 : byte & (0x3fu >> more);
-  for (int k = 0; k < more; ++k) {
-    if (i == text.size() || (text[i] & 0xc0) != 0x80) return 0;
-    code = code << 6 | (static_cast<unsigned char>(text[i++]) & 0x3f);
-  }
-  return code;
-}
-
 std::string GuessByWords(std::string_view text) {
   std::map<std::string, int> votes;
   std::string word = " ";
@@ -91,7 +79,9 @@ std::string GuessLanguage(std::string_view text) {
   std::map<std::string, int> letters;
   int total = 0;
   for (size_t i = 0; i < text.size();) {
-    const uint32_t code = Next(text, i);
+    const Utf8Character character = NextUtf8(text.substr(i));
+    const uint32_t code = character.code;  // 0 of a broken byte
+    i += std::max<size_t>(character.length, 1);
     if (code > 'Z' && code < 'a') continue;
     const auto* script = std::find_if(kScripts.begin(), kScripts.end(), [&](const Script& s) {
       return code >= s.first && code <= s.last;

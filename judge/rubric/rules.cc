@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/regex.h"
 #include "core/toml.h"
+#include "core/utf8.h"
 #include "envs/answer_match.h"
 
 namespace agon::judge {
@@ -27,10 +28,6 @@ std::vector<std::string_view> Words(std::string_view text) {
     if (i > begin) words.push_back(text.substr(begin, i - begin));
   }
   return words;
-}
-
-int64_t CountCharacters(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
 }
 
 int64_t CountLines(std::string_view text) {
@@ -122,7 +119,7 @@ RuleCheck LengthRule(const Json& rule, const std::string& where) {
   }
   return [unit, min, max, slack](const Question&, std::string_view text) -> RuleValue {
     const int64_t length = unit == "words"   ? static_cast<int64_t>(Words(text).size())
-                           : unit == "chars" ? CountCharacters(text)
+                           : unit == "chars" ? CountUtf8(text)
                                              : CountLines(text);
     const auto n = static_cast<double>(length);
     const double off = std::max({0.0, min - n, n - max});

@@ -26,8 +26,7 @@ constexpr int kRewardThreads = 16;
 constexpr int kDrainMs = 30000;
 
 Json RangeJson(const JudgeInfo& info) {
-  const auto end = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
-  return {end(info.lowest), end(info.highest)};
+  return {NumberOrNull(info.lowest), NumberOrNull(info.highest)};
 }
 
 net::HttpServerOptions ServerOptions(const JudgeServiceOptions& options, net::Metrics* metrics) {

@@ -23,6 +23,8 @@ constexpr size_t kMaxAheadBytes = 64 << 10;
 constexpr int kLingerMs = 1000;
 // A client that is between two requests when the server begins to drain.
 constexpr int kLastRequestMs = 300;
+// nginx's name for a request whose client didn't wait.
+constexpr int kClientClosedRequest = 499;
 
 }  // namespace
 
@@ -80,7 +82,6 @@ void HttpConnection::Next() {
   is_reply_whole_ = false;
   reader_.emplace(host_.options().max_header_bytes, host_.options().max_body_bytes);
   if (received_.empty()) {
-    if (has_ended_) return Close();
     Arm(host_.is_draining() ? kLastRequestMs : host_.options().idle_ms);
   } else {
     Parse();
@@ -146,7 +147,7 @@ void HttpConnection::BeginExchange() {
 // For what came from the client and is no request.
 void HttpConnection::AnswerAndClose(const HttpResponse& response) {
   phase_ = Phase::kReplying;
-  host_.Replied("none", response.status, 0);
+  host_.Replied("none", response.status, std::nullopt);
   Push(ComposeHead(response, MakeRequestId(),
                    "Content-Length: " + std::to_string(response.body.size()) + "\r\n", "close") +
            response.body,
@@ -237,9 +238,10 @@ ConnectionExchange::~ConnectionExchange() {
   if (state == State::kWaiting) Reply(ErrorResponse(500, "the request was dropped"));
   if (state == State::kStreaming) {
     connection_->Abort();  // the client must not take what it got for all
-    host_.Replied(route_, status_, 0);
+    host_.Replied(route_, CountedStatus(), std::nullopt);
     host_.ExchangeAnswered();
   }
+  connection_.reset();  // it uses what the host may destroy after the next line
   host_.ExchangeEnded();
 }
 
@@ -278,11 +280,16 @@ std::string ConnectionExchange::Head(const HttpResponse& response, bool is_strea
                                   : "");
 }
 
+int ConnectionExchange::CountedStatus() const {
+  const bool failed = status_ >= 500 || state_ == State::kStreaming;
+  return is_client_gone_ && failed ? kClientClosedRequest : status_;
+}
+
 void ConnectionExchange::End() {
   state_ = State::kEnded;
   on_close_ = {};
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
-  host_.Replied(route_, status_, seconds.count());
+  host_.Replied(route_, CountedStatus(), seconds.count());
   host_.ExchangeAnswered();
 }
 

@@ -31,7 +31,8 @@ class ConnectionHost {
   virtual void ExchangeBegun() = 0;
   virtual void ExchangeAnswered() = 0;
   virtual void ExchangeEnded() = 0;
-  virtual void Replied(const std::string& route, int status, double seconds) = 0;
+  // `seconds` from a whole request to the reply's end, where there were both.
+  virtual void Replied(const std::string& route, int status, std::optional<double> seconds) = 0;
   virtual void ConnectionEnded(HttpConnection* connection) = 0;
 };
 
@@ -110,8 +111,10 @@ class ConnectionExchange final : public HttpExchange {
   // The caller holds the mutex.
   std::string Head(const HttpResponse& response, bool is_stream);
   void End();
+  // What metrics call the reply.
+  int CountedStatus() const;
 
-  const std::shared_ptr<HttpConnection> connection_;
+  std::shared_ptr<HttpConnection> connection_;
   ConnectionHost& host_;
   const HttpRequest request_;
   const bool keep_alive_, is_http10_;

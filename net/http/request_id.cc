@@ -1,22 +1,12 @@
 #include "net/http/request_id.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdint>
-#include <cstdio>
-#include <random>
+
+#include "core/digest.h"
 
 namespace agon::net {
 
-std::string MakeRequestId() {
-  // The one place without a key: an id names a request and reaches no result.
-  static const uint64_t process = std::random_device{}();
-  static std::atomic<uint32_t> number{0};
-  char text[32];
-  std::snprintf(text, sizeof text, "req-%08llx%08x",
-                static_cast<unsigned long long>(process & 0xFFFFFFFF), number.fetch_add(1));
-  return text;
-}
+std::string MakeRequestId() { return "req-" + RandomHex(8); }
 
 bool IsRequestId(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {

@@ -6,7 +6,7 @@
 
 namespace agon::net {
 
-// "req-" and 16 hexadecimal digits that no other process is likely to give. Thread-safe.
+// "req-" and 16 random hexadecimal digits. Thread-safe.
 std::string MakeRequestId();
 // 1 to 64 letters, digits, ".", "_" and "-": safe to send back and to log.
 bool IsRequestId(std::string_view text);

@@ -9,9 +9,9 @@ namespace agon::net {
 namespace {
 
 bool HasToken(const HttpRequest& request, const std::string& token) {
-  constexpr std::string_view kScheme = "Bearer ";
+  constexpr std::string_view kScheme = "Bearer ";  // in any case, as RFC 9110 11.1 has it
   std::string_view value = request.Header("Authorization");
-  if (!value.starts_with(kScheme)) return false;
+  if (!SameIgnoringCase(value.substr(0, kScheme.size()), kScheme)) return false;
   value.remove_prefix(kScheme.size());
   return SameSecret(value, token);
 }
@@ -20,7 +20,7 @@ bool HasToken(const HttpRequest& request, const std::string& token) {
 // asking first, which we don't grant: what a browser is tricked into stops here.
 bool IsJson(std::string_view content_type) {
   constexpr std::string_view kJson = "application/json";
-  if (!content_type.starts_with(kJson)) return false;
+  if (!SameIgnoringCase(content_type.substr(0, kJson.size()), kJson)) return false;
   content_type.remove_prefix(kJson.size());
   return content_type.empty() || content_type[0] == ';' || content_type[0] == ' ';
 }

@@ -259,7 +259,7 @@ TEST(ModelJudgeSettingsTest, SaysWhatIsWrong) {
   const auto error = [](const std::string& name, ErrorKind kind = ErrorKind::kUsage) {
     return ErrorOf([&] { MakeJudge(name); }, kind);
   };
-  EXPECT_TRUE(Contains(error("endpoint:http://127.0.0.1:1/v1"), "no model is named"));
+  EXPECT_TRUE(Contains(error("endpoint:http://127.0.0.1:1/v1"), "the endpoint's model is missing"));
   EXPECT_TRUE(Contains(error("model:x(stile=text)"), "judge.style"));
   EXPECT_TRUE(
       Contains(error("endpoint:http://127.0.0.1:1/v1#x(style=logprob)", ErrorKind::kUnsupported),

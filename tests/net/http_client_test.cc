@@ -1,8 +1,13 @@
 // The client against the server of the same folder, and what both are made of.
 #include "net/http_client.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -84,6 +89,58 @@ TEST_F(HttpKeptClientTest, FailsClearly) {
   EXPECT_TRUE(Contains(ErrorOf(send("https://a/"), ErrorKind::kUnsupported), "TLS proxy"));
   EXPECT_NE(ErrorOf(send("127.0.0.1"), ErrorKind::kUsage), "");
   muted_.reset();
+}
+
+// A server that answers the first request of its first connection, closes that one 200 ms after the
+// second, and never answers on the next.
+class FlakyServer {
+ public:
+  FlakyServer() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(listener_, any, length), 0);
+    EXPECT_EQ(listen(listener_, 4), 0);
+    EXPECT_EQ(getsockname(listener_, any, &length), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { Serve(); });
+  }
+  ~FlakyServer() {
+    thread_.join();
+    close(listener_);
+  }
+  std::string Url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  void Serve() const {
+    char request[4096];
+    const int first = accept(listener_, nullptr, nullptr);
+    EXPECT_GT(recv(first, request, sizeof request, 0), 0);
+    constexpr std::string_view kReply = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    EXPECT_GT(send(first, kReply.data(), kReply.size(), MSG_NOSIGNAL), 0);
+    EXPECT_GT(recv(first, request, sizeof request, 0), 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    close(first);
+    const int second = accept(listener_, nullptr, nullptr);
+    while (recv(second, request, sizeof request, 0) > 0) {
+    }
+    close(second);
+  }
+
+  int listener_ = -1, port_ = 0;
+  std::thread thread_;
+};
+
+TEST(HttpClientTimeoutTest, IsForAllTriesTogether) {
+  const FlakyServer server;
+  HttpClient client(server.Url(), {.timeout_ms = 400});
+  EXPECT_EQ(client.Send("GET", "/").status, 200);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(
+      Contains(ErrorOf([&] { client.Send("GET", "/"); }, ErrorKind::kFailed), "within 400 ms"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(550));
 }
 
 TEST(HttpTest, PiecesOfRequests) {

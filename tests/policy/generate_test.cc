@@ -192,6 +192,33 @@ TEST(Stream, APromptThatComesLateGetsTheSameBits) {
 
 // Conversations of three turns: after each completion the other side adds some tokens. Some
 // end early. `keeps` lets the stream keep what it computed.
+// Fifteen rows decode for long and one ends at once: its place goes to a prompt that comes then,
+// after few steps, though a prefill of one alone isn't worth much.
+TEST(Stream, APromptDoesNotWaitForLong) {
+  class Source final : public PromptSource {
+   public:
+    std::optional<Prompt> Next(bool /*may_wait*/) override {
+      if (next == 2) return std::nullopt;
+      Prompt prompt = OnePrompt(next == 0 ? 16 : 1, next == 0 ? 60 : 1)[0];
+      ++next;
+      return prompt;
+    }
+    bool OnToken(const Completion& so_far) override {
+      if (so_far.prompt_idx == 1) steps_at_late = steps;
+      if (so_far.prompt_idx == 0 && so_far.sample == 1) ++steps;
+      return so_far.sample > 0 || so_far.prompt_idx == 1;  // sample 0 ends with its first token
+    }
+    void Finish(Completion) override {}
+    int next = 0, steps = 0, steps_at_late = -1;
+  };
+  Source source;
+  TinyPolicy(ComputeType::kFloat32)
+      ->Stream(source, TinyConfig().max_positions, With(&Sampling::max_rows, 16), kKey);
+  EXPECT_EQ(source.steps, 60);
+  EXPECT_GT(source.steps_at_late, 0);
+  EXPECT_LE(source.steps_at_late, 10);
+}
+
 class ConversationSource final : public PromptSource {
  public:
   ConversationSource(int num_conversations, bool keeps) : keeps_(keeps) {
@@ -280,7 +307,9 @@ TEST(Generate, EdgesOfTheContext) {
 TEST(Generate, RefusesSamplingOutOfRange) {
   auto policy = TinyPolicy(ComputeType::kAuto);
   for (const Sampling& bad :
-       {With(&Sampling::temperature, -1), With(&Sampling::top_k, -1), With(&Sampling::top_p, 0),
+       {With(&Sampling::temperature, -1), With(&Sampling::temperature, NAN),
+        With(&Sampling::temperature, INFINITY), With(&Sampling::temperature, 1e-5f),
+        With(&Sampling::top_k, -1), With(&Sampling::top_p, 0), With(&Sampling::top_p, NAN),
         With(&Sampling::top_p, 1.5f), With(&Sampling::max_rows, 0)}) {
     EXPECT_THROW(policy->Generate(OnePrompt(1, 1), bad, kKey), Error);
   }

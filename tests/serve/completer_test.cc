@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "net/http_server.h"
 #include "tests/error_of.h"
+#include "tests/judge/scripted_policy.h"
 #include "tests/serve/tiny_model.h"
 
 namespace agon::serve {
@@ -57,21 +58,21 @@ TEST(LocalCompleterTest, TheBatchChangesNothing) {
   EXPECT_NE(all[2].choices[0].tokens, all[2].choices[1].tokens);
 }
 
+// A stop that spans tokens of one byte each.
 TEST(LocalCompleterTest, StopStringsEndTheText) {
-  const auto completer = MakeLocalCompleter(TinyModel());
-  const CompletionReply free = Complete(*completer, Plain("abc", 30));
-  const std::string& text = free.choices[0].text;
-  ASSERT_GT(text.size(), 12u);
+  const datasets::Tokenizer tokenizer = judge::ByteTokenizer();
+  const auto completer = MakeLocalCompleter(std::make_shared<LocalModel>(
+      std::make_unique<judge::ScriptedPolicy>(
+          tokenizer, [](const std::string&, uint32_t) { return "one two, then three"; }),
+      judge::ByteTokenizer(), "scripted", EngineOptions()));
   CompletionRequest request = Plain("abc", 30);
-  // Two whole characters from the middle: a stop that spans tokens of one byte each.
-  size_t at = 6;
-  while ((static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
-  if (text.substr(at, 3) == "\uFFFD") GTEST_SKIP() << "the model wrote broken bytes there";
-  request.stop = {text.substr(at, 2)};
+  const CompletionReply free = Complete(*completer, request);
+  EXPECT_EQ(free.choices[0].text, "one two, then three");
+  request.stop = {"th\n", ", t"};
   const CompletionReply stopped = Complete(*completer, request);
-  EXPECT_EQ(stopped.choices[0].text, text.substr(0, text.find(request.stop[0])));
+  EXPECT_EQ(stopped.choices[0].text, "one two");
   EXPECT_EQ(stopped.choices[0].finish_reason, policy::FinishReason::kStop);
-  EXPECT_LT(stopped.num_new_tokens, free.num_new_tokens);
+  EXPECT_LE(stopped.num_new_tokens, free.num_new_tokens);
 }
 
 TEST(LocalCompleterTest, TheContextLimitsACompletion) {
@@ -84,39 +85,15 @@ TEST(LocalCompleterTest, TheContextLimitsACompletion) {
       Contains(ErrorOf([&] { Complete(*completer, request); }, ErrorKind::kUsage), "context"));
 }
 
-TEST(LocalCompleterTest, ContinuationsAreScored) {
-  const auto model = TinyModel();
-  const auto completer = MakeLocalCompleter(model);
-  const auto score = [&](CompletionPrompt prompt, const std::string& continuation) {
-    const ContinuationRequest request{std::move(prompt), continuation};
-    return ScoreAll(*completer, {&request, 1})[0];
-  };
-  // What greedy decoding says is greedy, with the sampler's own log-probabilities.
-  CompletionRequest greedy = Plain("the cat", 12);
-  greedy.temperature = 0;
-  greedy.wants_logprobs = true;
-  CompletionChoice said = Complete(*completer, greedy).choices[0];
-  if (model->IsStop(said.tokens.back())) said.tokens.pop_back(), said.logprobs.pop_back();
-  const std::string bytes = model->tokenizer().Decode(said.tokens);
-  const ContinuationReply likely = score("the cat", bytes);
-  EXPECT_TRUE(likely.is_greedy);
-  EXPECT_EQ(likely.logprobs, said.logprobs);
-  EXPECT_FALSE(score("the cat", "zzzz").is_greedy);
-  EXPECT_EQ(score("", "ab").logprobs.size(), 2u);  // after a document's beginning
-  EXPECT_EQ(score(Messages{{Role::kUser, "x"}}, "yes").logprobs.size(), 3u);
-  EXPECT_NE(ErrorOf([&] { score("x", ""); }, ErrorKind::kUsage), "");
-}
-
 TEST(LocalCompleterTest, ItsEndAnswersEveryone) {
   std::atomic<int> num_answers{0};
   {
     const auto completer = MakeLocalCompleter(TinyModel({.max_rows = 1}));
     for (int i = 0; i < 50; ++i) {
       completer->Complete(Plain("a", 100), [&](auto, const auto&) { ++num_answers; });
-      completer->Score({"a", "b"}, [&](auto, const auto&) { ++num_answers; });
     }
   }
-  EXPECT_EQ(num_answers, 100);
+  EXPECT_EQ(num_answers, 50);
 }
 
 // An endpoint that answers as `reply` says; counts what it was asked.
@@ -233,6 +210,20 @@ TEST(EndpointCompleterTest, FailuresSayWhatAndWhere) {
   failure(always({200, "{}"}), ErrorKind::kCorrupt, 1);
   failure(always({200, R"({"choices":[{"index":7,"text":""}]})"}), ErrorKind::kCorrupt, 1);
   failure(always({200, R"({"choices":[{"index":0,"text":5}]})"}), ErrorKind::kCorrupt, 1);
+  for (const char* hostile :
+       {R"({"choices":[5]})", R"({"choices":[{"index":-1,"text":""}]})", R"({"choices":{}})",
+        R"({"choices":[{"index":0,"text":"","logprobs":5,"token_ids":"x"}]})", "[]",
+        R"({"choices":[{"index":0,"text":""}],"usage":{"prompt_tokens":1e300}})"}) {
+    failure(always({200, hostile}), ErrorKind::kCorrupt, 1);
+  }
+  // Two choices are wanted, and one of them comes twice.
+  FakeEndpoint twice(
+      always({200, R"({"choices":[{"index":0,"text":"a"},{"index":0,"text":"b"}]})"}));
+  CompletionRequest two = Chat();
+  two.num_samples = 2;
+  EXPECT_TRUE(Contains(
+      ErrorOf([&] { Complete(*MakeEndpointCompleter(twice.Options()), two); }, ErrorKind::kCorrupt),
+      "twice"));
   EndpointOptions dead;
   dead.url = "http://127.0.0.1:1/v1";
   dead.first_pause_ms = 1;
@@ -267,23 +258,23 @@ TEST(EndpointCompleterTest, ManyRequestsShareItsConnections) {
   EXPECT_GT(most, 1);
 }
 
-TEST(EndpointCompleterTest, ScoresTheContinuationOnly) {
-  FakeEndpoint endpoint([&](const net::HttpRequest& request, int) {
-    EXPECT_TRUE(Contains(request.body, "\"echo\":true"));
-    // "é b" + "cd": offsets count characters. The last token is the one generated.
-    return net::HttpResponse{
-        200,
-        R"({"choices":[{"index":0,"text":"","logprobs":{"tokens":["\u00e9"," b","c","d","x"],
-            "token_logprobs":[null,-1.0,-0.5,-2.0,-3.0],"text_offset":[0,1,3,4,5],
-            "top_logprobs":[null,{"q":-0.1},{"c":-0.5},{"e":-1.5},{"x":-3.0}]}}]})"};
+// A connection that waits before it tries again doesn't keep others from what is asked meanwhile.
+TEST(EndpointCompleterTest, APauseHoldsUpNobodyElse) {
+  FakeEndpoint endpoint([&](const net::HttpRequest&, int number) {
+    if (number > 0) return Choice("ok");
+    net::HttpResponse busy = net::ErrorResponse(429, "busy");
+    busy.headers.emplace_back("Retry-After", "2");
+    return busy;
   });
-  const auto completer = MakeEndpointCompleter(endpoint.Options());
-  const ContinuationRequest request{"\u00e9 b", "cd"};
-  const ContinuationReply reply = ScoreAll(*completer, {&request, 1})[0];
-  EXPECT_EQ(reply.logprobs, (std::vector<float>{-0.5f, -2.0f}));
-  EXPECT_FALSE(reply.is_greedy);
-  const ContinuationRequest chat{Messages{{Role::kUser, "x"}}, "y"};
-  EXPECT_NE(ErrorOf([&] { ScoreAll(*completer, {&chat, 1}); }, ErrorKind::kUnsupported), "");
+  EndpointOptions options = endpoint.Options();
+  options.num_connections = 2;
+  std::atomic<bool> is_first_done{false};
+  const auto completer = MakeEndpointCompleter(options);
+  completer->Complete(Chat(), [&](auto, const auto&) { is_first_done = true; });
+  while (endpoint.num_asked == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int i = 0; i < 5; ++i) Complete(*completer, Chat());
+  EXPECT_FALSE(is_first_done);
 }
 
 TEST(OpenCompleterTest, SaysWhatIsMissing) {

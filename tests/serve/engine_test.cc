@@ -37,9 +37,7 @@ std::vector<Completion> Generate(Engine& engine, const GenerateRequest& request)
   std::vector<Completion> completions(static_cast<size_t>(request.num_samples));
   std::promise<void> ended;
   GenerateCallbacks callbacks;
-  callbacks.on_completion = [&](Completion done) {
-    completions[done.sample - request.first_sample] = std::move(done);
-  };
+  callbacks.on_completion = [&](Completion done) { completions[done.sample] = std::move(done); };
   callbacks.on_end = [&](const std::exception_ptr& error) {
     error ? ended.set_exception(error) : ended.set_value();
   };
@@ -206,6 +204,41 @@ TEST(EngineTest, TheQueueIsBounded) {
   EXPECT_EQ(num_ended, 3);  // the engine's end ends all it took
 }
 
+// An array of prompts is taken as a whole or not at all.
+TEST(EngineTest, WorkIsTakenAsAWhole) {
+  std::atomic<int> num_ended{0};
+  const auto work_of = [&](int num_generations, int num_scorings) {
+    EngineWork work;
+    GenerateCallbacks counting;
+    counting.on_end = [&](const std::exception_ptr&) { ++num_ended; };
+    for (int i = 0; i < num_generations; ++i) work.generations.push_back({RequestOf(i), counting});
+    for (int i = 0; i < num_scorings; ++i) {
+      work.scorings.push_back({{.tokens = {1, 2}}, [&](auto, const auto&) { ++num_ended; }});
+    }
+    return work;
+  };
+  {
+    Engine engine(TinyBytePolicy(), {.max_rows = 1, .max_waiting = 3});
+    EXPECT_EQ(engine.max_waiting(), 3u);
+    EXPECT_EQ(engine.Submit(work_of(2, 2)), nullptr);  // never, however empty the queue
+    EngineWork broken = work_of(2, 0);
+    broken.generations[1].request.prompt = {-1};
+    EXPECT_NE(ErrorOf([&] { engine.Submit(broken); }, ErrorKind::kUsage), "");
+    EXPECT_EQ(num_ended, 0);
+    EXPECT_NE(engine.Submit(work_of(2, 1)), nullptr);
+  }
+  EXPECT_EQ(num_ended, 3);
+  // One ticket cancels it all.
+  Engine engine(TinyBytePolicy(), {.max_rows = 1});
+  num_ended = 0;
+  const auto ticket = engine.Submit(work_of(20, 0));
+  ticket->Cancel();
+  for (int i = 0; i < 5000 && num_ended < 20; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(num_ended, 20);
+}
+
 // Rows that decode for long don't keep scores waiting, also while a prompt waits for a row.
 TEST(EngineTest, ScoringComesBetweenSteps) {
   Engine engine(TinyBytePolicy(), {.max_rows = 1});
@@ -251,6 +284,8 @@ TEST(EngineTest, RequestsThatCannotBeAreRefused) {
   EXPECT_TRUE(Contains(generate({.prompt = {-1}}), "token id -1"));
   GenerateRequest odd{.prompt = {1}};
   odd.sampling.top_p = 0;
+  EXPECT_TRUE(Contains(generate(odd), "sampling"));
+  odd.sampling = {.temperature = 1e-5f};
   EXPECT_TRUE(Contains(generate(odd), "sampling"));
   const auto score = [&](ScoreRequest request) {
     return ErrorOf([&] { engine.Score(request, {}); }, ErrorKind::kUsage);

@@ -28,13 +28,14 @@ std::shared_ptr<LocalModel> Scripted(judge::ScriptedPolicy::Script script,
                                       std::move(options));
 }
 
-// Long enough that a client can leave in the middle.
+// Long enough that a client can leave in the middle, and without a token that would end it sooner.
 std::shared_ptr<LocalModel> LongModel(EngineOptions options) {
   policy::ModelConfig config = TinyByteConfig();
   config.max_positions = 30000;
   auto policy = policy::Policy::Create(config, policy::ComputeType::kFloat32, 7);
   options.max_rows = 4;
-  return std::make_shared<LocalModel>(std::move(policy), judge::ByteTokenizer(), "long", options);
+  return std::make_shared<LocalModel>(std::move(policy), datasets::Tokenizer::FromMerges({}, {}),
+                                      "long", options);
 }
 
 const Json& CalculatorTool() {
@@ -200,7 +201,58 @@ TEST(OpenAiLimitsTest, WorkEndsWhenTheClientGoes) {
     }
     EXPECT_EQ(running.value(), 0);
   }
-  EXPECT_LT(sampled.value(), 25000u);
+  EXPECT_LT(sampled.value(), 25000u);  // of 50,000 that were asked for
+}
+
+// More prompts than the queue holds could never be taken: that is no reason to try again.
+TEST(OpenAiLimitsTest, AnArrayOfPromptsIsTakenAsAWhole) {
+  EngineOptions options;
+  options.max_waiting = 3;
+  std::atomic<int> num_asked{0};
+  OpenAiServer server({Scripted(
+      [&](const std::string&, uint32_t) -> std::string {
+        ++num_asked;
+        return "done";
+      },
+      options)});
+  for (const bool is_stream : {false, true}) {
+    const Json body{{"prompt", {"a", "b", "c", "d"}}, {"stream", is_stream}};
+    const net::HttpResponse refused = server.Post(kText, body.dump());
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_TRUE(Contains(refused.body, "queue holds, which is 3")) << refused.body;
+  }
+  EXPECT_EQ(num_asked, 0);
+  EXPECT_EQ(server.Ask(kText, {{"prompt", {"a", "b", "c"}}})["choices"].size(), 3u);
+  const Json many{{"prompt", std::vector<std::string>(64, "a")}, {"n", 65}};
+  EXPECT_TRUE(Contains(server.Post(kText, many.dump()).body, "4096 completions"));
+}
+
+TEST(OpenAiLimitsTest, AStreamOfNothingSaysSo) {
+  OpenAiServer server({TinyModel()});
+  const auto events = server.AskStream(kText, {{"prompt", {"a", "b"}}, {"max_tokens", 0}});
+  ASSERT_EQ(events.size(), 2u);
+  for (size_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(events[i]["choices"][0]["index"], i);
+    EXPECT_EQ(events[i]["choices"][0]["finish_reason"], "length");
+    EXPECT_EQ(events[i]["choices"][0]["text"], "");
+  }
+}
+
+// The offsets of a stream are those of the reply in one piece, also where a character or a stop
+// string is held back.
+TEST(OpenAiStreamTest, TextOffsetsAreThoseOfTheWhole) {
+  OpenAiServer server({Scripted(
+      [](const std::string&, uint32_t) -> std::string { return "a\u00e9\u20acxy\xffz"; })});
+  const Json body{{"prompt", "q"}, {"logprobs", 0}, {"stop", {"xyz"}}};
+  const Json whole = server.Ask(kText, body)["choices"][0]["logprobs"]["text_offset"];
+  Json streamed = Json::array();
+  for (const Json& event : server.AskStream(kText, body)) {
+    const Json& logprobs = event["choices"][0]["logprobs"];
+    if (logprobs.is_null()) continue;
+    for (const Json& offset : logprobs["text_offset"]) streamed.push_back(offset);
+  }
+  EXPECT_EQ(streamed, whole);
+  EXPECT_EQ(whole.size(), 11u);  // ten bytes and the end
 }
 
 TEST(OpenAiLimitsTest, DrainingAnswersWhatIsUnderWay) {
