@@ -40,28 +40,48 @@ void CheckSupported(const Json& json, const ModelConfig& c, const std::string& w
   if (c.num_heads % c.num_kv_heads) unsupported("query heads that don't divide among kv heads");
 }
 
+// Whether the model ends in a head for one score.
+bool IsRewardModel(const Json& json, const std::string& where) {
+  const Json architectures = json.value("architectures", Json::array());
+  if (!architectures.is_array() || architectures.empty() || !architectures[0].is_string() ||
+      !architectures[0].get<std::string>().ends_with("ForSequenceClassification")) {
+    return false;
+  }
+  const size_t labels = json.contains("id2label") ? json["id2label"].size() : 2;
+  if (labels == 1) return true;
+  throw Error(ErrorKind::kUnsupported, "a classifier of " + std::to_string(labels) + " labels",
+              where, "reward models have one");
+}
+
 }  // namespace
 
 void WriteConfig(const std::filesystem::path& dir, const ModelConfig& c) {
-  const Json config = {{"architectures", {"Qwen3ForCausalLM"}},
-                       {"model_type", "qwen3"},
-                       {"vocab_size", c.vocab_size},
-                       {"hidden_size", c.hidden_size},
-                       {"num_hidden_layers", c.num_layers},
-                       {"num_attention_heads", c.num_heads},
-                       {"num_key_value_heads", c.num_kv_heads},
-                       {"head_dim", c.head_dim},
-                       {"intermediate_size", c.intermediate_size},
-                       {"max_position_embeddings", c.max_positions},
-                       {"rope_theta", c.rope_theta},
-                       {"rms_norm_eps", c.rms_norm_eps},
-                       {"hidden_act", "silu"},
-                       {"attention_bias", false},
-                       {"attention_dropout", 0.0},
-                       {"tie_word_embeddings", true},
-                       {"use_cache", true},
-                       {"eos_token_id", c.eos_token_id},
-                       {"torch_dtype", "float32"}};
+  const char* architecture =
+      c.has_score_head ? "Qwen3ForSequenceClassification" : "Qwen3ForCausalLM";
+  Json config = {{"architectures", {architecture}},
+                 {"model_type", "qwen3"},
+                 {"vocab_size", c.vocab_size},
+                 {"hidden_size", c.hidden_size},
+                 {"num_hidden_layers", c.num_layers},
+                 {"num_attention_heads", c.num_heads},
+                 {"num_key_value_heads", c.num_kv_heads},
+                 {"head_dim", c.head_dim},
+                 {"intermediate_size", c.intermediate_size},
+                 {"max_position_embeddings", c.max_positions},
+                 {"rope_theta", c.rope_theta},
+                 {"rms_norm_eps", c.rms_norm_eps},
+                 {"hidden_act", "silu"},
+                 {"attention_bias", false},
+                 {"attention_dropout", 0.0},
+                 {"tie_word_embeddings", true},
+                 {"use_cache", true},
+                 {"eos_token_id", c.eos_token_id},
+                 {"torch_dtype", "float32"}};
+  if (c.has_score_head) {
+    config["id2label"] = {{"0", "reward"}};
+    config["label2id"] = {{"reward", 0}};
+    config["problem_type"] = "regression";
+  }
   WriteFileAtomic(dir / "config.json", config.dump(2) + "\n");
   const Json generation = {
       {"eos_token_id", c.eos_token_id}, {"do_sample", true}, {"temperature", 1.0}};
@@ -87,6 +107,7 @@ ModelConfig ReadConfig(const std::filesystem::path& dir) {
     c.eos_token_id = json["eos_token_id"].get<int32_t>();
   }
   CheckSupported(json, c, where);
+  c.has_score_head = IsRewardModel(json, where);
   return c;
 }
 

@@ -25,7 +25,7 @@ int64_t ModelConfig::NumParameters() const {
   const int64_t c = hidden_size, d = head_dim;
   const int64_t attention = (num_heads + 2 * num_kv_heads) * d * c + c * num_heads * d + 2 * d;
   const int64_t layer = attention + 3 * c * intermediate_size + 2 * c;
-  return vocab_size * c + num_layers * layer + c;
+  return vocab_size * c + num_layers * layer + c + (has_score_head ? c : 0);
 }
 
 double ModelConfig::TrainFlopPerToken(double context_tokens) const {

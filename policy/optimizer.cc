@@ -19,7 +19,7 @@ Optimizer::Optimizer(const OptimizerConfig& config, const WeightLayout& layout, 
 
 bool Optimizer::UsesMuon(const TensorSpec& tensor) const {
   return config_.kind == OptimizerConfig::Kind::kMuon && tensor.IsMatrix() &&
-         tensor.offset != layout_.embedding();
+         tensor.offset != layout_.embedding() && tensor.offset != layout_.score();
 }
 
 float Optimizer::Step(float learning_rate, DeviceFloats& weights, DeviceFloats& gradients) {

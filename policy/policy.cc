@@ -63,6 +63,14 @@ class TransformerPolicy final : public Policy {
     return transformer_.ScoreAndBackward(batch, dlogprobs);
   }
 
+  std::vector<float> Values(const PackedBatch& batch) override {
+    AGON_CHECK(config_.has_score_head, "values need a score head");
+    return transformer_.Values(batch);
+  }
+  void BackwardValues(std::span<const float> dvalues) override {
+    transformer_.BackwardValues(dvalues);
+  }
+
   std::vector<float> TakeGradient() override {
     FinishGradients();
     const auto host = gradients_.Host();
@@ -154,6 +162,14 @@ class TransformerPolicy final : public Policy {
 
 }  // namespace
 
+std::vector<float> Policy::Values(const PackedBatch&) {
+  AGON_CHECK(false, "this policy has no score head");
+  return {};
+}
+void Policy::BackwardValues(std::span<const float>) {
+  AGON_CHECK(false, "this policy has no score head");
+}
+
 std::unique_ptr<Policy> Policy::Create(const ModelConfig& config, ComputeType compute,
                                        uint64_t seed, const Device& device) {
   return std::make_unique<TransformerPolicy>(
@@ -162,13 +178,20 @@ std::unique_ptr<Policy> Policy::Create(const ModelConfig& config, ComputeType co
       });
 }
 
-std::unique_ptr<Policy> Policy::Load(const fs::path& dir, ComputeType compute,
-                                     const Device& device) {
-  const ModelConfig config = ReadConfig(dir);
+std::unique_ptr<Policy> Policy::Load(const fs::path& dir, ComputeType compute, const Device& device,
+                                     Head head) {
+  ModelConfig config = ReadConfig(dir);
+  const bool is_reward_model = config.has_score_head;
+  if (is_reward_model && head == Head::kLanguage) {
+    throw Error(ErrorKind::kUsage, "is a reward model: it scores texts and can't write any",
+                dir.string(), "name a language model, or use this one as a judge: reward:DIR");
+  }
+  config.has_score_head = head == Head::kScore;
   const SafetensorsFile file(dir / "model.safetensors");
   auto policy = std::make_unique<TransformerPolicy>(
       config, compute, device, [&](const WeightLayout& layout, std::span<float> weights) {
         for (const TensorSpec& t : layout.tensors()) {
+          if (t.offset == layout.score() && !is_reward_model) continue;  // zeros
           file.Read(t.name, t.shape,
                     weights.subspan(static_cast<size_t>(t.offset), static_cast<size_t>(t.size)));
         }

@@ -42,6 +42,9 @@ struct ModelConfig {
   float rope_theta = 10000.0f;
   float rms_norm_eps = 1e-6f;
   int32_t eos_token_id = 0;  // written to config.json and generation_config.json
+  // The body of a reward or value model: a scalar "score" head beside the embeddings, saved as
+  // Hugging Face's Qwen3ForSequenceClassification with one label.
+  bool has_score_head = false;
 
   int64_t NumParameters() const;
   // Model FLOP of one trained token (forward + backward): 6 N + 6 L H head_dim T
@@ -182,6 +185,12 @@ class PromptSource {
   virtual void BeforeStep() {}
 };
 
+// What a checkpoint is loaded for.
+enum class Head {
+  kLanguage,  // tokens: a reward model is refused
+  kScore,     // Values: a language model gets a score head of zeros
+};
+
 struct OptimizerConfig {
   enum class Kind { kAdamW, kMuon };  // Muon on the hidden matrices, AdamW on the rest
   Kind kind = Kind::kAdamW;
@@ -210,9 +219,10 @@ class Policy {
   static std::unique_ptr<Policy> Create(const ModelConfig& config, ComputeType compute,
                                         uint64_t seed, const Device& device = {});
   // From a Hugging Face model directory (config.json, model.safetensors in F32, BF16
-  // or F16). Throws what Create throws, kNotFound and kCorrupt (names the tensor).
+  // or F16). Throws what Create throws, kNotFound, kCorrupt (names the tensor) and kUsage (a
+  // reward model loaded for its language).
   static std::unique_ptr<Policy> Load(const fs::path& dir, ComputeType compute = ComputeType::kAuto,
-                                      const Device& device = {});
+                                      const Device& device = {}, Head head = Head::kLanguage);
   virtual ~Policy() = default;
 
   // Writes config.json, generation_config.json and model.safetensors (F32) into an
@@ -246,6 +256,13 @@ class Policy {
   // depend on the log-probabilities (pretraining, SFT: minus the token's weight).
   virtual TokenScores ScoreAndBackward(const PackedBatch& batch,
                                        std::span<const float> dlogprobs) = 0;
+
+  // The score head's values at batch.rows (S), score . norm(hidden); targets, temperature and
+  // num_top don't matter. Keeps activations for the BackwardValues that may follow. A row's value
+  // has the same bits in any batch. REQUIRES: config().has_score_head.
+  virtual std::vector<float> Values(const PackedBatch& batch);
+  // Adds the gradient of a loss whose derivative by value i of the last Values is dvalues[i] (S).
+  virtual void BackwardValues(std::span<const float> dvalues);
 
   // Moves the gradient out, of all tensors in the order of TensorNames(), and zeroes it.
   virtual std::vector<float> TakeGradient() = 0;

@@ -10,7 +10,6 @@ namespace agon::policy {
 namespace {
 
 // Arrays of Indexes, in the order in which they are sent.
-enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets };
 enum DecodeIndex : size_t { kDecodeTokens, kDecodePositions, kSlots, kLastRows };
 
 }  // namespace
@@ -82,6 +81,13 @@ TokenScores Transformer::Score(const PackedBatch& batch) { return ScoreAndBackwa
 
 TokenScores Transformer::ScoreAndBackward(const PackedBatch& batch,
                                           std::span<const float> dlogprobs) {
+  Forward(batch);
+  TokenScores scores = ScoreRows(dlogprobs);
+  if (!dlogprobs.empty()) BackwardFromHidden();
+  return scores;
+}
+
+void Transformer::Forward(const PackedBatch& batch) {
   CheckBatch(batch);
   batch_ = batch;
   SendBatch();
@@ -89,9 +95,6 @@ TokenScores Transformer::ScoreAndBackward(const PackedBatch& batch,
             static_cast<int>(batch_.tokens.size()), true, [&](int, const LayerActivations& a) {
               backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
             });
-  TokenScores scores = ScoreRows(dlogprobs);
-  if (!dlogprobs.empty()) BackwardFromHidden();
-  return scores;
 }
 
 void Transformer::SendBatch() {

@@ -27,6 +27,9 @@ struct LayerActivations {
   char* activation;       // T (N, F)
 };
 
+// Arrays of a batch's Indexes, in the order in which they are sent.
+enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets };
+
 class Transformer {
  public:
   // Keeps references. `weights` and `gradients` are the backend's, layout.size() elements each.
@@ -40,6 +43,8 @@ class Transformer {
   TokenScores Score(const PackedBatch& batch);
   void Backward(std::span<const float> dlogprobs);
   TokenScores ScoreAndBackward(const PackedBatch& batch, std::span<const float> dlogprobs);
+  std::vector<float> Values(const PackedBatch& batch);
+  void BackwardValues(std::span<const float> dvalues);
 
   // Turns the accumulated gradients into the gradients of the named tensors: until then
   // those of layers with a folded norm gain are by the product. To be called once, after
@@ -73,6 +78,12 @@ class Transformer {
   void RunLayers(const int32_t* tokens, const int32_t* positions, int rows, bool keep,
                  const Attend& attend);
   void SendBatch();
+  // All layers of `batch`, whose activations are kept.
+  void Forward(const PackedBatch& batch);
+  // The scored rows' normalised hidden states (S, C), on the host.
+  std::vector<float> ScoredHidden();
+  // C numbers of the weights or their gradients from `offset`, on the host.
+  std::vector<float> HostRow(const float* from, int64_t offset) const;
   TokenScores ScoreRows(std::span<const float> dlogprobs);
   // Throws Error(kFailed) with the op where the last forward's numbers stopped being numbers.
   [[noreturn]] void FailNotFinite() const;

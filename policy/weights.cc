@@ -27,6 +27,7 @@ WeightLayout::WeightLayout(const ModelConfig& c) {
     layers_.push_back(layer);
   }
   final_norm_ = Add("model.norm.weight", {width});
+  if (c.has_score_head) score_ = Add("score.weight", {1, width});
 }
 
 int64_t WeightLayout::Add(std::string name, std::vector<int64_t> shape) {
@@ -50,6 +51,10 @@ void InitialiseWeights(const ModelConfig& config, const WeightLayout& layout, ui
   for (const TensorSpec& tensor : layout.tensors()) {
     const auto values =
         weights.subspan(static_cast<size_t>(tensor.offset), static_cast<size_t>(tensor.size));
+    if (tensor.offset == layout.score()) {
+      std::fill(values.begin(), values.end(), 0.0f);
+      continue;
+    }
     if (!tensor.IsMatrix()) {
       std::fill(values.begin(), values.end(), 1.0f);
       continue;

@@ -37,6 +37,7 @@ class WeightLayout {
   const std::vector<LayerOffsets>& layers() const { return layers_; }
   int64_t embedding() const { return embedding_; }    // (V, C), also the head
   int64_t final_norm() const { return final_norm_; }  // (C)
+  int64_t score() const { return score_; }            // (1, C), -1 without a score head
   int64_t size() const { return size_; }              // elements
   // nullptr if there is none.
   const TensorSpec* Find(std::string_view name) const;
@@ -46,11 +47,11 @@ class WeightLayout {
 
   std::vector<TensorSpec> tensors_;
   std::vector<LayerOffsets> layers_;
-  int64_t embedding_ = 0, final_norm_ = 0, size_ = 0;
+  int64_t embedding_ = 0, final_norm_ = 0, score_ = -1, size_ = 0;
 };
 
 // Random initial weights: matrices normal(0, 0.02), output projections divided by
-// sqrt(2 L), gains one. One random sequence per tensor name.
+// sqrt(2 L), gains one, the score head zero. One random sequence per tensor name.
 void InitialiseWeights(const ModelConfig& config, const WeightLayout& layout, uint64_t seed,
                        std::span<float> weights);
 

@@ -17,16 +17,9 @@ class ReferenceModel {
   // log p(next token) (T, V) after each token.
   std::vector<std::vector<double>> LogProbs(const std::vector<int32_t>& tokens,
                                             double temperature) const {
-    const size_t length = tokens.size();
-    const auto embedding = policy_.Weight("model.embed_tokens.weight");
-    std::vector<Row> x(length), result;
-    for (size_t t = 0; t < length; ++t) {
-      for (int i = 0; i < c_.hidden_size; ++i) {
-        x[t].push_back(embedding[static_cast<size_t>(tokens[t] * c_.hidden_size + i)]);
-      }
-    }
-    for (int i = 0; i < c_.num_layers; ++i) Layer("model.layers." + std::to_string(i) + ".", x);
-    for (size_t t = 0; t < length; ++t) {
+    const auto x = Residual(tokens);
+    std::vector<Row> result;
+    for (size_t t = 0; t < x.size(); ++t) {
       auto logits = Apply("model.embed_tokens.weight", Norm(x[t], "model.norm.weight"));
       double sum = 0;
       for (double& l : logits) sum += std::exp(l /= temperature);
@@ -36,8 +29,30 @@ class ReferenceModel {
     return result;
   }
 
+  // The score head's value (T) after each token.
+  std::vector<double> Values(const std::vector<int32_t>& tokens) const {
+    std::vector<double> values;
+    for (const Row& row : Residual(tokens)) {
+      values.push_back(Apply("score.weight", Norm(row, "model.norm.weight"))[0]);
+    }
+    return values;
+  }
+
  private:
   using Row = std::vector<double>;
+
+  // The residual stream behind the last layer.
+  std::vector<Row> Residual(const std::vector<int32_t>& tokens) const {
+    const auto embedding = policy_.Weight("model.embed_tokens.weight");
+    std::vector<Row> x(tokens.size());
+    for (size_t t = 0; t < tokens.size(); ++t) {
+      for (int i = 0; i < c_.hidden_size; ++i) {
+        x[t].push_back(embedding[static_cast<size_t>(tokens[t] * c_.hidden_size + i)]);
+      }
+    }
+    for (int i = 0; i < c_.num_layers; ++i) Layer("model.layers." + std::to_string(i) + ".", x);
+    return x;
+  }
 
   void Layer(const std::string& p, std::vector<Row>& x) const {
     std::vector<Row> q, k, v;
