@@ -1,0 +1,110 @@
+#include "datasets/preferences.h"
+
+#include <gtest/gtest.h>
+
+#include "core/file.h"
+#include "tests/error_of.h"
+
+namespace agon::datasets {
+namespace {
+
+std::string ErrorOn(const std::string& line) {
+  return ErrorOf([&] { ParsePreference(line, "file:3"); }, ErrorKind::kCorrupt);
+}
+
+TEST(Preferences, ReadsPlainPairs) {
+  const auto p = ParsePreference(
+      R"({"prompt": "Hi", "chosen": "Hello!", "rejected": "What?", "margin": 0.5})", "");
+  EXPECT_EQ(p.prompt, (Messages{{Role::kUser, "Hi"}}));
+  EXPECT_EQ(p.completions, (std::vector<std::string>{"Hello!", "What?"}));
+  EXPECT_EQ(p.margin, 0.5);
+}
+
+TEST(Preferences, ReadsChats) {
+  const auto p = ParsePreference(
+      R"({"prompt": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}],
+          "chosen": [{"role": "assistant", "content": "Hello!"}],
+          "rejected": [{"role": "assistant", "content": "What?"}]})",
+      "");
+  EXPECT_EQ(p.prompt, (Messages{{Role::kSystem, "Be kind."}, {Role::kUser, "Hi"}}));
+  EXPECT_EQ(p.completions, (std::vector<std::string>{"Hello!", "What?"}));
+}
+
+TEST(Preferences, FindsThePromptThatConversationsShare) {
+  const auto p = ParsePreference(
+      R"({"chosen": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "a"}],
+          "rejected": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "b"}]})",
+      "");
+  EXPECT_EQ(p.prompt, (Messages{{Role::kUser, "Hi"}}));
+  EXPECT_EQ(p.completions, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(Contains(
+      ErrorOn(
+          R"({"chosen": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "a"}],
+              "rejected": [{"role": "user", "content": "Ho"}, {"role": "assistant", "content": "b"}]})"),
+      "don't share a prompt"));
+}
+
+TEST(Preferences, SortsRankings) {
+  const auto p = ParsePreference(
+      R"({"prompt": "A joke", "completions": ["c", "a", "b"], "ranks": [3, 1, 2]})", "");
+  EXPECT_EQ(p.completions, (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST(Preferences, WritesWhatItReads) {
+  const Preference p{{{Role::kUser, "A \"joke\"\n"}}, {"a", "b", "c"}, 0};
+  const auto again = ParsePreference(PreferenceLine(p), "");
+  EXPECT_EQ(again.prompt, p.prompt);
+  EXPECT_EQ(again.completions, p.completions);
+}
+
+TEST(Preferences, SaysWhatIsWrongWithRanks) {
+  const auto ranked = [](const std::string& ranks) {
+    return ErrorOn(R"({"prompt": "p", "completions": ["a", "b", "c"], "ranks": )" + ranks + "}");
+  };
+  EXPECT_TRUE(Contains(ranked("[1, 2, 2]"), "rank 2 is repeated"));
+  EXPECT_TRUE(Contains(ranked("[1, 2, 2]"), "file:3"));
+  EXPECT_TRUE(Contains(ranked("[1, 2, 4]"), "rank 4 is not in 1 to 3"));
+  EXPECT_TRUE(Contains(ranked("[0, 1, 2]"), "rank 0 is not in 1 to 3"));
+  EXPECT_TRUE(Contains(ranked("[1, 2]"), "2 ranks for 3 completions"));
+  EXPECT_TRUE(Contains(ranked("[1, 2, 1e99]"), "ranks"));
+}
+
+TEST(Preferences, SaysWhatElseIsWrong) {
+  EXPECT_TRUE(Contains(ErrorOn("[]"), "not a JSON object"));
+  EXPECT_TRUE(Contains(ErrorOn(R"({"prompt": "p", "chosen": "a"})"), "no field \"rejected\""));
+  EXPECT_TRUE(Contains(ErrorOn(R"({"prompt": 5, "chosen": "a", "rejected": "b"})"), "prompt"));
+  EXPECT_TRUE(Contains(ErrorOn(R"({"prompt": [], "chosen": "a", "rejected": "b"})"), "empty"));
+  EXPECT_TRUE(Contains(ErrorOn(R"({"prompt": "p", "chosen": "a", "rejected": "a"})"), "twice"));
+  EXPECT_TRUE(Contains(
+      ErrorOn(R"({"prompt": [{"role": "bot", "content": "x"}], "chosen": "a", "rejected": "b"})"),
+      "no role is called \"bot\""));
+  EXPECT_TRUE(
+      Contains(ErrorOn(R"({"prompt": "p", "completions": ["a"], "ranks": [1]})"), "1 completions"));
+}
+
+TEST(Preferences, ReadsFiles) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "preferences.jsonl";
+  const std::string line = R"({"prompt": "p", "chosen": "a", "rejected": "b"})";
+  WriteFileAtomic(file, line + "\n\n" + line);
+  EXPECT_EQ(ReadPreferences(file).size(), 2u);
+  WriteFileAtomic(file, line + "\n{}\n");
+  EXPECT_TRUE(Contains(ErrorOf([&] { ReadPreferences(file); }, ErrorKind::kCorrupt), "jsonl:2"));
+  WriteFileAtomic(file, "\n");
+  EXPECT_TRUE(
+      Contains(ErrorOf([&] { ReadPreferences(file); }, ErrorKind::kCorrupt), "no preference"));
+}
+
+TEST(Preferences, ReportsContradictions) {
+  const Messages prompt = {{Role::kUser, "p"}}, other = {{Role::kUser, "q"}};
+  const std::vector<Preference> preferences = {
+      {prompt, {"a", "b", "c"}}, {other, {"b", "a"}}, {prompt, {"c", "a"}}, {prompt, {"c", "a"}}};
+  const auto found = FindContradictions(preferences);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].first, 0u);
+  EXPECT_EQ(found[0].second, 2u);
+  EXPECT_EQ(found[0].better, "a");
+  EXPECT_EQ(found[0].worse, "c");
+}
+
+}  // namespace
+}  // namespace agon::datasets
