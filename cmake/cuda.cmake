@@ -40,6 +40,7 @@ if(AGON_HAS_NVCC)
     set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
   endif()
   add_library(agon_policy_cuda OBJECT ${agon_cuda_sources})
+  set_target_properties(agon_policy_cuda PROPERTIES UNITY_BUILD OFF)  # each kernel its constants
   target_include_directories(agon_policy_cuda PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(agon_policy_cuda PUBLIC CUDA::cudart_static CUDA::cublasLt)
   # -fmad=false as -ffp-contract=off: kernels ask for fused multiply-adds by name.

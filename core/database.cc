@@ -47,7 +47,7 @@ const char* HintFor(int code) {
 }
 
 // Statements span lines in the source; an error shows one.
-std::string OneLine(std::string_view sql) {
+std::string Shortened(std::string_view sql) {
   std::string line;
   for (const char c : sql.substr(0, 160)) {
     const bool is_space = c == ' ' || c == '\n' || c == '\t';
@@ -103,7 +103,7 @@ void Database::Check(int code, std::string_view sql) const {
   if (code == SQLITE_OK) return;
   // Without a handle SQLite was out of memory before it could say so.
   std::string what = handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
-  if (!sql.empty()) what += " (in \"" + OneLine(sql) + "\")";
+  if (!sql.empty()) what += " (in \"" + Shortened(sql) + "\")";
   throw Error(KindOf(code), what, path_, HintFor(code));
 }
 
@@ -211,7 +211,7 @@ void Statement::RequireType(int i, bool holds, const char* wanted) const {
   const char* name = sqlite3_column_name(statement_, i);
   throw Error(ErrorKind::kCorrupt,
               std::string("column \"") + (name ? name : "?") + "\" is not " + wanted + " (in \"" +
-                  OneLine(sqlite3_sql(statement_)) + "\")",
+                  Shortened(sqlite3_sql(statement_)) + "\")",
               database_->path());
 }
 

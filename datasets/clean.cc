@@ -12,7 +12,7 @@ namespace {
 
 bool IsBlank(char c) { return c == ' ' || c == '\n' || c == '\t'; }
 
-bool IsLetter(char c) {
+bool IsWordByte(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 0x80 || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
@@ -71,7 +71,7 @@ const char* CheckWords(const std::vector<std::string_view>& words) {
     bytes += word.size();
     symbols += static_cast<size_t>(std::count(word.begin(), word.end(), '#'));
     if (word.find("...") != word.npos || word.find("\u2026") != word.npos) ++symbols;
-    if (std::any_of(word.begin(), word.end(), IsLetter)) ++with_letter;
+    if (std::any_of(word.begin(), word.end(), IsWordByte)) ++with_letter;
     most = std::max(most, ++counts[word]);
   }
   const auto num_words = static_cast<double>(words.size());

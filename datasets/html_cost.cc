@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "core/ascii.h"
+
 namespace agon::datasets {
 namespace {
 
@@ -15,7 +17,7 @@ constexpr std::string_view kComment = "!--";
 
 // Elements that have no content, or that can't stand in one another without another element
 // that counts: they add no depth.
-constexpr std::array<std::string_view, 22> kFlat = {
+constexpr std::array<std::string_view, 22> kWithoutDepth = {
     "area",  "base",   "br", "col",   "colgroup", "embed", "hr", "img",   "input", "link",  "meta",
     "param", "source", "p",  "tbody", "td",       "tfoot", "th", "thead", "tr",    "track", "wbr"};
 
@@ -38,15 +40,9 @@ constexpr std::array<std::string_view, 16> kShapes = {
     "use",      "defs",  "polygon", "ellipse", "stop", "lineargradient", "radialgradient",
     "clippath", "symbol"};
 
-bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'; }
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool IsLetter(char c) { return Lower(c) >= 'a' && Lower(c) <= 'z'; }
-
 bool SameName(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return Lower(x) == Lower(y); });
+                    [](char x, char y) { return AsciiLower(x) == AsciiLower(y); });
 }
 
 bool IsAnyOf(std::string_view name, std::span<const std::string_view> names) {
@@ -63,7 +59,7 @@ bool EndsPrevious(std::string_view name, std::string_view previous) {
          (SameName(name, previous) && (SameName(name, "li") || SameName(name, "option")));
 }
 
-struct Tag {
+struct TagSpan {
   std::string_view name;
   size_t end = 0;  // behind its '>'
   size_t num_attributes = 0;
@@ -71,17 +67,17 @@ struct Tag {
 };
 
 // The tag whose name starts at `i`, read as the standard's tokenizer does (HTML, 13.2.5).
-Tag ReadTag(std::string_view html, size_t i) {
+TagSpan ReadTag(std::string_view html, size_t i) {
   const auto skip_to = [&](auto stops) {
     while (i < html.size() && !stops(html[i])) ++i;
   };
-  const auto ends_name = [](char c) { return IsSpace(c) || c == '/' || c == '>'; };
-  const auto no_space = [](char c) { return !IsSpace(c); };
+  const auto ends_name = [](char c) { return IsAsciiSpace(c) || c == '/' || c == '>'; };
+  const auto no_space = [](char c) { return !IsAsciiSpace(c); };
   const size_t begin = i;
   skip_to(ends_name);
-  Tag tag{html.substr(begin, i - begin)};
+  TagSpan tag{html.substr(begin, i - begin)};
   while (i < html.size() && html[i] != '>') {
-    if (IsSpace(html[i]) || html[i] == '/') {
+    if (IsAsciiSpace(html[i]) || html[i] == '/') {
       tag.is_self_closing = html[i++] == '/';
       continue;
     }
@@ -101,7 +97,7 @@ Tag ReadTag(std::string_view html, size_t i) {
     if (const char quote = html[i]; quote == '"' || quote == '\'') {
       i = std::min(html.find(quote, i + 1), html.size() - 1) + 1;
     } else {
-      skip_to([](char c) { return IsSpace(c) || c == '>'; });
+      skip_to([](char c) { return IsAsciiSpace(c) || c == '>'; });
     }
   }
   tag.end = std::min(i + 1, html.size());
@@ -150,7 +146,7 @@ class CostScan {
       if (!Follows(next_, ">") && !Follows(next_, "->")) Open(kComment);
       return true;
     }
-    if (name >= html_.size() || !IsLetter(html_[name])) {
+    if (name >= html_.size() || !IsAsciiLetter(html_[name])) {
       if (is_end || Follows(name, "!") || Follows(name, "?")) {  // a comment without dashes
         IgnoreEndsBefore(i, html_.find('>', i));
       }
@@ -158,7 +154,7 @@ class CostScan {
       return true;
     }
     const bool is_certain = i >= ends_count_from_;
-    const Tag tag = ReadTag(html_, name);
+    const TagSpan tag = ReadTag(html_, name);
     IgnoreEndsBefore(i, tag.end);
     if (tag.num_attributes > kMaxAttributes) return false;
     if (is_end) {
@@ -173,12 +169,12 @@ class CostScan {
     return true;
   }
 
-  void Start(const Tag& tag, bool is_certain) {
+  void Start(const TagSpan& tag, bool is_certain) {
     if (is_certain && num_opaque_ == 0 && SkipRawText(tag)) return;
     if (SameName(tag.name, "svg") || SameName(tag.name, "math")) {
       trusts_shapes_ = trusts_shapes_ && is_certain;
       ++num_foreign_;
-    } else if (num_foreign_ == 0 && IsAnyOf(tag.name, kFlat)) {
+    } else if (num_foreign_ == 0 && IsAnyOf(tag.name, kWithoutDepth)) {
       return;
     }
     if (num_foreign_ > 0) {
@@ -196,13 +192,14 @@ class CostScan {
   }
 
   // Goes behind the text of a script or style, unless the parser might see its end elsewhere.
-  bool SkipRawText(const Tag& tag) {
+  bool SkipRawText(const TagSpan& tag) {
     if (!SameName(tag.name, "script") && !SameName(tag.name, "style")) return false;
     for (size_t i = html_.find('<', tag.end); i != html_.npos; i = html_.find('<', i + 1)) {
       if (Follows(i, "<!--")) return false;
       if (!Follows(i, "</") || !SameName(html_.substr(i + 2, tag.name.size()), tag.name)) continue;
       const size_t end = i + 2 + tag.name.size();
-      if (end >= html_.size() || !(IsSpace(html_[end]) || html_[end] == '/' || html_[end] == '>')) {
+      if (end >= html_.size() ||
+          !(IsAsciiSpace(html_[end]) || html_[end] == '/' || html_[end] == '>')) {
         continue;
       }
       work_ += i - tag.end;
@@ -219,7 +216,7 @@ class CostScan {
   }
 
   void End(std::string_view name) {
-    if (num_foreign_ == 0 && IsAnyOf(name, kFlat)) return;
+    if (num_foreign_ == 0 && IsAnyOf(name, kWithoutDepth)) return;
     size_t place = open_.size();
     if (num_foreign_ == 0 && !IsAnyOf(name, kFormatting)) {
       while (place > 0 && !SameName(open_[place - 1], name) &&

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/ascii.h"
+
 namespace agon::datasets {
 namespace {
 
@@ -36,10 +38,6 @@ constexpr std::array<std::string_view, 40> kBlocks = {
 constexpr std::array<std::string_view, 7> kWalls = {"table",   "template", "object", "caption",
                                                     "marquee", "svg",      "math"};
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool IsLetter(char c) { return Lower(c) >= 'a' && Lower(c) <= 'z'; }
-bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\f' || c == '\r'; }
-
 struct Tag {
   std::string name;
   bool is_end = false, closes_itself = false;
@@ -59,7 +57,7 @@ class TagReader {
       const size_t begin = rest[1] == '/' ? 2 : 1;
       if (rest.starts_with("<!--")) {
         SkipBehind("-->", at_ + 2);
-      } else if (begin < rest.size() && IsLetter(rest[begin])) {
+      } else if (begin < rest.size() && IsAsciiLetter(rest[begin])) {
         tag.is_end = begin == 2;
         ReadTag(at_ + begin, tag);
         return true;
@@ -80,14 +78,14 @@ class TagReader {
 
   void ReadTag(size_t i, Tag& tag) {
     tag.name.clear();
-    for (; i < html_.size() && !IsSpace(html_[i]) && html_[i] != '/' && html_[i] != '>'; ++i) {
-      if (tag.name.size() < 16) tag.name += Lower(html_[i]);  // longer than all we know
+    for (; i < html_.size() && !IsAsciiSpace(html_[i]) && html_[i] != '/' && html_[i] != '>'; ++i) {
+      if (tag.name.size() < 16) tag.name += AsciiLower(html_[i]);  // longer than all we know
     }
     bool is_quote_over = true, is_value = false;
     char last = ' ';
     for (; i < html_.size() && html_[i] != '>'; ++i) {
       const char c = html_[i];
-      if (IsSpace(c)) continue;
+      if (IsAsciiSpace(c)) continue;
       if ((c == '"' || c == '\'') && is_value && last == '=') {
         i = std::min(html_.find(c, i + 1), html_.size() - 1);
         is_quote_over = true;
@@ -109,7 +107,7 @@ class TagReader {
       at_ = std::min(html_.find("</", at_), html_.size());
       size_t k = 0;
       while (k < name.size() && at_ + 2 + k < html_.size() &&
-             Lower(html_[at_ + 2 + k]) == name[k]) {
+             AsciiLower(html_[at_ + 2 + k]) == name[k]) {
         ++k;
       }
       if (k == name.size()) return;

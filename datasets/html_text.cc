@@ -6,6 +6,7 @@
 #include <array>
 #include <vector>
 
+#include "core/ascii.h"
 #include "datasets/clean.h"
 #include "datasets/html_tree.h"
 
@@ -66,8 +67,6 @@ bool IsBlock(GumboTag tag) {
   return std::find(kBlocks.begin(), kBlocks.end(), tag) != kBlocks.end();
 }
 
-bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'; }
-
 // Text with pending breaks: only the largest break between two pieces of text is written.
 class Writer {
  public:
@@ -81,13 +80,13 @@ class Writer {
 
   void Text(std::string_view text) {
     for (size_t i = 0; i < text.size();) {
-      if (IsSpace(text[i])) {
+      if (IsAsciiSpace(text[i])) {
         has_space_ = true;
         ++i;
         continue;
       }
       size_t end = i;
-      while (end < text.size() && !IsSpace(text[end])) ++end;
+      while (end < text.size() && !IsAsciiSpace(text[end])) ++end;
       Put(text.substr(i, end - i));
       i = end;
     }

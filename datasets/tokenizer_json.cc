@@ -17,7 +17,7 @@ namespace {
 // the size of a vocabulary.
 using SortedJson = nlohmann::json;
 
-constexpr size_t kMaxFileBytes = size_t{1} << 28;
+constexpr size_t kMaxTokenizerBytes = size_t{1} << 28;
 constexpr int kMaxDepth = 16;
 
 void AppendUtf8(uint32_t codepoint, std::string& out) {  // codepoint < 0x800
@@ -107,7 +107,7 @@ class Reader {
 
   int32_t Id(const SortedJson& value, const std::string& of) const {
     // Ids are dense, so none can exceed the number of bytes in the file.
-    if (!value.is_number_unsigned() || value.get<uint64_t>() >= kMaxFileBytes) {
+    if (!value.is_number_unsigned() || value.get<uint64_t>() >= kMaxTokenizerBytes) {
       Corrupt("the id of " + of + " is not a token id");
     }
     return value.get<int32_t>();
@@ -306,7 +306,7 @@ Json ModelJson(const TokenizerParts& parts, const std::vector<bool>& is_added) {
 
 Tokenizer Tokenizer::Load(const fs::path& file) {
   const std::string where = file.string();
-  const SortedJson root = ParseSorted(ReadFile(file, kMaxFileBytes), where);
+  const SortedJson root = ParseSorted(ReadFile(file, kMaxTokenizerBytes), where);
   return Tokenizer(std::make_unique<Impl>(Reader(root, where).Read(), where));
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/ascii.h"
 #include "core/error.h"
 #include "core/names.h"
 #include "envs/math/extract.h"
@@ -30,9 +31,9 @@ MatchedAnswer Judged(bool correct, std::string extracted, std::string_view gold)
           correct ? "right" : "wrong, the answer is " + std::string(gold.substr(0, 60))};
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsWord(char c) { return IsDigit(c) || IsLetter(c) || static_cast<unsigned char>(c) >= 0x80; }
+bool IsWord(char c) {
+  return IsAsciiDigit(c) || IsAsciiLetter(c) || static_cast<unsigned char>(c) >= 0x80;
+}
 
 bool IsBare(std::string_view text) {
   return !text.empty() && text.size() <= kMaxBareBytes && text.find('\n') == std::string_view::npos;
@@ -58,13 +59,14 @@ MatchedAnswer MatchMath(std::string_view gold, std::string_view response) {
 // The last run of digits with the sign, points, commas and slash that belong to it.
 std::optional<std::string_view> LastNumber(std::string_view text) {
   size_t end = text.size();
-  while (end > 0 && !IsDigit(text[end - 1])) --end;
+  while (end > 0 && !IsAsciiDigit(text[end - 1])) --end;
   if (end == 0) return std::nullopt;
   size_t begin = end;
   while (begin > 0) {
     const char c = text[begin - 1];
-    const bool joins = (c == '.' || c == ',' || c == '/') && begin > 1 && IsDigit(text[begin - 2]);
-    if (!IsDigit(c) && !joins) break;
+    const bool joins =
+        (c == '.' || c == ',' || c == '/') && begin > 1 && IsAsciiDigit(text[begin - 2]);
+    if (!IsAsciiDigit(c) && !joins) break;
     --begin;
   }
   if (begin > 0 && text[begin - 1] == '.') --begin;  // ".5"
@@ -90,7 +92,7 @@ std::optional<char> LeadingLetter(std::string_view text) {
          std::string_view(" \t\r\n*$([{").find(text[0]) != std::string_view::npos) {
     text.remove_prefix(1);
   }
-  if (text.empty() || !IsLetter(text[0])) return std::nullopt;
+  if (text.empty() || !IsAsciiLetter(text[0])) return std::nullopt;
   if (text.size() > 1 &&
       std::string_view(" \t\r\n*$.,:;)]}").find(text[1]) == std::string_view::npos) {
     return std::nullopt;
@@ -98,7 +100,7 @@ std::optional<char> LeadingLetter(std::string_view text) {
   const char upper = static_cast<char>(text[0] & ~0x20);
   if (upper > 'J') return std::nullopt;
   // "A dog ...", "I think ...": a word, not a choice.
-  const bool is_word = text.size() > 2 && text[1] == ' ' && IsLetter(text[2]);
+  const bool is_word = text.size() > 2 && text[1] == ' ' && IsAsciiLetter(text[2]);
   return is_word ? std::nullopt : std::optional(upper);
 }
 

@@ -100,7 +100,7 @@ std::string Filled(std::string text, const std::string& mark, const std::string&
   return text;
 }
 
-bool IsName(std::string_view text) {
+bool IsFileName(std::string_view text) {
   if (text.empty() || text.front() < 'a' || text.front() > 'z') return false;
   for (const char c : text) {
     if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
@@ -111,8 +111,8 @@ bool IsName(std::string_view text) {
 // "clock" of "mine/clock".
 std::string FileStem(const std::string& name) {
   const size_t slash = name.find('/');
-  if (slash == std::string::npos || !IsName(name.substr(0, slash)) ||
-      !IsName(name.substr(slash + 1))) {
+  if (slash == std::string::npos || !IsFileName(name.substr(0, slash)) ||
+      !IsFileName(name.substr(slash + 1))) {
     throw Error(ErrorKind::kUsage, "\"" + name + "\" is no name for an environment", "NAME",
                 "write it like mine/clock: letters, digits and _, in lower case");
   }

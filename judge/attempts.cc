@@ -1,19 +1,13 @@
 #include "judge/attempts.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <string_view>
 
 #include "core/error.h"
+#include "judge/statistics.h"
 
 namespace agon::judge {
-namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
-
 double PassAtK(int n, int c, int k) {
   AGON_CHECK(k >= 1 && c >= 0 && c <= n);
   if (n < k) return kNan;

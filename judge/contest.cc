@@ -9,9 +9,9 @@
 namespace agon::judge {
 namespace {
 
-constexpr size_t kMaxShownBytes = 20000;  // of a text in the details
+constexpr size_t kMaxDetailBytes = 20000;  // of a text in the details
 
-std::string Shown(const std::string& text) { return text.substr(0, kMaxShownBytes); }
+std::string Shown(const std::string& text) { return text.substr(0, kMaxDetailBytes); }
 
 double Points(double own, double other) { return own > other ? 1 : own < other ? 0 : 0.5; }
 

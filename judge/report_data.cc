@@ -1,7 +1,6 @@
 // What reports say in numbers, independent of how they say it.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 #include <tuple>
@@ -9,12 +8,11 @@
 #include "judge/metrics.h"
 #include "judge/report_parts.h"
 #include "judge/significance.h"
+#include "judge/statistics.h"
 #include "judge/text.h"
 
 namespace agon::judge {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 double Median(const std::vector<std::pair<double, double>>& points) {
   if (points.empty()) return kNan;

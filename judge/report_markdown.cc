@@ -17,15 +17,15 @@ std::string Difference(const Comparison& comparison) {
 
 // What the first screen of report.html says, in one sentence.
 std::string VerdictText(const ReportInput& input) {
-  const Verdict verdict = VerdictOf(input);
-  if (verdict.headlines.empty()) return "";
-  const auto count = [&](Finding finding) { return std::to_string(verdict.Count(finding)); };
-  std::string text = verdict.Sentence(EscapeMarkdown(input.models.front().model),
-                                      EscapeMarkdown(input.models.back().model));
+  const Conclusion conclusion = ConclusionOf(input);
+  if (conclusion.headlines.empty()) return "";
+  const auto count = [&](Finding finding) { return std::to_string(conclusion.Count(finding)); };
+  std::string text = conclusion.Sentence(EscapeMarkdown(input.models.front().model),
+                                         EscapeMarkdown(input.models.back().model));
   text += ": better at " + count(Finding::kBetter) + ", worse at " + count(Finding::kWorse) +
           ", unclear at " + count(Finding::kUnclear) + " of " +
-          Counted(verdict.headlines.size(), "benchmark") + " (5 % level, Holm's correction)";
-  if (verdict.mean) text += "; " + verdict.MeanText();
+          Counted(conclusion.headlines.size(), "benchmark") + " (5 % level, Holm's correction)";
+  if (conclusion.mean) text += "; " + conclusion.MeanText();
   return "\n" + text + ".\n";
 }
 

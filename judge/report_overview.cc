@@ -34,8 +34,8 @@ std::string Power(const Comparison& c) {
 }
 
 // One benchmark.
-std::string OfOneBenchmark(const ReportInput& input, const Verdict& verdict) {
-  const Comparison& c = *verdict.headlines[0];
+std::string OfOneBenchmark(const ReportInput& input, const Conclusion& conclusion) {
+  const Comparison& c = *conclusion.headlines[0];
   const Metric* before = FindMetric(input.models.front(), c.benchmark, c.metric);
   const Metric* after = FindMetric(input.models.back(), c.benchmark, c.metric);
   std::string html = "On " + Counted(static_cast<size_t>(c.n), "held-out task") + " of " +
@@ -46,7 +46,7 @@ std::string OfOneBenchmark(const ReportInput& input, const Verdict& verdict) {
   if (const std::string interval = IntervalText(c); !interval.empty()) html += " " + interval;
   if (const std::string p = PText(c.p_value); !p.empty()) html += ", " + EscapeHtml(p);
   html += ".";
-  if (verdict.finding == Finding::kUnclear) html += Power(c);
+  if (conclusion.finding == Finding::kUnclear) html += Power(c);
   return html;
 }
 
@@ -63,39 +63,40 @@ std::string Names(std::span<const Comparison* const> comparisons, Finding findin
 }
 
 // Several benchmarks: the mean, and where it comes from.
-std::string OfSeveral(const Verdict& verdict) {
+std::string OfSeveral(const Conclusion& conclusion) {
   std::string html;
-  if (verdict.mean) {
-    html += verdict.MeanText();
-    if (const std::string p = PText(verdict.mean_p); !p.empty()) html += ", " + EscapeHtml(p);
+  if (conclusion.mean) {
+    html += conclusion.MeanText();
+    if (const std::string p = PText(conclusion.mean_p); !p.empty()) html += ", " + EscapeHtml(p);
     html += ". ";
-    const double smallest = MinimumDetectableEffect(verdict.mean->stderr_);
-    if (verdict.finding == Finding::kUnclear && std::isfinite(smallest)) {
+    const double smallest = MinimumDetectableEffect(conclusion.mean->stderr_);
+    if (conclusion.finding == Finding::kUnclear && std::isfinite(smallest)) {
       html += "A mean difference of " + FormatNumber(100 * smallest, 1) +
               " points would have been found with a probability of 80 %. ";
     }
   }
-  const auto names = [&](Finding finding) { return Names(verdict.headlines, finding); };
-  if (verdict.Count(Finding::kBetter) > 0) {
+  const auto names = [&](Finding finding) { return Names(conclusion.headlines, finding); };
+  if (conclusion.Count(Finding::kBetter) > 0) {
     html += "<b>Better</b> at " + names(Finding::kBetter) + ". ";
   }
-  if (verdict.Count(Finding::kWorse) > 0) {
+  if (conclusion.Count(Finding::kWorse) > 0) {
     html += "<b>Worse</b> at " + names(Finding::kWorse) + ". ";
   }
-  if (const size_t unclear = verdict.Count(Finding::kUnclear); unclear > 0) {
+  if (const size_t unclear = conclusion.Count(Finding::kUnclear); unclear > 0) {
     html += "No clear difference at " +
-            (unclear == verdict.headlines.size() ? "any" : std::to_string(unclear)) + ". ";
+            (unclear == conclusion.headlines.size() ? "any" : std::to_string(unclear)) + ". ";
   }
   return html;
 }
 
 std::string VerdictHtml(const ReportInput& input) {
-  const Verdict verdict = VerdictOf(input);
-  if (verdict.headlines.empty()) return "";
-  return "<p class=\"verdict " + std::string(FindingName(verdict.finding)) + "\">" +
-         verdict.Sentence(Bold(input.models.front().model), Bold(input.models.back().model)) +
+  const Conclusion conclusion = ConclusionOf(input);
+  if (conclusion.headlines.empty()) return "";
+  return "<p class=\"verdict " + std::string(FindingName(conclusion.finding)) + "\">" +
+         conclusion.Sentence(Bold(input.models.front().model), Bold(input.models.back().model)) +
          ".</p>\n<p class=\"lead\">" +
-         (verdict.headlines.size() == 1 ? OfOneBenchmark(input, verdict) : OfSeveral(verdict)) +
+         (conclusion.headlines.size() == 1 ? OfOneBenchmark(input, conclusion)
+                                           : OfSeveral(conclusion)) +
          "</p>\n";
 }
 

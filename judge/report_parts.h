@@ -67,7 +67,7 @@ std::vector<const Comparison*> HeadlineComparisons(const ReportInput& input,
                                                    const std::string& model);
 
 // What a report says first, in every format: whether the last model is better than the first.
-struct Verdict {
+struct Conclusion {
   std::vector<const Comparison*> headlines;
   std::array<size_t, 3> counts{};  // of headlines, by Finding
   // The mean difference over those headlines that are shares, if there are two or more.
@@ -83,7 +83,7 @@ struct Verdict {
   // "+2.0 points on average over 3 benchmarks [+0.4, +3.6]". REQUIRES: mean.
   std::string MeanText() const;
 };
-Verdict VerdictOf(const ReportInput& input);
+Conclusion ConclusionOf(const ReportInput& input);
 
 // "1 benchmark", "3 benchmarks".
 std::string Counted(size_t count, const std::string& what);

@@ -10,7 +10,7 @@ namespace agon::judge {
 namespace {
 
 constexpr size_t kShownPerChange = 12;
-constexpr size_t kMaxShownBytes = 4000;  // of one answer; samples.jsonl has all of it
+constexpr size_t kMaxSampleBytes = 4000;  // of one answer; samples.jsonl has all of it
 
 struct ChangeStyle {
   const char* css;
@@ -28,7 +28,7 @@ std::string Answer(const SampleRecord& sample, const std::string& model) {
                      "\">" + mark + "</span> " + EscapeHtml(model) + " <small>" +
                      std::to_string(sample.num_tokens) + " tokens" +
                      (sample.truncated ? ", cut" : "") + "</small></p><pre>" +
-                     EscapeHtml(sample.completion, kMaxShownBytes) + "</pre>";
+                     EscapeHtml(sample.completion, kMaxSampleBytes) + "</pre>";
   if (!sample.reason.empty()) {
     html += "<p class=\"fine\">" + EscapeHtml(sample.reason, 300) + "</p>";
   }
@@ -50,7 +50,7 @@ std::string PairHtml(const SamplePair& pair, const ReportInput& input, size_t ch
   return std::string("<details open class=\"sample ") + kStyles[change].css +
          "\"><summary><b class=\"tag " + kStyles[change].css + "\">" + kStyles[change].label +
          "</b> <small>" + EscapeHtml(label) + "</small></summary><p class=\"question\">" +
-         EscapeHtml(task.prompt, kMaxShownBytes) + "</p>" + Gold(task) + "<div class=\"two\">" +
+         EscapeHtml(task.prompt, kMaxSampleBytes) + "</p>" + Gold(task) + "<div class=\"two\">" +
          Answer(*pair.before, input.models.front().model) +
          Answer(*pair.after, input.models.back().model) + "</div></details>\n";
 }

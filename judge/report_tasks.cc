@@ -12,8 +12,8 @@ namespace {
 
 // Entries of the whole page and of one benchmark: a page stays a few megabytes.
 constexpr size_t kMaxEntries = 900, kMaxOfBenchmark = 60;
-constexpr size_t kMaxShownBytes = 2000;  // of one answer; samples.jsonl has all of it
-constexpr size_t kMaxSamples = 8;        // of one model
+constexpr size_t kMaxAnswerBytes = 2000;  // of one answer; samples.jsonl has all of it
+constexpr size_t kMaxSamples = 8;         // of one model
 
 using Answers = std::vector<const SampleRecord*>;
 
@@ -92,7 +92,7 @@ std::string AnswerHtml(const SampleRecord& sample, bool is_graded) {
                      std::to_string(sample.num_tokens) + " tokens" +
                      (sample.truncated ? ", cut" : "");
   if (!sample.reason.empty()) html += " · " + EscapeHtml(sample.reason, 200);
-  return html + "</small></p><pre>" + EscapeHtml(sample.completion, kMaxShownBytes) + "</pre>";
+  return html + "</small></p><pre>" + EscapeHtml(sample.completion, kMaxAnswerBytes) + "</pre>";
 }
 
 std::string EntryHtml(const ReportInput& input, const Entry& entry, const std::string& anchor) {
@@ -103,7 +103,7 @@ std::string EntryHtml(const ReportInput& input, const Entry& entry, const std::s
   std::string html = "<details class=\"task\" id=\"" + anchor + "\"><summary>";
   for (const Answers& answers : entry.answers) html += entry.is_graded ? Strip(answers) : "";
   html += "<span class=\"asked\">" + EscapeHtml(task->prompt.substr(0, 160), 120) +
-          "</span></summary><p class=\"question\">" + EscapeHtml(task->prompt, kMaxShownBytes) +
+          "</span></summary><p class=\"question\">" + EscapeHtml(task->prompt, kMaxAnswerBytes) +
           "</p>";
   if (!task->answer.empty()) {
     html += "<p class=\"gold\">Answer: <b>" + EscapeHtml(task->answer, 500) + "</b></p>";

@@ -1,15 +1,12 @@
 #include "judge/statistics.h"
 
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
 #include "core/quantiles.h"
 
 namespace agon::judge {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 Estimate WithInterval(double mean, double standard_error, int64_t num_clusters, double degrees) {
   Estimate estimate{mean, standard_error, kNan, kNan, num_clusters, degrees};

@@ -8,10 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
 namespace agon::judge {
+
+// What can't be estimated.
+inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 struct Estimate {
   double value = 0;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "tests/contains.h"
 
 namespace agon {
 
@@ -20,10 +21,6 @@ std::string ErrorOf(const Body& body, ErrorKind kind) {
     return error.what();
   }
   return "";
-}
-
-inline bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace agon

@@ -10,7 +10,7 @@ namespace agon::arena {
 namespace {
 
 // Far below the spread of any resample; Newton's next step would be its square.
-constexpr double kToleranceNats = 1e-6;
+constexpr double kSampleToleranceNats = 1e-6;
 
 // All outcomes of all pairs as one multinomial, drawn one conditional binomial after another.
 void Resample(std::span<const PairCount> pairs, double total, Rng& rng, std::vector<Row>& rows) {
@@ -61,7 +61,7 @@ std::vector<double> BootstrapStrengths(const Fit& fit, std::span<const PairCount
                .sample = static_cast<uint32_t>(sample)});
       Resample(pairs, total, rng, problem.rows);
       x = start;
-      Minimize(problem, kToleranceNats, x);
+      Minimize(problem, kSampleToleranceNats, x);
       std::copy_n(x.begin(), n,
                   strengths.begin() + static_cast<ptrdiff_t>(sample) * static_cast<ptrdiff_t>(n));
     }

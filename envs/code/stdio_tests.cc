@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kSpaces = " \t\r\f\v";
 
-std::vector<std::string_view> Split(std::string_view text, std::string_view separators) {
+std::vector<std::string_view> SplitAt(std::string_view text, std::string_view separators) {
   std::vector<std::string_view> words;
   for (size_t begin; (begin = text.find_first_not_of(separators)) != std::string_view::npos;) {
     text.remove_prefix(begin);
@@ -42,7 +42,7 @@ std::optional<double> Number(std::string_view word) {
 }
 
 bool SameWords(std::string_view expected, std::string_view actual, double tolerance) {
-  const auto wanted = Split(expected, kSpaces), got = Split(actual, kSpaces);
+  const auto wanted = SplitAt(expected, kSpaces), got = SplitAt(actual, kSpaces);
   if (wanted.size() != got.size()) return false;
   for (size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i] == got[i]) continue;

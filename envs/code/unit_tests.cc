@@ -12,7 +12,7 @@
 namespace agon::envs {
 namespace {
 
-constexpr std::string_view kWhere = "message from the tester's box";
+constexpr std::string_view kTesterWhere = "message from the tester's box";
 constexpr int64_t kTesterSlackMs = 10000;
 
 BoxLimits TesterLimits(const CodeLimits& limits) {
@@ -31,7 +31,7 @@ TestStatus StatusOf(const std::string& name) {
        {TestStatus::kPass, TestStatus::kFail, TestStatus::kError, TestStatus::kUnsupported}) {
     if (name == TestStatusName(status)) return status;
   }
-  throw Error(ErrorKind::kCorrupt, "no such status", kWhere);
+  throw Error(ErrorKind::kCorrupt, "no such status", kTesterWhere);
 }
 
 // One unit between its tester and the candidate.
@@ -53,9 +53,9 @@ class UnitRun {
       const Received received = tester_.box().ReceiveLine(kMaxLineBytes, deadline_);
       if (received.status != ReceiveStatus::kLine) return EndTester();
       try {
-        const Json message = ParseBoxJson(received.line, kWhere);
-        if (JsonField<std::string>(message, "nonce", kWhere) != nonce_) {
-          throw Error(ErrorKind::kCorrupt, "another nonce", kWhere);
+        const Json message = ParseBoxJson(received.line, kTesterWhere);
+        if (JsonField<std::string>(message, "nonce", kTesterWhere) != nonce_) {
+          throw Error(ErrorKind::kCorrupt, "another nonce", kTesterWhere);
         }
         if (message.contains("tests")) {
           Report(message.at("tests"));
@@ -111,12 +111,12 @@ class UnitRun {
 
   void Report(const Json& tests) {
     if (!tests.is_array() || tests.size() != num_tests_) {
-      throw Error(ErrorKind::kCorrupt, "another number of tests", kWhere);
+      throw Error(ErrorKind::kCorrupt, "another number of tests", kTesterWhere);
     }
     std::vector<TestVerdict> verdicts;
     for (const Json& test : tests) {
       if (!test.is_array() || test.size() != 2 || !test[0].is_string() || !test[1].is_string()) {
-        throw Error(ErrorKind::kCorrupt, "not a status and a reason", kWhere);
+        throw Error(ErrorKind::kCorrupt, "not a status and a reason", kTesterWhere);
       }
       verdicts.push_back(VerdictOf(test[0].get<std::string>(), test[1].get<std::string>()));
     }
@@ -169,12 +169,13 @@ Tester::Tester(Sandbox& sandbox, const CodeTests& tests, std::optional<Mask>* ma
     counts_.assign(tests.units.size(), 1);
     return;
   }
-  const Json plan = ParseJson(received.line, kWhere);
-  if (JsonField<std::string>(plan, "nonce", kWhere) != nonce) Refuse("answers in another's name");
+  const Json plan = ParseJson(received.line, kTesterWhere);
+  if (JsonField<std::string>(plan, "nonce", kTesterWhere) != nonce)
+    Refuse("answers in another's name");
   if (plan.contains("problem")) {
-    Refuse("can't be used: " + Printable(JsonField<std::string>(plan, "problem", kWhere)));
+    Refuse("can't be used: " + Printable(JsonField<std::string>(plan, "problem", kTesterWhere)));
   }
-  counts_ = JsonField<std::vector<size_t>>(plan, "counts", kWhere);
+  counts_ = JsonField<std::vector<size_t>>(plan, "counts", kTesterWhere);
   for (size_t unit = 0; unit < counts_.size(); ++unit) {
     if (counts_[unit] == 0) Refuse("unit " + std::to_string(unit) + " has no assert");
   }

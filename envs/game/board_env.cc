@@ -16,7 +16,7 @@ namespace agon::envs {
 namespace {
 
 constexpr uint32_t kMaxDraws = 10000;
-constexpr int kMaxDepth = 8;
+constexpr int kMaxSearchDepth = 8;
 constexpr std::string_view kOwnKeys[] = {"opponent"};
 
 enum class OpponentKind { kRandom, kMinimax, kSelf };
@@ -31,7 +31,7 @@ Opponent ParseOpponent(const std::string& value, const EnvInfo& info) {
   constexpr std::string_view kMinimax = "minimax:";
   if (value.starts_with(kMinimax) && value.size() == kMinimax.size() + 1) {
     const int depth = value.back() - '0';
-    if (depth >= 1 && depth <= kMaxDepth) return {OpponentKind::kMinimax, depth};
+    if (depth >= 1 && depth <= kMaxSearchDepth) return {OpponentKind::kMinimax, depth};
   }
   ThrowBadValue("opponent", value, info, "random, minimax:1 to minimax:8, self");
 }

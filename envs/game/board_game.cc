@@ -40,7 +40,7 @@ int Search(const BoardGame& game, const Position& position, int depth, int alpha
   if (depth == 0) return game.Evaluate(position);
   const uint32_t legal = game.LegalMoves(position);
   if (legal == 0) return 0;
-  int best = -kInfinity;
+  int best = -kInfiniteScore;
   ForEachMove(legal, [&](int move) {
     const Position next = game.Play(position, move);
     // The more plies are left, the sooner the win.
@@ -58,11 +58,12 @@ uint32_t BestMoves(const BoardGame& game, const Position& position, int depth) {
   const uint32_t legal = game.LegalMoves(position);
   AGON_CHECK(legal != 0);
   if (const uint32_t winning = WinningMoves(game, position)) return winning;
-  int best = -kInfinity;
+  int best = -kInfiniteScore;
   uint32_t best_moves = 0;
   ForEachMove(legal, [&](int move) {
     // One below the best, so that an equal value is exact.
-    const int value = -Search(game, game.Play(position, move), depth - 1, -kInfinity, -best + 1);
+    const int value =
+        -Search(game, game.Play(position, move), depth - 1, -kInfiniteScore, -best + 1);
     if (value > best) {
       best = value;
       best_moves = 0;

@@ -48,7 +48,7 @@ class BoardGame {
 inline constexpr int kMaxEvaluation = 1000;
 // Value of a win, above which a sooner one is worth more.
 inline constexpr int kWinValue = 10000;
-inline constexpr int kInfinity = 1000000;
+inline constexpr int kInfiniteScore = 1000000;
 
 // The symmetric form by which a position is known, whichever way it is turned.
 Position Canonical(const BoardGame& game, const Position& position);
@@ -60,8 +60,8 @@ uint32_t Threats(const BoardGame& game, const Position& position);
 
 // Value for the player to move, looked `depth` plies ahead (alpha-beta); exact within
 // (alpha, beta), a bound outside. REQUIRES: nobody has won yet.
-int Search(const BoardGame& game, const Position& position, int depth, int alpha = -kInfinity,
-           int beta = kInfinity);
+int Search(const BoardGame& game, const Position& position, int depth, int alpha = -kInfiniteScore,
+           int beta = kInfiniteScore);
 
 // The moves of highest value when looked `depth` >= 1 plies ahead, as bits. REQUIRES:
 // there is a legal move and nobody has won.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/ascii.h"
 #include "envs/math/rational.h"
 #include "envs/math/vocabulary.h"
 
@@ -13,19 +14,17 @@ namespace {
 constexpr int kMaxTextNesting = 4;
 constexpr size_t kMaxWordLetters = 24;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '~'; }
+bool IsTexSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '~'; }
 
 size_t CountDigits(std::string_view text) {
   size_t count = 0;
-  while (count < text.size() && IsDigit(text[count])) ++count;
+  while (count < text.size() && IsAsciiDigit(text[count])) ++count;
   return count;
 }
 
 size_t CountLetters(std::string_view text) {
   size_t count = 0;
-  while (count < text.size() && IsLetter(text[count])) ++count;
+  while (count < text.size() && IsAsciiLetter(text[count])) ++count;
   return count;
 }
 
@@ -38,16 +37,16 @@ class Lexer {
     rest_ = text;
     while (!rest_.empty()) {
       const char c = rest_[0];
-      if (IsSpace(c)) {
+      if (IsTexSpace(c)) {
         Skip(1);
         space_before_ = true;
       } else if (c == '$' || c == '"' || c == '`') {
         Skip(1);
       } else if (c == '\\') {
         ReadBackslash();
-      } else if (IsDigit(c) || (c == '.' && rest_.size() > 1 && IsDigit(rest_[1]))) {
+      } else if (IsAsciiDigit(c) || (c == '.' && rest_.size() > 1 && IsAsciiDigit(rest_[1]))) {
         ReadNumber();
-      } else if (IsLetter(c)) {
+      } else if (IsAsciiLetter(c)) {
         ReadLetters();
       } else if (!SkipInvisible()) {
         ReadSign();
@@ -111,7 +110,7 @@ class Lexer {
     if (length == 0) {
       const char c = rest_.size() > 1 ? rest_[1] : '\0';
       // Outside of a matrix, "\\frac" is a backslash that was escaped twice.
-      if (c == '\\' && num_matrices_ <= 0 && rest_.size() > 2 && IsLetter(rest_[2])) {
+      if (c == '\\' && num_matrices_ <= 0 && rest_.size() > 2 && IsAsciiLetter(rest_[2])) {
         Skip(1);
         return ReadBackslash();
       }
@@ -163,7 +162,7 @@ class Lexer {
 
   // The bytes between the brace that opens at `rest_` and the one that closes it.
   std::optional<std::string_view> TakeGroup() {
-    while (!rest_.empty() && IsSpace(rest_[0])) Skip(1);
+    while (!rest_.empty() && IsTexSpace(rest_[0])) Skip(1);
     if (rest_.empty() || rest_[0] != '{') return std::nullopt;
     int depth = 0;
     for (size_t i = 0; i < rest_.size(); ++i) {
@@ -189,7 +188,7 @@ class Lexer {
       return;
     }
     const bool are_words = std::all_of(content.begin(), content.end(), [](char c) {
-      return IsLetter(c) || IsSpace(c) || c == '-' || c == '/' || c == '.';
+      return IsAsciiLetter(c) || IsTexSpace(c) || c == '-' || c == '/' || c == '.';
     });
     if (are_words) return EmitWords(content);
     if (nesting_ >= kMaxTextNesting) return Emit(TokenKind::kUnknown, content);
@@ -207,10 +206,10 @@ class Lexer {
   }
 
   void EmitWords(std::string_view words) {
-    if (words.size() == 1 && IsLetter(words[0])) return Emit(TokenKind::kSymbol, words);
-    const bool is_lone = std::none_of(words.begin(), words.end(), IsSpace);
+    if (words.size() == 1 && IsAsciiLetter(words[0])) return Emit(TokenKind::kSymbol, words);
+    const bool is_lone = std::none_of(words.begin(), words.end(), IsTexSpace);
     while (!words.empty()) {
-      const auto end = std::find_if(words.begin(), words.end(), IsSpace);
+      const auto end = std::find_if(words.begin(), words.end(), IsTexSpace);
       const std::string_view word = words.substr(0, static_cast<size_t>(end - words.begin()));
       const auto meaning = WordMeaning(word);
       // In a sentence "max" and "pi" are words; "or", "and", "percent" are what they are.
@@ -308,7 +307,7 @@ class Lexer {
     if (!rest_.empty() && (rest_[0] == 'e' || rest_[0] == 'E')) {
       const size_t digits = CountDigits(rest_.substr(has_sign ? 2 : 1));
       const size_t end = (has_sign ? 2 : 1) + digits;
-      if (digits > 0 && (end >= rest_.size() || !IsLetter(rest_[end]))) {
+      if (digits > 0 && (end >= rest_.size() || !IsAsciiLetter(rest_[end]))) {
         number += "e" + std::string(sign == "-" ? "-" : "") +
                   std::string(rest_.substr(end - digits, digits));
         Skip(end);

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/ascii.h"
 #include "envs/math/vocabulary.h"
 
 namespace agon::envs {
@@ -17,9 +18,6 @@ constexpr std::string_view kSpace = " \t\r\n";
 
 // Further words after a number that change its value.
 constexpr std::array<std::string_view, 4> kNotUnits = {"percent", "k", "m", "b"};
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 std::optional<Rational> Reduced(__int128 numerator, __int128 denominator) {
   if (denominator == 0) return std::nullopt;
@@ -36,13 +34,13 @@ std::optional<Rational> Reduced(__int128 numerator, __int128 denominator) {
 // not stand before exactly three digits, or if there are too many.
 bool ReadDigits(std::string_view& text, bool allow_groups, std::string& digits) {
   size_t length = 0;
-  while (length < text.size() && IsDigit(text[length])) ++length;
+  while (length < text.size() && IsAsciiDigit(text[length])) ++length;
   digits.append(text.substr(0, length));
   text.remove_prefix(length);
   if (allow_groups && length >= 1 && length <= 3) {
     const auto is_group = [&] {
-      return text.size() >= 4 && text[0] == ',' && IsDigit(text[1]) && IsDigit(text[2]) &&
-             IsDigit(text[3]) && (text.size() == 4 || !IsDigit(text[4]));
+      return text.size() >= 4 && text[0] == ',' && IsAsciiDigit(text[1]) && IsAsciiDigit(text[2]) &&
+             IsAsciiDigit(text[3]) && (text.size() == 4 || !IsAsciiDigit(text[4]));
     };
     while (is_group()) {
       digits.append(text.substr(1, 3));
@@ -74,7 +72,7 @@ bool IsUnits(std::string_view text) {
     if (start == 0 || start == std::string_view::npos) return false;
     text.remove_prefix(start);
     size_t length = 0;
-    while (length < text.size() && IsLetter(text[length])) ++length;
+    while (length < text.size() && IsAsciiLetter(text[length])) ++length;
     if (length == 0 || length > 20 || ++num_words > kMaxUnitWords) return false;
     std::string word(text.substr(0, length));
     for (char& c : word) c = static_cast<char>(c | 0x20);
@@ -162,12 +160,12 @@ std::optional<Rational> ParseNumber(std::string_view text) {
   int64_t denominator = 1;
   const bool has_whole = !text.empty() && text[0] != '.';
   if (has_whole && !ReadDigits(text, /*allow_groups=*/true, digits)) return std::nullopt;
-  if (text.size() >= 2 && text[0] == '.' && IsDigit(text[1])) {
+  if (text.size() >= 2 && text[0] == '.' && IsAsciiDigit(text[1])) {
     const size_t num_whole_digits = digits.size();
     text.remove_prefix(1);
     if (!ReadDigits(text, /*allow_groups=*/false, digits)) return std::nullopt;
     denominator = PowerOfTen(digits.size() - num_whole_digits);
-  } else if (has_whole && text.size() >= 2 && text[0] == '/' && IsDigit(text[1])) {
+  } else if (has_whole && text.size() >= 2 && text[0] == '/' && IsAsciiDigit(text[1])) {
     text.remove_prefix(1);
     std::string below;
     if (!ReadDigits(text, /*allow_groups=*/false, below)) return std::nullopt;

@@ -9,21 +9,21 @@
 namespace agon::envs {
 namespace {
 
-constexpr std::string_view kWhere = "a line from the program";
+constexpr std::string_view kWhereFrom = "a line from the program";
 
 Reply ReplyFromJson(const Json& json) {
   Reply reply;
-  reply.id = JsonField<uint64_t>(json, "id", kWhere);
-  const auto type = JsonField<std::string>(json, "type", kWhere);
+  reply.id = JsonField<uint64_t>(json, "id", kWhereFrom);
+  const auto type = JsonField<std::string>(json, "type", kWhereFrom);
   const auto data = json.find("data");
   if (type == "error") {
     const Json fields = data == json.end() ? Json::object() : *data;
-    reply.code = JsonField<std::string>(fields, "code", kWhere);
-    reply.message = JsonField<std::string>(fields, "message", kWhere);
+    reply.code = JsonField<std::string>(fields, "code", kWhereFrom);
+    reply.message = JsonField<std::string>(fields, "message", kWhereFrom);
   } else if (type == "result") {
     if (data != json.end()) reply.data = *data;
   } else {
-    throw Error(ErrorKind::kCorrupt, "no reply has the type \"" + Shown(type) + "\"", kWhere);
+    throw Error(ErrorKind::kCorrupt, "no reply has the type \"" + Shown(type) + "\"", kWhereFrom);
   }
   return reply;
 }
@@ -46,11 +46,11 @@ std::string RequestLine(const std::vector<std::string>& requests) {
 }
 
 std::vector<Reply> ParseReplies(std::string_view line) {
-  const Json json = ParseJson(line, kWhere);
+  const Json json = ParseJson(line, kWhereFrom);
   std::vector<Reply> replies;
   if (json.is_object() && json.contains("batch")) {
     if (!json.at("batch").is_array()) {
-      throw Error(ErrorKind::kCorrupt, "\"batch\" is not an array", kWhere);
+      throw Error(ErrorKind::kCorrupt, "\"batch\" is not an array", kWhereFrom);
     }
     for (const Json& item : json.at("batch")) replies.push_back(ReplyFromJson(item));
   } else {
@@ -84,7 +84,7 @@ std::string Shown(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   // Through JSON and back: invalid UTF-8 becomes U+FFFD.
-  shown = ParseJson(DumpJson(Json(shown)), kWhere).get<std::string>();
+  shown = ParseJson(DumpJson(Json(shown)), kWhereFrom).get<std::string>();
   return text.size() > kMaxBytes ? shown + "..." : shown;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "core/error.h"
@@ -13,7 +12,6 @@
 namespace agon::judge {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 const double kZ = NormalQuantile(0.975);
 constexpr double kPriorPrecision = 0.01;
 

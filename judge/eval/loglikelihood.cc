@@ -12,10 +12,10 @@ struct Place {
   size_t request, continuation;
 };
 
-class Scorer {
+class ContinuationScorer {
  public:
-  Scorer(policy::Policy& policy, std::span<const ContinuationRequest> requests,
-         int max_batch_tokens)
+  ContinuationScorer(policy::Policy& policy, std::span<const ContinuationRequest> requests,
+                     int max_batch_tokens)
       : policy_(policy), requests_(requests), max_batch_tokens_(max_batch_tokens) {
     for (const ContinuationRequest& request : requests) {
       sums_.emplace_back(request.continuations.size(), 0.0);
@@ -93,7 +93,7 @@ class Scorer {
 std::vector<std::vector<double>> LogLikelihoods(policy::Policy& policy,
                                                 std::span<const ContinuationRequest> requests,
                                                 int max_batch_tokens) {
-  return Scorer(policy, requests, max_batch_tokens).Run();
+  return ContinuationScorer(policy, requests, max_batch_tokens).Run();
 }
 
 EncodedPair EncodePair(const datasets::Tokenizer& tokenizer, std::string_view context,

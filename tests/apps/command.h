@@ -1,4 +1,4 @@
-// Runs one of the built commands as a shell would.
+// Runs one of the built commands as a shell would, or with a shell.
 #pragma once
 
 #include <fcntl.h>
@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,24 @@ inline CommandResult RunProgram(const std::string& program,
 inline CommandResult RunCommand(const std::string& name, const std::vector<std::string>& arguments,
                                 const std::string& input = "") {
   return RunProgram(kBinaryDir + "/bin/" + name, arguments, input);
+}
+
+struct ShellResult {
+  int exit_status = -1;
+  std::string output;  // what the line wrote to its stdout
+};
+
+inline ShellResult RunShell(const std::string& line) {
+  ShellResult result;
+  FILE* pipe = ::popen(line.c_str(), "r");
+  if (pipe == nullptr) return result;
+  char buffer[4096];
+  for (size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
+    result.output.append(buffer, n);
+  }
+  const int status = ::pclose(pipe);
+  result.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return result;
 }
 
 }  // namespace agon

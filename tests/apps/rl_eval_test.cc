@@ -1,37 +1,18 @@
 // rl-eval and rl-chat on a tiny model: files, exit status, clear errors.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 
 #include "core/file.h"
 #include "core/json.h"
 #include "datasets/chat.h"
 #include "policy/policy.h"
+#include "tests/apps/command.h"
 #include "tests/paths.h"
 
 namespace agon {
 namespace {
-
-struct CommandResult {
-  int exit_status = -1;
-  std::string output;  // stdout and stderr
-};
-
-CommandResult Command(const std::string& line) {
-  CommandResult result;
-  FILE* pipe = popen(line.c_str(), "r");
-  if (pipe == nullptr) return result;
-  char buffer[4096];
-  for (size_t n = 0; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
-    result.output.append(buffer, n);
-  }
-  const int status = pclose(pipe);
-  result.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return result;
-}
 
 class ModelCommandTest : public testing::Test {
  protected:
@@ -48,20 +29,20 @@ class ModelCommandTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(dir_); }
 
-  CommandResult RlEval(const std::string& arguments) {
-    return Command("cd '" + dir_.string() + "' && AGON_CACHE=cache '" + kBinaryDir +
-                   "/bin/rl-eval' " + arguments);
+  ShellResult RlEval(const std::string& arguments) {
+    return RunShell("cd '" + dir_.string() + "' && AGON_CACHE=cache '" + kBinaryDir +
+                    "/bin/rl-eval' " + arguments);
   }
-  CommandResult RlChat(const std::string& input, const std::string& arguments) {
-    return Command("cd '" + dir_.string() + "' && printf '" + input + "' | '" + kBinaryDir +
-                   "/bin/rl-chat' " + arguments + " 2>&1");
+  ShellResult RlChat(const std::string& input, const std::string& arguments) {
+    return RunShell("cd '" + dir_.string() + "' && printf '" + input + "' | '" + kBinaryDir +
+                    "/bin/rl-chat' " + arguments + " 2>&1");
   }
 
   fs::path dir_;
 };
 
 TEST_F(ModelCommandTest, EvalWritesTheReportAndJson) {
-  const CommandResult result = RlEval(
+  const ShellResult result = RlEval(
       "--model model --compare model/ --suite math/shop --tasks 3 --samples 2 --max-tokens 4 "
       "--out report --json 2>/dev/null");
   ASSERT_EQ(result.exit_status, 0) << result.output;
@@ -87,7 +68,7 @@ TEST_F(ModelCommandTest, EvalWritesTheReportAndJson) {
 }
 
 TEST_F(ModelCommandTest, EvalPrintsATable) {
-  const CommandResult result =
+  const ShellResult result =
       RlEval("--model model --suite math/shop --tasks 2 --max-tokens 2 --out report 2>&1");
   ASSERT_EQ(result.exit_status, 0) << result.output;
   EXPECT_NE(result.output.find("pass@1"), std::string::npos);
@@ -114,7 +95,7 @@ max_new_tokens = 4
                   "{\"question\": \"2 + 2\", \"choices\": [\"3\", \"4\"], \"answer\": 1}\n");
   WriteFileAtomic(dir_ / "questions.jsonl", "{\"question\": \"2 + 2\", \"answer\": 4}\n");
   WriteFileAtomic(dir_ / "text.txt", "Some text that says nothing.");
-  const CommandResult result = RlEval(
+  const ShellResult result = RlEval(
       "--model model --compare ./model --compare model/ --suite suite.toml --out report --json "
       "2>/dev/null");
   ASSERT_EQ(result.exit_status, 0) << result.output;
@@ -132,20 +113,20 @@ max_new_tokens = 4
 
 TEST_F(ModelCommandTest, BadUsageSaysWhatToDo) {
   EXPECT_EQ(RlEval("--model model 2>&1").exit_status, 2);
-  const CommandResult suite = RlEval("--model model --suite math/shp --out o 2>&1");
+  const ShellResult suite = RlEval("--model model --suite math/shp --out o 2>&1");
   EXPECT_EQ(suite.exit_status, 2);
   EXPECT_NE(suite.output.find("math/shop"), std::string::npos) << suite.output;
-  const CommandResult model = RlEval("--model nowhere --suite math/shop --out o 2>&1");
+  const ShellResult model = RlEval("--model nowhere --suite math/shop --out o 2>&1");
   EXPECT_EQ(model.exit_status, 1);
   EXPECT_NE(model.output.find("nowhere"), std::string::npos);
   EXPECT_FALSE(fs::exists(dir_ / "o"));
 }
 
 TEST_F(ModelCommandTest, ChatReadsAPipe) {
-  const CommandResult one = RlChat("hi\\n", "--model model --max-tokens 5 --seed 3");
+  const ShellResult one = RlChat("hi\\n", "--model model --max-tokens 5 --seed 3");
   EXPECT_EQ(one.exit_status, 0);
   EXPECT_EQ(one.output, RlChat("hi\\n", "--model model --max-tokens 5 --seed 3").output);
-  const CommandResult twice = RlChat("hi\\n/reset\\n", "--model model --max-tokens 5 --seed 3");
+  const ShellResult twice = RlChat("hi\\n/reset\\n", "--model model --max-tokens 5 --seed 3");
   EXPECT_EQ(twice.output, one.output);
   EXPECT_EQ(RlChat("", "--model nowhere").exit_status, 1);
   EXPECT_EQ(RlChat("", "").exit_status, 2);

@@ -10,15 +10,12 @@
 #include "arena/page/limits.h"
 #include "arena/page/visitor.h"
 #include "tests/arena/page_server.h"
+#include "tests/contains.h"
 #include "tests/net/raw_client.h"
 #include "tests/paths.h"
 
 namespace agon::arena {
 namespace {
-
-bool Contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 TEST_F(PageTest, AReplayedVoteCountsOnceAndStaysAsItWas) {
   Start();

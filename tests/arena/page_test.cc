@@ -4,13 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/arena/page_server.h"
+#include "tests/contains.h"
 
 namespace agon::arena {
 namespace {
-
-bool Contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 // The value of a hidden field.
 std::string Field(const std::string& html, const std::string& name) {

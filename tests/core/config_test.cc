@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/names.h"
+#include "tests/contains.h"
 
 namespace agon {
 namespace {
@@ -40,10 +41,6 @@ std::string ErrorOf(const std::function<void()>& act) {
     return error.what();
   }
   return "no error";
-}
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 TEST(Config, ReadsEveryType) {

@@ -8,8 +8,8 @@ using Segments = std::vector<PackedBatch::Segment>;
 
 // A packed batch: queries and keys in qk, values in qkv.
 template <typename T>
-struct Problem {
-  Problem(Segments s, HeadShape h) : segments(std::move(s)), shape(h) {
+struct AttentionProblem {
+  AttentionProblem(Segments s, HeadShape h) : segments(std::move(s)), shape(h) {
     for (const auto& segment : segments) rows = std::max(rows, segment.begin + segment.length);
     const auto n = static_cast<size_t>(rows), d = static_cast<size_t>(shape.head_dim);
     const auto rotated = static_cast<size_t>(shape.num_heads + shape.num_kv_heads) * d;
@@ -31,7 +31,7 @@ struct Result {
 };
 
 template <typename T>
-Result<T> Run(const Problem<T>& p, const Segments& segments) {
+Result<T> Run(const AttentionProblem<T>& p, const Segments& segments) {
   const auto n = static_cast<size_t>(p.rows);
   const auto tiles = MakeAttentionTiles(segments, p.shape);
   Device<AttentionTile> device_tiles(tiles);
@@ -62,7 +62,7 @@ const Segments kMixed = {{0, 37, 0, 0}, {37, 5, 0, 37}, {42, 40, 0, 37}, {82, 33
 TYPED_TEST(AttentionKernel, FollowsTheCpu) {
   using T = TypeParam;
   for (const HeadShape& shape : {HeadShape{4, 2, 32}, {7, 1, 64}, {2, 2, 128}}) {
-    const Problem<T> p(kMixed, shape);
+    const AttentionProblem<T> p(kMixed, shape);
     std::vector<float> out(static_cast<size_t>(p.rows) * p.OutWidth());
     std::vector<float> lse(static_cast<size_t>(p.rows * shape.num_heads));
     const CpuAttention cpu(p.segments, shape);
@@ -77,8 +77,9 @@ TYPED_TEST(AttentionKernel, FollowsTheCpu) {
 TYPED_TEST(AttentionKernel, ASharedPrefixGivesTheBitsOfACopy) {
   using T = TypeParam;
   const HeadShape shape{4, 2, 32};
-  const Problem<T> shared({{0, 37, 0, 0}, {37, 20, 0, 37}}, shape);
-  const Problem<T> whole({{0, 57, 0, 0}}, shape);  // the same rows, for they are one sequence
+  const AttentionProblem<T> shared({{0, 37, 0, 0}, {37, 20, 0, 37}}, shape);
+  const AttentionProblem<T> whole({{0, 57, 0, 0}},
+                                  shape);  // the same rows, for they are one sequence
   const auto a = Run(shared, shared.segments), b = Run(whole, whole.segments);
   EXPECT_TRUE(SameBits(a.out, b.out));
   EXPECT_TRUE(SameBits(a.lse, b.lse));
@@ -88,7 +89,7 @@ TYPED_TEST(AttentionKernel, DecodingGivesTheBitsOfTraining) {
   using T = TypeParam;
   for (const HeadShape& shape : {HeadShape{4, 2, 32}, {7, 1, 64}}) {
     constexpr int kTokens = 70, kCapacity = 96;
-    const Problem<T> p({{0, kTokens, 0, 0}}, shape);
+    const AttentionProblem<T> p({{0, kTokens, 0, 0}}, shape);
     const auto trained = Run(p, p.segments);
     const auto slot = static_cast<size_t>(shape.num_kv_heads * kCapacity * shape.head_dim);
     Device<T> keys(3 * slot), values(3 * slot);  // poison: what isn't written must not count
@@ -122,7 +123,8 @@ struct Gradient {
 };
 
 template <typename T>
-Gradient<T> RunGradient(const Problem<T>& p, const Result<T>& forward, const std::vector<T>& dout) {
+Gradient<T> RunGradient(const AttentionProblem<T>& p, const Result<T>& forward,
+                        const std::vector<T>& dout) {
   const auto n = static_cast<size_t>(p.rows);
   const auto tiles = MakeAttentionTiles(p.segments, p.shape);
   const KeyTiles key_tiles = MakeKeyTiles(p.segments);
@@ -141,7 +143,7 @@ Gradient<T> RunGradient(const Problem<T>& p, const Result<T>& forward, const std
 TYPED_TEST(AttentionKernel, GradientFollowsTheCpu) {
   using T = TypeParam;
   for (const HeadShape& shape : {HeadShape{4, 2, 32}, {7, 1, 64}, {2, 2, 128}}) {
-    const Problem<T> p(kMixed, shape);
+    const AttentionProblem<T> p(kMixed, shape);
     const auto forward = Run(p, p.segments);
     const auto dout = Rounded<T>(Normals(3, forward.out.size()));
     std::vector<float> dqk(p.qk.size());
@@ -158,7 +160,7 @@ TYPED_TEST(AttentionKernel, GradientFollowsTheCpu) {
 
 TYPED_TEST(AttentionKernel, LargeScoresDontOverflow) {
   using T = TypeParam;
-  Problem<T> p({{0, 40, 0, 0}}, HeadShape{1, 1, 32});
+  AttentionProblem<T> p({{0, 40, 0, 0}}, HeadShape{1, 1, 32});
   for (T& x : p.qk) x = Rounded<T>(100.0f * Value(x));
   const auto got = Run(p, p.segments);
   for (const T& x : got.out) EXPECT_TRUE(std::isfinite(Value(x)));

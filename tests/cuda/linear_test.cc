@@ -43,39 +43,40 @@ template <typename T>
 class LinearLayer : public KernelTest<T> {};
 TYPED_TEST_SUITE(LinearLayer, ComputeTypes);
 
-constexpr int kRows = 37;
+constexpr int kLinearRows = 37;
 
 TYPED_TEST(LinearLayer, ProductsFollowTheCpu) {
   using T = TypeParam;
   Layer<T> layer(96, 64, false);
-  const auto x = Rounded<T>(Normals(3, Area(kRows, layer.in)));
-  std::vector<float> y(Area(kRows, layer.out)), residual = Normals(4, Area(kRows, layer.out));
+  const auto x = Rounded<T>(Normals(3, Area(kLinearRows, layer.in)));
+  std::vector<float> y(Area(kLinearRows, layer.out)),
+      residual = Normals(4, Area(kLinearRows, layer.out));
   Device<T> device_x(x), device_y(y.size());
   Device<float> device_residual(residual);
-  layer.cpu->Linear(*layer.cpu_linear, Values(x).data(), kRows, y.data());
-  layer.gpu->Linear(*layer.gpu_linear, device_x, kRows, device_y);
+  layer.cpu->Linear(*layer.cpu_linear, Values(x).data(), kLinearRows, y.data());
+  layer.gpu->Linear(*layer.gpu_linear, device_x, kLinearRows, device_y);
   EXPECT_LE(Nmse(device_y.Read(), Rounded<T>(y)), kBound<T>);
-  layer.cpu->LinearAdd(*layer.cpu_linear, Values(x).data(), kRows, residual.data());
-  layer.gpu->LinearAdd(*layer.gpu_linear, device_x, kRows, device_residual);
+  layer.cpu->LinearAdd(*layer.cpu_linear, Values(x).data(), kLinearRows, residual.data());
+  layer.gpu->LinearAdd(*layer.gpu_linear, device_x, kLinearRows, device_residual);
   EXPECT_LE(Nmse(device_residual.Read(), residual), 1e-7);
 }
 
 TYPED_TEST(LinearLayer, GradientsFollowTheCpu) {
   using T = TypeParam;
   Layer<T> layer(96, 64, false);
-  const auto x = Rounded<T>(Normals(3, Area(kRows, layer.in)));
-  const auto dy = Rounded<T>(Normals(5, Area(kRows, layer.out)));
+  const auto x = Rounded<T>(Normals(3, Area(kLinearRows, layer.in)));
+  const auto dy = Rounded<T>(Normals(5, Area(kLinearRows, layer.out)));
   std::vector<float> dx(x.size()), dw = Normals(6, Area(layer.out, layer.in));
   Device<T> device_x(x), device_dy(dy), rounded_dx(x.size());
   Device<float> device_dx(x.size()), device_dw(dw);
-  layer.cpu->LinearInputGradient(*layer.cpu_linear, Values(dy).data(), kRows, dx.data());
-  layer.gpu->LinearInputGradient(*layer.gpu_linear, device_dy, kRows, device_dx);
-  layer.gpu->LinearInputGradientRounded(*layer.gpu_linear, device_dy, kRows, rounded_dx);
+  layer.cpu->LinearInputGradient(*layer.cpu_linear, Values(dy).data(), kLinearRows, dx.data());
+  layer.gpu->LinearInputGradient(*layer.gpu_linear, device_dy, kLinearRows, device_dx);
+  layer.gpu->LinearInputGradientRounded(*layer.gpu_linear, device_dy, kLinearRows, rounded_dx);
   EXPECT_LE(Nmse(device_dx.Read(), dx), 1e-7);
   EXPECT_TRUE(SameBits(rounded_dx.Read(), Rounded<T>(device_dx.Read())));
-  layer.cpu->LinearWeightGradient(*layer.cpu_linear, Values(dy).data(), Values(x).data(), kRows,
-                                  dw.data());
-  layer.gpu->LinearWeightGradient(*layer.gpu_linear, device_dy, device_x, kRows, device_dw);
+  layer.cpu->LinearWeightGradient(*layer.cpu_linear, Values(dy).data(), Values(x).data(),
+                                  kLinearRows, dw.data());
+  layer.gpu->LinearWeightGradient(*layer.gpu_linear, device_dy, device_x, kLinearRows, device_dw);
   EXPECT_LE(Nmse(device_dw.Read(), dw), 1e-7);
 }
 
@@ -83,17 +84,19 @@ TYPED_TEST(LinearLayer, SwiGluAndItsGradientFollowTheDefinition) {
   using T = TypeParam;
   constexpr int kF = 96;
   Layer<T> up(2 * kF, 64, true), down(64, kF, false, 9);
-  const auto x = Rounded<T>(Normals(3, Area(kRows, 64))), dy = Rounded<T>(Normals(4, x.size()));
-  Device<T> device_x(x), device_dy(dy), gate_up(Area(kRows, 2 * kF)), activation(Area(kRows, kF));
-  Device<T> dgate_up(Area(kRows, 2 * kF));
-  up.gpu->LinearSwiGlu(*up.gpu_linear, device_x, kRows, gate_up, activation);
+  const auto x = Rounded<T>(Normals(3, Area(kLinearRows, 64))),
+             dy = Rounded<T>(Normals(4, x.size()));
+  Device<T> device_x(x), device_dy(dy), gate_up(Area(kLinearRows, 2 * kF)),
+      activation(Area(kLinearRows, kF));
+  Device<T> dgate_up(Area(kLinearRows, 2 * kF));
+  up.gpu->LinearSwiGlu(*up.gpu_linear, device_x, kLinearRows, gate_up, activation);
   Expect(cudaDeviceSynchronize());  // each layer has a backend, and so a stream, of its own
-  down.gpu->LinearSwiGluGradient(*down.gpu_linear, device_dy, kRows, gate_up, dgate_up);
+  down.gpu->LinearSwiGluGradient(*down.gpu_linear, device_dy, kLinearRows, gate_up, dgate_up);
 
   // In fp64 from the GPU's own gate and up.
   const auto gates = Values(gate_up.Read());
-  std::vector<float> dact(Area(kRows, kF)), expected, dexpected(Area(kRows, 2 * kF));
-  down.cpu->LinearInputGradient(*down.cpu_linear, Values(dy).data(), kRows, dact.data());
+  std::vector<float> dact(Area(kLinearRows, kF)), expected, dexpected(Area(kLinearRows, 2 * kF));
+  down.cpu->LinearInputGradient(*down.cpu_linear, Values(dy).data(), kLinearRows, dact.data());
   for (size_t i = 0; i < dact.size(); ++i) {
     const size_t at = i / kF * 2 * kF + i % kF;
     const double g = static_cast<double>(gates[at]), u = static_cast<double>(gates[at + kF]);
@@ -150,12 +153,12 @@ TYPED_TEST(LinearLayer, TheHeadFollowsTheCpu) {
   using T = TypeParam;
   // A vocabulary that is padded.
   Layer<T> head(75, 64, false);
-  const auto hidden = Rounded<T>(Normals(3, Area(kRows, head.in)));
-  const auto targets = Indexes(4, kRows, head.out);
-  const auto dlogprobs = Normals(5, kRows);
-  Scored expected{std::vector<float>(kRows), std::vector<float>(kRows),
+  const auto hidden = Rounded<T>(Normals(3, Area(kLinearRows, head.in)));
+  const auto targets = Indexes(4, kLinearRows, head.out);
+  const auto dlogprobs = Normals(5, kLinearRows);
+  Scored expected{std::vector<float>(kLinearRows), std::vector<float>(kLinearRows),
                   std::vector<float>(hidden.size()), std::vector<float>(head.weight.size())};
-  head.cpu->ScoreTokens(*head.cpu_linear, Values(hidden).data(), kRows, targets.data(), 0.8f,
+  head.cpu->ScoreTokens(*head.cpu_linear, Values(hidden).data(), kLinearRows, targets.data(), 0.8f,
                         expected.logprobs.data(), expected.entropies.data(), dlogprobs.data(),
                         expected.dhidden.data(), expected.dw.data());
   const Scored got = ScoreOnGpu(head, hidden, targets, dlogprobs);
@@ -168,9 +171,9 @@ TYPED_TEST(LinearLayer, TheHeadFollowsTheCpu) {
 TYPED_TEST(LinearLayer, LogitsInChunksGiveWhatOneChunkGives) {
   using T = TypeParam;
   Layer<T> head(75, 64, false);
-  const auto hidden = Rounded<T>(Normals(3, Area(kRows, head.in)));
-  const auto targets = Indexes(4, kRows, head.out);
-  const auto dlogprobs = Normals(5, kRows);
+  const auto hidden = Rounded<T>(Normals(3, Area(kLinearRows, head.in)));
+  const auto targets = Indexes(4, kLinearRows, head.out);
+  const auto dlogprobs = Normals(5, kLinearRows);
   const Scored whole = ScoreOnGpu(head, hidden, targets, dlogprobs);
   Layer<T> chunked(75, 64, false, 1, /*logit_bytes=*/16 * 96 * 4);  // 16 rows
   const Scored parts = ScoreOnGpu(chunked, hidden, targets, dlogprobs);
@@ -183,16 +186,16 @@ TYPED_TEST(LinearLayer, LogitsInChunksGiveWhatOneChunkGives) {
 TYPED_TEST(LinearLayer, SampledLogProbabilitiesAreTheScored) {
   using T = TypeParam;
   Layer<T> head(75, 64, false);
-  const auto hidden = Rounded<T>(Normals(3, Area(kRows, head.in)));
-  std::vector<float> uniforms = Normals(4, kRows);
+  const auto hidden = Rounded<T>(Normals(3, Area(kLinearRows, head.in)));
+  std::vector<float> uniforms = Normals(4, kLinearRows);
   for (float& u : uniforms) u = std::fabs(u) - std::floor(std::fabs(u));
   Device<T> x(hidden);
-  Device<float> u(uniforms), sampled(kRows);
-  Device<int32_t> tokens(kRows);
+  Device<float> u(uniforms), sampled(kLinearRows);
+  Device<int32_t> tokens(kLinearRows);
   Sampling sampling;
   sampling.temperature = 0.8f;
-  head.gpu->SampleTokens(*head.gpu_linear, x, kRows, sampling, u, tokens, sampled);
-  const Scored scored = ScoreOnGpu(head, hidden, tokens.Read(), Normals(5, kRows));
+  head.gpu->SampleTokens(*head.gpu_linear, x, kLinearRows, sampling, u, tokens, sampled);
+  const Scored scored = ScoreOnGpu(head, hidden, tokens.Read(), Normals(5, kLinearRows));
   EXPECT_TRUE(SameBits(sampled.Read(), scored.logprobs));
 }
 
@@ -200,13 +203,14 @@ TYPED_TEST(LinearLayer, TheMostLikelyTokensAreTheCpus) {
   using T = TypeParam;
   constexpr int kTop = 5;
   Layer<T> head(75, 64, false);
-  auto hidden = Rounded<T>(Normals(3, Area(kRows, head.in)));
+  auto hidden = Rounded<T>(Normals(3, Area(kLinearRows, head.in)));
   std::fill(hidden.begin(), hidden.begin() + head.in, Rounded<T>(0.0f));  // all tokens are equal
-  std::vector<TokenLogprob> expected(kRows * kTop);
-  head.cpu->TopTokens(*head.cpu_linear, Values(hidden).data(), kRows, 0.8f, kTop, expected.data());
+  std::vector<TokenLogprob> expected(kLinearRows * kTop);
+  head.cpu->TopTokens(*head.cpu_linear, Values(hidden).data(), kLinearRows, 0.8f, kTop,
+                      expected.data());
   Device<T> x(hidden);
   Device<TokenLogprob> top(expected.size());
-  head.gpu->TopTokens(*head.gpu_linear, x, kRows, 0.8f, kTop, top);
+  head.gpu->TopTokens(*head.gpu_linear, x, kLinearRows, 0.8f, kTop, top);
   const auto got = top.Read();
   for (size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(got[i].token, expected[i].token) << i;

@@ -11,8 +11,8 @@ TYPED_TEST_SUITE(QkNormRopeKernel, ComputeTypes);
 
 // Inputs of one problem, in fp32 values that T holds exactly.
 template <typename T>
-struct Problem {
-  Problem(int row_count, HeadShape s) : rows(row_count), shape(s) {
+struct RopeProblem {
+  RopeProblem(int row_count, HeadShape s) : rows(row_count), shape(s) {
     const auto n = static_cast<size_t>(rows), d = static_cast<size_t>(shape.head_dim);
     const auto all = static_cast<size_t>(shape.num_heads + 2 * shape.num_kv_heads) * d;
     const auto kv = static_cast<size_t>(shape.num_kv_heads) * d;
@@ -62,7 +62,7 @@ const HeadShape kShapes[] = {{4, 2, 32}, {3, 1, 64}, {2, 2, 128}};
 TYPED_TEST(QkNormRopeKernel, FollowsTheCpu) {
   using T = TypeParam;
   for (const HeadShape& shape : kShapes) {
-    const Problem<T> p(37, shape);
+    const RopeProblem<T> p(37, shape);
     std::vector<float> expected(p.dqk.size());
     p.Cpu()->QkNormRope(Values(p.qkv).data(), p.positions.data(), p.rows, p.q_gain.data(),
                         p.k_gain.data(), expected.data());
@@ -72,7 +72,7 @@ TYPED_TEST(QkNormRopeKernel, FollowsTheCpu) {
 
 TYPED_TEST(QkNormRopeKernel, ARowAloneHasTheSameBits) {
   using T = TypeParam;
-  const Problem<T> p(512, kShapes[1]);
+  const RopeProblem<T> p(512, kShapes[1]);
   const auto all = p.Forward(0, 512);
   const size_t width = all.size() / 512;
   for (const size_t row : {0, 17, 511}) {
@@ -83,7 +83,7 @@ TYPED_TEST(QkNormRopeKernel, ARowAloneHasTheSameBits) {
 TYPED_TEST(QkNormRopeKernel, GradientFollowsTheCpu) {
   using T = TypeParam;
   for (const HeadShape& shape : kShapes) {
-    const Problem<T> p(70, shape);
+    const RopeProblem<T> p(70, shape);
     const auto d = static_cast<size_t>(shape.head_dim);
     std::vector<float> expected(p.qkv.size());
     auto dq_expected = Normals(8, d), dk_expected = Normals(9, d);

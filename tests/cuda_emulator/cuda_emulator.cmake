@@ -27,6 +27,7 @@ if(TARGET Boost::context)
   set_source_files_properties(${agon_cuda_sources} PROPERTIES LANGUAGE CXX)
   add_library(agon_policy_cuda_emulated OBJECT ${agon_cuda_sources})
   target_link_libraries(agon_policy_cuda_emulated PUBLIC cuda_emulator)
+  set_target_properties(agon_policy_cuda_emulated PROPERTIES UNITY_BUILD OFF)
 
   add_executable(cuda_emulator_test ${emulator_tests} ${cuda_test_sources})
   target_link_libraries(cuda_emulator_test PRIVATE agon_policy_cuda_emulated)

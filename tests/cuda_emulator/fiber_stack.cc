@@ -16,8 +16,8 @@ namespace {
 using boost::context::detail::jump_fcontext;
 using boost::context::detail::transfer_t;
 
-constexpr size_t kStackBytes = 256 << 10, kGuardBytes = 4096;
-constexpr size_t kStride = kStackBytes + kGuardBytes;
+constexpr size_t kStackBytes = 256 << 10, kGuardPageBytes = 4096;
+constexpr size_t kStride = kStackBytes + kGuardPageBytes;
 
 // AddressSanitizer has to be told which stack is in use, and that an abandoned one is free.
 void BeginSwitch([[maybe_unused]] void** record, [[maybe_unused]] const void* stack,
@@ -50,7 +50,7 @@ FiberStacks::FiberStacks(void (*entry)()) : entry_(entry) {
   if (p == MAP_FAILED) throw std::bad_alloc();
   memory_ = static_cast<char*>(p);
   for (int i = 0; i < kMaxFibers; ++i) {
-    ::mprotect(memory_ + static_cast<size_t>(i) * kStride, kGuardBytes, PROT_NONE);
+    ::mprotect(memory_ + static_cast<size_t>(i) * kStride, kGuardPageBytes, PROT_NONE);
   }
 }
 
@@ -65,7 +65,7 @@ void FiberStacks::Main(transfer_t scheduler) {
 
 Fiber FiberStacks::Start(int index) {
   Fiber fiber;
-  fiber.stack = memory_ + static_cast<size_t>(index) * kStride + kGuardBytes;
+  fiber.stack = memory_ + static_cast<size_t>(index) * kStride + kGuardPageBytes;
   fiber.index = index;
   bool& abandoned = abandoned_[static_cast<size_t>(index)];
   Forget(fiber.stack, abandoned);

@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include "tests/repeat.h"
+
 namespace agon::datasets {
 namespace {
 
@@ -54,12 +56,6 @@ TEST(CleanTest, SaysWhyItDrops) {
   EXPECT_EQ(Cleaned(" \n\t\r\n"), "dropped: empty");
   EXPECT_EQ(Cleaned(""), "dropped: empty");
   EXPECT_EQ(Cleaned("\x01\x02"), "dropped: empty");
-}
-
-std::string Repeat(const std::string& text, int count) {
-  std::string all;
-  for (int i = 0; i < count; ++i) all += text;
-  return all;
 }
 
 TEST(CleanTest, FiltersWhatIsNotProse) {

@@ -14,7 +14,7 @@
 namespace agon::datasets {
 namespace {
 
-constexpr RngKey kKey = {5, RngStream::kData, 0, 0, 0};
+constexpr RngKey kBatchKey = {5, RngStream::kData, 0, 0, 0};
 constexpr int kEnd = 256;  // <|endoftext|> of a tokenizer without merges
 
 Tokenizer ByteTokenizer() { return Tokenizer::FromMerges({}, ChatSpecialTokens()); }
@@ -50,7 +50,7 @@ class CorpusTest : public testing::Test {
   IngestReport report_;
 };
 
-std::vector<int32_t> Ids(const std::string& text) {
+std::vector<int32_t> BytesOf(const std::string& text) {
   std::vector<int32_t> ids;
   for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
   ids.push_back(kEnd);
@@ -64,7 +64,7 @@ TEST_F(CorpusTest, HoldsTheDocuments) {
   int64_t bytes = 0;
   for (int64_t i = 0; i < 100; ++i) {
     const std::string& text = documents[static_cast<size_t>(i)].text;
-    EXPECT_EQ(corpus.DocumentTokens(i), Ids(text));
+    EXPECT_EQ(corpus.DocumentTokens(i), BytesOf(text));
     bytes += static_cast<int64_t>(text.size());
   }
   EXPECT_EQ(corpus.num_bytes(), bytes);
@@ -89,18 +89,18 @@ TEST_F(CorpusTest, WritesTheSameBytesOnAnyNumberOfThreads) {
 TEST_F(CorpusTest, AnEmptyCorpusLoadsAndHasNoBatch) {
   const Corpus corpus = Make({});
   EXPECT_EQ(corpus.num_tokens(), 0);
-  EXPECT_THROW(corpus.Batch(kKey, 0, 10, 4), Error);
+  EXPECT_THROW(corpus.Batch(kBatchKey, 0, 10, 4), Error);
 }
 
 TEST_F(CorpusTest, BatchIsAPureFunctionOfKeyAndStep) {
   const Corpus corpus = Make(MakeDocuments(300));
-  const auto batch = corpus.Batch(kKey, 17, 500, 64);
-  corpus.Batch(kKey, 3, 500, 64);
-  corpus.Batch(kKey, 17, 500, 16);
-  EXPECT_EQ(corpus.Batch(kKey, 17, 500, 64), batch);
-  EXPECT_EQ(Corpus(dir_).Batch(kKey, 17, 500, 64), batch);
-  EXPECT_NE(corpus.Batch(kKey, 18, 500, 64), batch);
-  RngKey other = kKey;
+  const auto batch = corpus.Batch(kBatchKey, 17, 500, 64);
+  corpus.Batch(kBatchKey, 3, 500, 64);
+  corpus.Batch(kBatchKey, 17, 500, 16);
+  EXPECT_EQ(corpus.Batch(kBatchKey, 17, 500, 64), batch);
+  EXPECT_EQ(Corpus(dir_).Batch(kBatchKey, 17, 500, 64), batch);
+  EXPECT_NE(corpus.Batch(kBatchKey, 18, 500, 64), batch);
+  RngKey other = kBatchKey;
   other.run_seed = 6;
   EXPECT_NE(corpus.Batch(other, 17, 500, 64), batch);
 }
@@ -110,7 +110,7 @@ TEST_F(CorpusTest, BatchesHaveTheSizeAskedFor) {
   int64_t total = 0;
   for (uint64_t step = 0; step < 20; ++step) {
     int64_t tokens = 0;
-    for (const auto& sequence : corpus.Batch(kKey, step, 2048, 128)) {
+    for (const auto& sequence : corpus.Batch(kBatchKey, step, 2048, 128)) {
       EXPECT_GE(sequence.size(), 2u);
       EXPECT_LE(sequence.size(), 129u);
       tokens += static_cast<int64_t>(sequence.size());
@@ -128,7 +128,8 @@ TEST_F(CorpusTest, DrawsWithoutReplacement) {
   std::vector<std::vector<int32_t>> drawn;
   // One pack per step: there are as many steps in an epoch as packs.
   for (uint64_t step = 0; drawn.size() < 666; ++step) {
-    for (auto& sequence : corpus.Batch(kKey, step, 1, 63)) drawn.push_back(std::move(sequence));
+    for (auto& sequence : corpus.Batch(kBatchKey, step, 1, 63))
+      drawn.push_back(std::move(sequence));
   }
   ASSERT_EQ(drawn.size(), 666u);
   const auto middle = drawn.begin() + 333;
@@ -141,14 +142,14 @@ TEST_F(CorpusTest, EveryTokenOfALongDocumentIsATargetOnce) {
   std::string text;
   for (int i = 0; i < 101; ++i) text += static_cast<char>(' ' + i % 90);
   const Corpus corpus = Make({{"s", text}, {"s", "x"}});
-  const std::vector<int32_t> ids = Ids(text);
+  const std::vector<int32_t> ids = BytesOf(text);
   for (const int max_tokens : {1, 2, 7, 10, 100, 101, 102, 500}) {
     std::multiset<std::pair<int32_t, int32_t>> expected, pairs;
     for (size_t i = 0; i + 1 < ids.size(); ++i) expected.insert({ids[i], ids[i + 1]});
     expected.insert({'x', kEnd});
     size_t sequences = 0;
     for (uint64_t step = 0; pairs.size() < expected.size(); ++step) {
-      for (const auto& sequence : corpus.Batch(kKey, step, 1, max_tokens)) {
+      for (const auto& sequence : corpus.Batch(kBatchKey, step, 1, max_tokens)) {
         ASSERT_LE(sequence.size(), static_cast<size_t>(max_tokens) + 1);
         for (size_t i = 0; i + 1 < sequence.size(); ++i) {
           pairs.insert({sequence[i], sequence[i + 1]});
@@ -226,7 +227,7 @@ TEST_F(CorpusTest, LargeVocabulariesTakeFourBytes) {
 
 TEST(PermutationTest, IsABijectionThatMixes) {
   for (const uint64_t n : {1, 2, 3, 4, 5, 16, 17, 63, 64, 65, 1000, 4097}) {
-    const Permutation order(kKey, n);
+    const Permutation order(kBatchKey, n);
     std::vector<uint64_t> seen;
     uint64_t fixed = 0;
     for (uint64_t i = 0; i < n; ++i) {
@@ -242,7 +243,7 @@ TEST(PermutationTest, IsABijectionThatMixes) {
 }
 
 TEST(PermutationTest, KeysGiveOtherOrders) {
-  const Permutation a(kKey, 1000), b(kKey.WithStep(1), 1000);
+  const Permutation a(kBatchKey, 1000), b(kBatchKey.WithStep(1), 1000);
   int same = 0;
   for (uint64_t i = 0; i < 1000; ++i) same += a(i) == b(i);
   EXPECT_LT(same, 10);
@@ -250,7 +251,7 @@ TEST(PermutationTest, KeysGiveOtherOrders) {
 
 TEST(PermutationTest, TakesLargeDomains) {
   const uint64_t n = (uint64_t{1} << 40) + 3;
-  const Permutation order(kKey, n);
+  const Permutation order(kBatchKey, n);
   std::set<uint64_t> seen;
   for (uint64_t i = n - 1000; i < n; ++i) {
     EXPECT_LT(order(i), n);

@@ -8,17 +8,12 @@
 #include "core/rng.h"
 #include "datasets/html_text.h"
 #include "datasets/html_tree.h"
+#include "tests/repeat.h"
 
 namespace agon::datasets {
 namespace {
 
 constexpr int kMany = 60000;
-
-std::string Repeat(std::string_view text, int count) {
-  std::string all;
-  for (int i = 0; i < count; ++i) all += text;
-  return all;
-}
 
 std::string Numbered(std::string_view before, std::string_view after, int count) {
   std::string all;

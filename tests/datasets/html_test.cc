@@ -4,6 +4,7 @@
 
 #include "datasets/clean.h"
 #include "datasets/html_text.h"
+#include "tests/repeat.h"
 
 namespace agon::datasets {
 namespace {
@@ -11,12 +12,6 @@ namespace {
 std::string Text(std::string_view html) {
   const HtmlText result = ExtractHtmlText(html);
   return *result.dropped == '\0' ? result.text : std::string("dropped: ") + result.dropped;
-}
-
-std::string Repeat(std::string_view text, int count) {
-  std::string all;
-  for (int i = 0; i < count; ++i) all += text;
-  return all;
 }
 
 TEST(HtmlTest, ReadsBlocks) {

@@ -94,7 +94,7 @@ TEST(BigRationalTest, FieldOperations) {
   EXPECT_EQ(Add(Frac(1, 2), Frac(1, 3)), Frac(5, 6));
   EXPECT_EQ(Multiply(Frac(2, 3), Frac(3, 4)), Frac(1, 2));
   EXPECT_EQ(Divide(Frac(2, 3), Frac(-4, 3)), Frac(-1, 2));
-  EXPECT_FALSE(Divide(1, 0));
+  EXPECT_FALSE(Divide(BigRational(1), BigRational(0)));
   EXPECT_LT(Frac(911, 100), Frac(99, 10));
   EXPECT_LT(Frac(-1, 2), Frac(-1, 3));
 }
@@ -113,7 +113,9 @@ TEST(BigRationalTest, Powers) {
 }
 
 TEST(BigRationalTest, TinyNumbersStayApart) {
-  const auto inverse = [](int n) { return *Divide(1, BigRational(BigInteger::Factorial(n))); };
+  const auto inverse = [](int n) {
+    return *Divide(BigRational(1), BigRational(BigInteger::Factorial(n)));
+  };
   EXPECT_FALSE(inverse(2004) == inverse(2006));
   EXPECT_TRUE(inverse(2004) == inverse(2004));
   EXPECT_FALSE(Power(2, -99) == Power(2, -98));

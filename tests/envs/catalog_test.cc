@@ -8,13 +8,10 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "tests/contains.h"
 
 namespace agon::envs {
 namespace {
-
-bool Contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST(CatalogTest, ListsEveryEnvironmentOnce) {
   const std::string text = RenderCatalog();

@@ -9,6 +9,7 @@
 #include "envs/choice.h"
 #include "envs/env.h"
 #include "envs/problem_env.h"
+#include "tests/contains.h"
 #include "tests/envs/example_specs.h"
 
 namespace agon::envs {
@@ -24,10 +25,6 @@ std::string FailureOf(const std::string& spec) {
   }
   ADD_FAILURE() << spec << " was accepted";
   return "";
-}
-
-bool Contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 template <int version>

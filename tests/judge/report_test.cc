@@ -10,16 +10,13 @@
 #include "judge/metrics.h"
 #include "judge/report_parts.h"
 #include "judge/text.h"
+#include "tests/contains.h"
 
 namespace agon::judge {
 namespace {
 
 constexpr const char* kHostile =
     "</script></pre><img src=x onerror=alert(1)>'\"&\x01\x1b[31m\xff\xe2\x80\xae|`";
-
-bool Contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 EvalResult Result(const std::string& model, int num_right) {
   EvalResult result;

@@ -6,18 +6,13 @@
 #include <string>
 
 #include "tests/paths.h"
+#include "tests/repeat.h"
 #include "tests/sandbox/sandbox_fixture.h"
 
 namespace agon::envs {
 namespace {
 
 class CompileTest : public SandboxTest {};
-
-std::string Repeat(const std::string& text, int times) {
-  std::string result;
-  for (int i = 0; i < times; ++i) result += text;
-  return result;
-}
 
 TEST_F(CompileTest, PythonSourceBombsStayInTheirBox) {
   BoxLimits limits;

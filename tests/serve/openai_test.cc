@@ -16,8 +16,8 @@
 namespace agon::serve {
 namespace {
 
-constexpr const char* kChat = "/v1/chat/completions";
-constexpr const char* kText = "/v1/completions";
+constexpr const char* kChatPath = "/v1/chat/completions";
+constexpr const char* kTextPath = "/v1/completions";
 
 // One server for all tests that don't change it.
 OpenAiServer& Server() {
@@ -63,7 +63,7 @@ TEST(OpenAiTest, Models) {
 }
 
 TEST(OpenAiTest, AChatCompletion) {
-  const Json reply = Server().Ask(kChat, ChatBody());
+  const Json reply = Server().Ask(kChatPath, ChatBody());
   EXPECT_EQ(Keys(reply), (std::vector<std::string>{"choices", "created", "id", "model", "object",
                                                    "system_fingerprint", "usage"}));
   EXPECT_TRUE(reply["id"].get<std::string>().starts_with("chatcmpl-"));
@@ -84,38 +84,38 @@ TEST(OpenAiTest, AChatCompletion) {
   EXPECT_EQ(usage["total_tokens"].get<int>(),
             usage["prompt_tokens"].get<int>() + usage["completion_tokens"].get<int>());
   // The seed decides.
-  EXPECT_EQ(Server().Ask(kChat, ChatBody())["choices"], reply["choices"]);
-  EXPECT_NE(Server().Ask(kChat, ChatBody({{"seed", 6}}))["choices"], reply["choices"]);
+  EXPECT_EQ(Server().Ask(kChatPath, ChatBody())["choices"], reply["choices"]);
+  EXPECT_NE(Server().Ask(kChatPath, ChatBody({{"seed", 6}}))["choices"], reply["choices"]);
   // The older and the newer name of the limit; text in parts; the developer is the system.
   const Json parts{{"role", "user"}, {"content", {{{"type", "text"}, {"text", "hello"}}}}};
   Json newer = ChatBody({{"messages", {parts}}, {"max_completion_tokens", 24}});
   newer.erase("max_tokens");
-  EXPECT_EQ(Server().Ask(kChat, newer)["choices"], reply["choices"]);
+  EXPECT_EQ(Server().Ask(kChatPath, newer)["choices"], reply["choices"]);
   const auto with_role = [&](const char* role) {
     const Json first{{"role", role}, {"content", "x"}};
-    return Server().Ask(kChat, ChatBody({{"messages", {first}}}))["choices"];
+    return Server().Ask(kChatPath, ChatBody({{"messages", {first}}}))["choices"];
   };
   EXPECT_EQ(with_role("developer"), with_role("system"));
 }
 
 TEST(OpenAiTest, SamplesAndSeeds) {
-  const Json reply = Server().Ask(kChat, ChatBody({{"n", 3}}));
+  const Json reply = Server().Ask(kChatPath, ChatBody({{"n", 3}}));
   ASSERT_EQ(reply["choices"].size(), 3u);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(reply["choices"][i]["index"], i);
   EXPECT_NE(reply["choices"][0]["message"], reply["choices"][1]["message"]);
   // The first sample is that of n = 1.
-  EXPECT_EQ(Server().Ask(kChat, ChatBody())["choices"][0], reply["choices"][0]);
+  EXPECT_EQ(Server().Ask(kChatPath, ChatBody())["choices"][0], reply["choices"][0]);
   // Without a seed, answers differ.
   const Json free = ChatBody({{"seed", nullptr}});
-  EXPECT_NE(Server().Ask(kChat, free)["choices"], Server().Ask(kChat, free)["choices"]);
+  EXPECT_NE(Server().Ask(kChatPath, free)["choices"], Server().Ask(kChatPath, free)["choices"]);
   // Greedy ones don't.
   const Json greedy = ChatBody({{"seed", nullptr}, {"temperature", 0}});
-  EXPECT_EQ(Server().Ask(kChat, greedy)["choices"], Server().Ask(kChat, greedy)["choices"]);
+  EXPECT_EQ(Server().Ask(kChatPath, greedy)["choices"], Server().Ask(kChatPath, greedy)["choices"]);
 }
 
 TEST(OpenAiTest, ChatLogprobs) {
   const Json reply = Server().Ask(
-      kChat, ChatBody({{"logprobs", true}, {"top_logprobs", 3}, {"return_token_ids", true}}));
+      kChatPath, ChatBody({{"logprobs", true}, {"top_logprobs", 3}, {"return_token_ids", true}}));
   const Json& choice = reply["choices"][0];
   const Json& content = choice["logprobs"]["content"];
   ASSERT_EQ(content.size(), reply["usage"]["completion_tokens"]);
@@ -138,8 +138,9 @@ TEST(OpenAiTest, ChatLogprobs) {
 }
 
 TEST(OpenAiTest, TokenIdsGoOnExactly) {
-  const Json first = Server().Ask(kChat, ChatBody({{"return_token_ids", true}, {"max_tokens", 8}}));
-  const Json whole = Server().Ask(kChat, ChatBody({{"return_token_ids", true}}));
+  const Json first =
+      Server().Ask(kChatPath, ChatBody({{"return_token_ids", true}, {"max_tokens", 8}}));
+  const Json whole = Server().Ask(kChatPath, ChatBody({{"return_token_ids", true}}));
   // The ids that were used, and nothing is encoded again: the prompt, eight tokens, the rest.
   EXPECT_EQ(first["prompt_token_ids"].size(), first["usage"]["prompt_tokens"]);
   Json body{{"model", "tiny"},
@@ -147,10 +148,11 @@ TEST(OpenAiTest, TokenIdsGoOnExactly) {
             {"max_tokens", 24},
             {"seed", 5},
             {"return_token_ids", true}};
-  EXPECT_EQ(Server().Ask(kChat, body)["choices"], whole["choices"]);
+  EXPECT_EQ(Server().Ask(kChatPath, body)["choices"], whole["choices"]);
   body["prompt"] = body["prompt_token_ids"];
   body.erase("prompt_token_ids");
-  EXPECT_EQ(Server().Ask(kText, body)["choices"][0]["token_ids"], whole["choices"][0]["token_ids"]);
+  EXPECT_EQ(Server().Ask(kTextPath, body)["choices"][0]["token_ids"],
+            whole["choices"][0]["token_ids"]);
 }
 
 // As lm-evaluation-harness asks for log-likelihoods (lm_eval/models/api_models.py and
@@ -158,13 +160,13 @@ TEST(OpenAiTest, TokenIdsGoOnExactly) {
 TEST(OpenAiTest, LogLikelihoodsOfAPrompt) {
   const auto model = TinyModel();
   const std::vector<int32_t> a = {104, 105, 33, 200}, b = {97};
-  const Json reply = Server().Ask(kText, {{"model", "tiny"},
-                                          {"prompt", {a, b}},
-                                          {"temperature", 0},
-                                          {"max_tokens", 1},
-                                          {"logprobs", 1},
-                                          {"seed", 1234},
-                                          {"echo", true}});
+  const Json reply = Server().Ask(kTextPath, {{"model", "tiny"},
+                                              {"prompt", {a, b}},
+                                              {"temperature", 0},
+                                              {"max_tokens", 1},
+                                              {"logprobs", 1},
+                                              {"seed", 1234},
+                                              {"echo", true}});
   ASSERT_EQ(reply["choices"].size(), 2u);
   const Json& logprobs = reply["choices"][0]["logprobs"];
   ASSERT_EQ(logprobs["tokens"].size(), 5u);
@@ -197,7 +199,7 @@ TEST(OpenAiTest, LogLikelihoodsOfAPrompt) {
   EXPECT_EQ(reply["usage"]["completion_tokens"], 2);
   // Scoring alone.
   const Json only = Server().Ask(
-      kText,
+      kTextPath,
       {{"model", "tiny"}, {"prompt", a}, {"max_tokens", 0}, {"logprobs", 0}, {"echo", true}});
   EXPECT_EQ(only["choices"][0]["logprobs"]["tokens"].size(), 4u);
   EXPECT_TRUE(only["choices"][0]["logprobs"]["top_logprobs"].is_null());
@@ -206,40 +208,41 @@ TEST(OpenAiTest, LogLikelihoodsOfAPrompt) {
 }
 
 TEST(OpenAiTest, TextCompletions) {
-  const Json reply = Server().Ask(kText, TextBody({{"prompt", {"once upon", "x"}}, {"n", 2}}));
+  const Json reply = Server().Ask(kTextPath, TextBody({{"prompt", {"once upon", "x"}}, {"n", 2}}));
   EXPECT_EQ(reply["object"], "text_completion");
   EXPECT_TRUE(reply["id"].get<std::string>().starts_with("cmpl-"));
   ASSERT_EQ(reply["choices"].size(), 4u);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(reply["choices"][i]["index"], i);
   EXPECT_EQ(reply["usage"]["prompt_tokens"], 10);
-  const Json alone = Server().Ask(kText, TextBody());
+  const Json alone = Server().Ask(kTextPath, TextBody());
   EXPECT_EQ(alone["choices"][0]["text"], reply["choices"][0]["text"]);
-  const Json echoed = Server().Ask(kText, TextBody({{"echo", true}}));
+  const Json echoed = Server().Ask(kTextPath, TextBody({{"echo", true}}));
   EXPECT_EQ(echoed["choices"][0]["text"].get<std::string>(),
             "once upon" + alone["choices"][0]["text"].get<std::string>());
   Json unlimited = TextBody();
   unlimited.erase("max_tokens");
-  EXPECT_LE(Server().Ask(kText, unlimited)["usage"]["completion_tokens"], 16);
+  EXPECT_LE(Server().Ask(kTextPath, unlimited)["usage"]["completion_tokens"], 16);
   // A limit beyond the context is the context.
-  EXPECT_LE(Server().Ask(kText, TextBody({{"max_tokens", 100000}}))["usage"]["total_tokens"], 160);
-  EXPECT_EQ(Server().Post(kText, TextBody({{"prompt", ""}}).dump()).status, 200);
+  EXPECT_LE(Server().Ask(kTextPath, TextBody({{"max_tokens", 100000}}))["usage"]["total_tokens"],
+            160);
+  EXPECT_EQ(Server().Post(kTextPath, TextBody({{"prompt", ""}}).dump()).status, 200);
 }
 
 TEST(OpenAiTest, StopStrings) {
-  const Json free = Server().Ask(kText, TextBody({{"max_tokens", 60}}));
+  const Json free = Server().Ask(kTextPath, TextBody({{"max_tokens", 60}}));
   const auto text = free["choices"][0]["text"].get<std::string>();
   size_t at = 8;
   while (at + 2 < text.size() && !(text[at] > 0 && text[at + 1] > 0)) ++at;
   ASSERT_LT(at + 2, text.size()) << text;
   const std::string stop = text.substr(at, 2);  // two tokens of a byte each
   const Json body = TextBody({{"max_tokens", 60}, {"stop", {"never said", stop}}});
-  const Json stopped = Server().Ask(kText, body);
+  const Json stopped = Server().Ask(kTextPath, body);
   const auto before = text.substr(0, text.find(stop));
   EXPECT_EQ(stopped["choices"][0]["text"], before);
   EXPECT_EQ(stopped["choices"][0]["finish_reason"], "stop");
   EXPECT_LT(stopped["usage"]["completion_tokens"], free["usage"]["completion_tokens"]);
   std::string streamed;
-  for (const Json& event : Server().AskStream(kText, body)) {
+  for (const Json& event : Server().AskStream(kTextPath, body)) {
     streamed += event["choices"][0]["text"].get<std::string>();
   }
   EXPECT_EQ(streamed, before);
@@ -252,8 +255,8 @@ TEST(OpenAiTest, AChatStream) {
                               {"return_token_ids", true}});
   Json whole_body = body;
   whole_body.erase("stream_options");
-  const Json whole = Server().Ask(kChat, whole_body);
-  const std::vector<Json> events = Server().AskStream(kChat, body);
+  const Json whole = Server().Ask(kChatPath, whole_body);
+  const std::vector<Json> events = Server().AskStream(kChatPath, body);
   std::map<int, std::string> text, finish;
   std::map<int, Json> logprobs, ids;
   std::map<int, int> num_roles;
@@ -292,10 +295,10 @@ TEST(OpenAiTest, AChatStream) {
 
 TEST(OpenAiTest, ATextStream) {
   const Json body = TextBody({{"prompt", {"a", "b"}}, {"logprobs", 2}});
-  const Json whole = Server().Ask(kText, body);
+  const Json whole = Server().Ask(kTextPath, body);
   std::map<int, std::string> text;
   std::map<int, Json> tokens, offsets;
-  for (const Json& event : Server().AskStream(kText, body)) {
+  for (const Json& event : Server().AskStream(kTextPath, body)) {
     EXPECT_EQ(event["object"], "text_completion");
     EXPECT_FALSE(event.contains("usage"));
     const Json& choice = event["choices"][0];
@@ -323,53 +326,56 @@ TEST(OpenAiTest, WhatIsRefused) {
   const Json user{{"role", "user"}, {"content", "x"}};
   const std::string longer(200, 'x');
   const std::vector<Case> cases = {
-      {kChat, "{", 400, "", "invalid_json"},
-      {kChat, "[]", 400, "", "invalid_json"},
-      {kChat, std::string(100, '['), 400, "", "invalid_json"},
-      {kChat, "{\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}", 400, "", "invalid_json"},
-      {kChat, chat({{"model", "gpt-4"}}), 404, "model", "model_not_found"},
-      {kChat, chat({{"model", 5}}), 400, "model", ""},
-      {kChat, chat({{"messages", nullptr}}), 400, "messages", ""},
-      {kChat, chat({{"messages", Json::array()}}), 400, "messages", ""},
-      {kChat, chat({{"messages", {user, 5}}}), 400, "messages[1]", ""},
-      {kChat, chat({{"messages", {{{"role", "wizard"}, {"content", "x"}}}}}), 400,
+      {kChatPath, "{", 400, "", "invalid_json"},
+      {kChatPath, "[]", 400, "", "invalid_json"},
+      {kChatPath, std::string(100, '['), 400, "", "invalid_json"},
+      {kChatPath, "{\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}", 400, "",
+       "invalid_json"},
+      {kChatPath, chat({{"model", "gpt-4"}}), 404, "model", "model_not_found"},
+      {kChatPath, chat({{"model", 5}}), 400, "model", ""},
+      {kChatPath, chat({{"messages", nullptr}}), 400, "messages", ""},
+      {kChatPath, chat({{"messages", Json::array()}}), 400, "messages", ""},
+      {kChatPath, chat({{"messages", {user, 5}}}), 400, "messages[1]", ""},
+      {kChatPath, chat({{"messages", {{{"role", "wizard"}, {"content", "x"}}}}}), 400,
        "messages[0].role", ""},
-      {kChat, chat({{"messages", {{{"role", "user"}}}}}), 400, "messages[0].content", ""},
-      {kChat, chat({{"messages", {{{"role", "user"}, {"content", {{{"type", "image_url"}}}}}}}}),
-       400, "messages[0].content", ""},
-      {kChat, chat({{"messages", {{{"role", "user"}, {"content", longer}}}}}), 400, "messages",
+      {kChatPath, chat({{"messages", {{{"role", "user"}}}}}), 400, "messages[0].content", ""},
+      {kChatPath,
+       chat({{"messages", {{{"role", "user"}, {"content", {{{"type", "image_url"}}}}}}}}), 400,
+       "messages[0].content", ""},
+      {kChatPath, chat({{"messages", {{{"role", "user"}, {"content", longer}}}}}), 400, "messages",
        "context_length_exceeded"},
-      {kChat, chat({{"max_tokens", 0}}), 400, "max_tokens", ""},
-      {kChat, chat({{"max_tokens", 1.5}}), 400, "max_tokens", ""},
-      {kChat, chat({{"temperature", -1}}), 400, "temperature", ""},
-      {kChat, chat({{"temperature", "hot"}}), 400, "temperature", ""},
-      {kChat, chat({{"top_p", 0}}), 400, "top_p", ""},
-      {kChat, chat({{"n", 0}}), 400, "n", ""},
-      {kChat, chat({{"n", 129}}), 400, "n", ""},
-      {kChat, chat({{"seed", "x"}}), 400, "seed", ""},
-      {kChat, chat({{"stop", {""}}}), 400, "stop", ""},
-      {kChat, chat({{"stop", 7}}), 400, "stop", ""},
-      {kChat, chat({{"stream", 1}}), 400, "stream", ""},
-      {kChat, chat({{"stream_options", {{"include_usage", true}}}}), 400, "stream_options", ""},
-      {kChat, chat({{"top_logprobs", 2}}), 400, "top_logprobs", ""},
-      {kChat, chat({{"logprobs", true}, {"top_logprobs", 21}}), 400, "top_logprobs", ""},
-      {kChat, chat({{"presence_penalty", 0.5}}), 400, "presence_penalty", ""},
-      {kChat, chat({{"logit_bias", {{"5", 1}}}}), 400, "logit_bias", ""},
-      {kChat, chat({{"response_format", {{"type", "json_object"}}}}), 400, "response_format", ""},
-      {kChat, chat({{"tools", {{{"type", "function"}}}}}), 400, "tools", ""},
-      {kChat, chat({{"tools", Json::array()}, {"tool_choice", "required"}}), 400, "tool_choice",
+      {kChatPath, chat({{"max_tokens", 0}}), 400, "max_tokens", ""},
+      {kChatPath, chat({{"max_tokens", 1.5}}), 400, "max_tokens", ""},
+      {kChatPath, chat({{"temperature", -1}}), 400, "temperature", ""},
+      {kChatPath, chat({{"temperature", "hot"}}), 400, "temperature", ""},
+      {kChatPath, chat({{"top_p", 0}}), 400, "top_p", ""},
+      {kChatPath, chat({{"n", 0}}), 400, "n", ""},
+      {kChatPath, chat({{"n", 129}}), 400, "n", ""},
+      {kChatPath, chat({{"seed", "x"}}), 400, "seed", ""},
+      {kChatPath, chat({{"stop", {""}}}), 400, "stop", ""},
+      {kChatPath, chat({{"stop", 7}}), 400, "stop", ""},
+      {kChatPath, chat({{"stream", 1}}), 400, "stream", ""},
+      {kChatPath, chat({{"stream_options", {{"include_usage", true}}}}), 400, "stream_options", ""},
+      {kChatPath, chat({{"top_logprobs", 2}}), 400, "top_logprobs", ""},
+      {kChatPath, chat({{"logprobs", true}, {"top_logprobs", 21}}), 400, "top_logprobs", ""},
+      {kChatPath, chat({{"presence_penalty", 0.5}}), 400, "presence_penalty", ""},
+      {kChatPath, chat({{"logit_bias", {{"5", 1}}}}), 400, "logit_bias", ""},
+      {kChatPath, chat({{"response_format", {{"type", "json_object"}}}}), 400, "response_format",
        ""},
-      {kChat, chat({{"prompt_token_ids", {1, 265}}}), 400, "prompt_token_ids", ""},
-      {kChat, chat({{"prompt_token_ids", Json::array()}}), 400, "prompt_token_ids", ""},
-      {kText, text({{"prompt", nullptr}}), 400, "prompt", ""},
-      {kText, text({{"prompt", Json::array()}}), 400, "prompt", ""},
-      {kText, text({{"prompt", {{1, -1}}}}), 400, "prompt", ""},
-      {kText, text({{"prompt", {1, "x"}}}), 400, "prompt", ""},
-      {kText, text({{"prompt", longer}}), 400, "prompt", "context_length_exceeded"},
-      {kText, text({{"logprobs", true}}), 400, "logprobs", ""},
-      {kText, text({{"best_of", 3}}), 400, "best_of", ""},
-      {kText, text({{"suffix", "end"}}), 400, "suffix", ""},
-      {kText, text({{"echo", true}, {"stream", true}}), 400, "echo", ""},
+      {kChatPath, chat({{"tools", {{{"type", "function"}}}}}), 400, "tools", ""},
+      {kChatPath, chat({{"tools", Json::array()}, {"tool_choice", "required"}}), 400, "tool_choice",
+       ""},
+      {kChatPath, chat({{"prompt_token_ids", {1, 265}}}), 400, "prompt_token_ids", ""},
+      {kChatPath, chat({{"prompt_token_ids", Json::array()}}), 400, "prompt_token_ids", ""},
+      {kTextPath, text({{"prompt", nullptr}}), 400, "prompt", ""},
+      {kTextPath, text({{"prompt", Json::array()}}), 400, "prompt", ""},
+      {kTextPath, text({{"prompt", {{1, -1}}}}), 400, "prompt", ""},
+      {kTextPath, text({{"prompt", {1, "x"}}}), 400, "prompt", ""},
+      {kTextPath, text({{"prompt", longer}}), 400, "prompt", "context_length_exceeded"},
+      {kTextPath, text({{"logprobs", true}}), 400, "logprobs", ""},
+      {kTextPath, text({{"best_of", 3}}), 400, "best_of", ""},
+      {kTextPath, text({{"suffix", "end"}}), 400, "suffix", ""},
+      {kTextPath, text({{"echo", true}, {"stream", true}}), 400, "echo", ""},
   };
   for (const Case& c : cases) {
     const net::HttpResponse response = Server().Post(c.path, c.body);
@@ -382,13 +388,13 @@ TEST(OpenAiTest, WhatIsRefused) {
     EXPECT_FALSE(error["message"].get<std::string>().empty());
   }
   // What asks for what happens anyway is fine, and what nobody knows is passed over.
-  Server().Ask(kChat, ChatBody({{"presence_penalty", 0},
-                                {"logit_bias", Json::object()},
-                                {"user", "u"},
-                                {"response_format", {{"type", "text"}}},
-                                {"stop", nullptr},
-                                {"tools", nullptr},
-                                {"store", false}}));
+  Server().Ask(kChatPath, ChatBody({{"presence_penalty", 0},
+                                    {"logit_bias", Json::object()},
+                                    {"user", "u"},
+                                    {"response_format", {{"type", "text"}}},
+                                    {"stop", nullptr},
+                                    {"tools", nullptr},
+                                    {"store", false}}));
 }
 
 // Everyone asks at once, some of them for streams: the same bytes as alone.
@@ -404,14 +410,14 @@ TEST(OpenAiTest, SixtyFourClientsGetTheSameBytes) {
     if (i % 3 == 1) {
       // Pieces of several choices may come in another order: each choice's own is kept.
       std::map<int, std::string> text;
-      for (const Json& event : Server().AskStream(kChat, body)) {
+      for (const Json& event : Server().AskStream(kChatPath, body)) {
         for (const Json& choice : event["choices"]) {
           text[choice["index"]] += choice["delta"].value("content", "");
         }
       }
       return Json(text).dump();
     }
-    return Server().Ask(kChat, body)["choices"].dump();
+    return Server().Ask(kChatPath, body)["choices"].dump();
   };
   std::vector<std::string> alone, together(64);
   for (int i = 0; i < 64; ++i) alone.push_back(ask(i));

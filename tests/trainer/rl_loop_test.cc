@@ -23,15 +23,15 @@ std::unique_ptr<envs::Env> MakeEasy(std::string_view) {
 std::unique_ptr<envs::Env> MakeUnreliable(std::string_view) {
   return std::make_unique<ToyEnv>("toy/unreliable-v1", GradeUnreliably);
 }
-const bool registered = envs::internal::Register("toy/letter-v1", MakeLetter) &&
-                        envs::internal::Register("toy/stop-v1", MakeStop) &&
-                        envs::internal::Register("toy/easy-v1", MakeEasy) &&
-                        envs::internal::Register("toy/unreliable-v1", MakeUnreliable);
+const bool letters_registered = envs::internal::Register("toy/letter-v1", MakeLetter) &&
+                                envs::internal::Register("toy/stop-v1", MakeStop) &&
+                                envs::internal::Register("toy/easy-v1", MakeEasy) &&
+                                envs::internal::Register("toy/unreliable-v1", MakeUnreliable);
 
 class RlLoop : public LoopTest {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(registered);
+    ASSERT_TRUE(letters_registered);
     LoopTest::SetUp();
   }
 

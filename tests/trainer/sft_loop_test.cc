@@ -10,12 +10,12 @@ namespace {
 std::unique_ptr<envs::Env> MakeSpoken(std::string_view) {
   return std::make_unique<ToyEnv>("toy/spoken-v1", GradeLetter);
 }
-const bool registered = envs::internal::Register("toy/spoken-v1", MakeSpoken);
+const bool spoken_registered = envs::internal::Register("toy/spoken-v1", MakeSpoken);
 
 class SftLoop : public LoopTest {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(registered);
+    ASSERT_TRUE(spoken_registered);
     LoopTest::SetUp();
   }
 

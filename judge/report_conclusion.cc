@@ -8,28 +8,28 @@
 
 namespace agon::judge {
 
-Verdict VerdictOf(const ReportInput& input) {
-  Verdict verdict;
-  if (input.models.size() < 2) return verdict;
-  verdict.headlines = HeadlineComparisons(input, input.models.back().model);
+Conclusion ConclusionOf(const ReportInput& input) {
+  Conclusion conclusion;
+  if (input.models.size() < 2) return conclusion;
+  conclusion.headlines = HeadlineComparisons(input, input.models.back().model);
   std::vector<Estimate> shares;
-  for (const Comparison* c : verdict.headlines) {
-    ++verdict.counts[static_cast<size_t>(FindingOf(*c))];
+  for (const Comparison* c : conclusion.headlines) {
+    ++conclusion.counts[static_cast<size_t>(FindingOf(*c))];
     if (!TraitsOf(c->metric).is_share) continue;
     shares.push_back({c->diff, c->stderr_, c->ci_low, c->ci_high, c->n});
   }
-  if (verdict.headlines.size() == 1) verdict.finding = FindingOf(*verdict.headlines[0]);
-  if (shares.size() < 2) return verdict;
-  verdict.mean = MeanOfEstimates(shares);
-  verdict.num_averaged = shares.size();
-  verdict.mean_p = PValue(*verdict.mean);
-  if (verdict.mean_p < kAlpha) {
-    verdict.finding = verdict.mean->value > 0 ? Finding::kBetter : Finding::kWorse;
+  if (conclusion.headlines.size() == 1) conclusion.finding = FindingOf(*conclusion.headlines[0]);
+  if (shares.size() < 2) return conclusion;
+  conclusion.mean = MeanOfEstimates(shares);
+  conclusion.num_averaged = shares.size();
+  conclusion.mean_p = PValue(*conclusion.mean);
+  if (conclusion.mean_p < kAlpha) {
+    conclusion.finding = conclusion.mean->value > 0 ? Finding::kBetter : Finding::kWorse;
   }
-  return verdict;
+  return conclusion;
 }
 
-std::string Verdict::Sentence(const std::string& a, const std::string& b) const {
+std::string Conclusion::Sentence(const std::string& a, const std::string& b) const {
   const size_t better = Count(Finding::kBetter), worse = Count(Finding::kWorse);
   if (finding != Finding::kUnclear) {
     const bool is_mixed = (finding == Finding::kBetter ? worse : better) > 0;
@@ -41,7 +41,7 @@ std::string Verdict::Sentence(const std::string& a, const std::string& b) const 
   return b + " is " + (better > 0 ? "better" : "worse") + " than " + a + " at some";
 }
 
-std::string Verdict::MeanText() const {
+std::string Conclusion::MeanText() const {
   std::string text =
       FormatPoints(mean->value) + " points on average over " + Counted(num_averaged, "benchmark");
   if (std::isnan(mean->ci_low)) return text;
