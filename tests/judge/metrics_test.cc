@@ -91,7 +91,7 @@ TEST(MetricsTest, NamesMayHoldSlashes) {
   // A second scorer is found by its whole name, and has values of every task.
   std::vector<SampleRecord> samples = FourTasks().samples;
   for (SampleRecord& sample : samples) sample.scores["judge:rubric:a/b.toml"] = 0.25;
-  const Metric& scored = Find(Result("a", samples), "judge:rubric:a/b.toml");
+  const Metric scored = Find(Result("a", samples), "judge:rubric:a/b.toml");
   EXPECT_DOUBLE_EQ(scored.value, 0.25);
   EXPECT_EQ(scored.n, 4);
 }
