@@ -54,6 +54,7 @@ class Page::Impl {
   using AsyncHandler = void (Impl::*)(const net::HttpExchangePtr&, const Visitor&);
 
   // page.cc: who may ask, what the answer carries, and how refusals are told.
+  Response Answer(const Request& request, Handler handler, bool only_looks);
   void Get(net::HttpServer& server, std::string_view path, Handler handler);
   void Post(net::HttpServer& server, std::string_view path, Handler handler, bool is_json);
   void Async(net::HttpServer& server, std::string_view method, std::string_view path,

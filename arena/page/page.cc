@@ -101,44 +101,34 @@ void Page::Impl::Async(net::HttpServer& server, std::string_view method, std::st
                     {.is_json = is_json});
 }
 
-// Handlers that reply at once.
+// Of handlers that reply at once. Looking is limited by address; what changes something has
+// limits of its own.
+net::HttpResponse Page::Impl::Answer(const Request& request, Handler handler, bool only_looks) {
+  Visitor visitor;
+  visitor.language = "en";
+  Response response;
+  try {
+    visitor = VisitorOf(request, options_.trusts_forwarded);
+    visitor = Admit(request);
+    if (only_looks) Allow(reads_per_address_, visitor.address);
+    response = (this->*handler)(request, visitor);
+  } catch (const Refusal& refusal) {
+    response = Refuse(request, visitor, refusal);
+  }
+  AddPageHeaders(visitor, false, response);
+  return response;
+}
+
 void Page::Impl::Get(net::HttpServer& server, std::string_view path, Handler handler) {
   server.Route("GET", path,
-               [this, handler](const Request& request) {
-                 Visitor visitor;
-                 visitor.language = "en";
-                 Response response;
-                 try {
-                   visitor = VisitorOf(request, options_.trusts_forwarded);
-                   visitor = Admit(request);
-                   Allow(reads_per_address_, visitor.address);
-                   response = (this->*handler)(request, visitor);
-                 } catch (const Refusal& refusal) {
-                   response = Refuse(request, visitor, refusal);
-                 }
-                 AddPageHeaders(visitor, false, response);
-                 return response;
-               },
+               [this, handler](const Request& request) { return Answer(request, handler, true); },
                {.is_public = true});
 }
 
 void Page::Impl::Post(net::HttpServer& server, std::string_view path, Handler handler,
                       bool is_json) {
   server.Route("POST", path,
-               [this, handler](const Request& request) {
-                 Visitor visitor;
-                 visitor.language = "en";
-                 Response response;
-                 try {
-                   visitor = VisitorOf(request, options_.trusts_forwarded);
-                   visitor = Admit(request);
-                   response = (this->*handler)(request, visitor);
-                 } catch (const Refusal& refusal) {
-                   response = Refuse(request, visitor, refusal);
-                 }
-                 AddPageHeaders(visitor, false, response);
-                 return response;
-               },
+               [this, handler](const Request& request) { return Answer(request, handler, false); },
                {.is_json = is_json});
 }
 
