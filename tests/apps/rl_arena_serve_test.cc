@@ -1,6 +1,4 @@
 // rl-arena serve as a process: real models speak, and a kill loses no vote.
-#include <sys/wait.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -18,7 +16,7 @@
 #include "net/http_client.h"
 #include "policy/policy.h"
 #include "tests/apps/command.h"
-#include "tests/paths.h"
+#include "tests/apps/running_command.h"
 
 namespace agon {
 namespace {
@@ -51,57 +49,35 @@ class RlArenaServe : public ::testing::Test {
   fs::path folder_;
 };
 
-// A running rl-arena serve; its address is read from what it prints.
-class Serving {
+std::vector<std::string> ServeArguments(const fs::path& folder,
+                                        const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"serve",
+                                        "--port",
+                                        "0",
+                                        "--db",
+                                        (folder / "arena.db").string(),
+                                        "--runs",
+                                        (folder / "runs").string(),
+                                        "--no-limits"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+class Serving : public RunningCommand {
  public:
-  explicit Serving(const fs::path& folder, const std::vector<std::string>& more = {}) {
-    int out[2];
-    AGON_CHECK(pipe(out) == 0);
-    std::vector<std::string> arguments = {kBinaryDir + "/bin/rl-arena",
-                                          "serve",
-                                          "--port",
-                                          "0",
-                                          "--db",
-                                          (folder / "arena.db").string(),
-                                          "--runs",
-                                          (folder / "runs").string(),
-                                          "--no-limits"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    child_ = fork();
-    if (child_ == 0) {
-      dup2(out[1], STDOUT_FILENO);
-      close(out[0]);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-    close(out[1]);
-    std::string line;
-    char c = 0;
-    while (read(out[0], &c, 1) == 1 && c != '\n') line += c;
-    out_ = out[0];  // stays open: it prints more
-    const size_t begin = line.find("http://");
-    AGON_CHECK(begin != std::string::npos, line);
-    url_ = line.substr(begin, line.size() - 1 - begin);
-  }
-  ~Serving() {
-    if (child_ > 0) End(SIGKILL);
-    close(out_);
+  explicit Serving(const fs::path& folder, const std::vector<std::string>& more = {})
+      : RunningCommand("rl-arena", ServeArguments(folder, more)) {
+    const size_t begin = first_line().find("http://");
+    AGON_CHECK(begin != std::string::npos, first_line());
+    url_ = first_line().substr(begin, first_line().size() - 1 - begin);
   }
   int End(int signal) {
-    kill(child_, signal);
-    int status = 0;
-    waitpid(child_, &status, 0);
-    child_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    Signal(signal);
+    return ExitStatus();
   }
   const std::string& url() const { return url_; }
 
  private:
-  pid_t child_ = -1;
-  int out_ = -1;
   std::string url_;
 };
 

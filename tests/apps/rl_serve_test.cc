@@ -1,6 +1,4 @@
 // rl-serve as a process: what it prints, what it answers, and that its end loses nothing.
-#include <sys/wait.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -11,8 +9,8 @@
 #include "net/http_client.h"
 #include "policy/policy.h"
 #include "tests/apps/command.h"
+#include "tests/apps/running_command.h"
 #include "tests/error_of.h"
-#include "tests/paths.h"
 
 namespace agon {
 namespace {
@@ -33,53 +31,11 @@ fs::path RandomModel() {
   return dir;
 }
 
-// A running rl-serve; its address is read from what it prints.
-class RunningServer {
+class RunningServer : public RunningCommand {
  public:
-  explicit RunningServer(const std::vector<std::string>& more = {}) {
-    int out[2];
-    AGON_CHECK(pipe(out) == 0);
-    std::vector<std::string> arguments = {kBinaryDir + "/bin/rl-serve", "--port", "0", "--model",
-                                          "m=" + RandomModel().string()};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    child_ = fork();
-    if (child_ == 0) {
-      dup2(out[1], STDOUT_FILENO);
-      close(out[0]);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-    close(out[1]);
-    out_ = out[0];
-    const std::string line = ReadLine();
-    url_ = line.substr(line.find("http://"));
-  }
-  ~RunningServer() {
-    if (child_ > 0) kill(child_, SIGKILL), waitpid(child_, nullptr, 0);
-    close(out_);
-  }
-
-  const std::string& url() const { return url_; }  // ".../v1"
-  void Signal(int signal) const { kill(child_, signal); }
-  int ExitStatus() {
-    int status = 0;
-    waitpid(std::exchange(child_, 0), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
- private:
-  std::string ReadLine() const {
-    std::string line;
-    for (char c = 0; read(out_, &c, 1) == 1 && c != '\n';) line += c;
-    return line;
-  }
-
-  pid_t child_ = 0;
-  int out_ = -1;
-  std::string url_;
+  RunningServer()
+      : RunningCommand("rl-serve", {"--port", "0", "--model", "m=" + RandomModel().string()}) {}
+  std::string url() const { return first_line().substr(first_line().find("http://")); }  // ".../v1"
 };
 
 TEST(RlServeTest, SigtermAnswersWhatIsUnderWay) {

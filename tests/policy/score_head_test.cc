@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "tests/error_of.h"
+#include "tests/policy/finite_differences.h"
 #include "tests/policy/reference_model.h"
 #include "tests/policy/tiny_policy.h"
 
@@ -68,25 +69,7 @@ TEST(ScoreHead, GradientsEqualFiniteDifferences) {
   const std::vector<float> derivatives = {0.5f, -1.0f, 0.25f, 0.7f};
   policy->Values(LastRows(sequences));
   policy->BackwardValues(derivatives);
-  Rng rng({.run_seed = 6, .stream = RngStream::kTest});
-  for (const std::string& name : policy->TensorNames()) {
-    const auto gradient = policy->Gradient(name);
-    auto weight = policy->Weight(name);
-    double scale = 0;
-    for (float g : gradient) scale = std::max(scale, std::abs(static_cast<double>(g)));
-    ASSERT_GT(scale, 0.0) << name;
-    for (int trial = 0; trial < 3; ++trial) {
-      const size_t i = rng.Below(weight.size());
-      const float kept = weight[i], step = 1e-3f;
-      weight[i] = kept + step;
-      const double up_at = weight[i], up = Loss(*policy, sequences, derivatives);
-      weight[i] = kept - step;
-      const double down_at = weight[i], down = Loss(*policy, sequences, derivatives);
-      weight[i] = kept;
-      EXPECT_NEAR(gradient[i], (up - down) / (up_at - down_at), 1e-4 * scale + 1e-7)
-          << name << "[" << i << "]";
-    }
-  }
+  ExpectFiniteDifferences(*policy, [&] { return Loss(*policy, sequences, derivatives); });
 }
 
 // Alone, in a batch, in another order, behind a shared prompt: one value, bit for bit.
