@@ -169,6 +169,7 @@ constexpr const char* kFooter =
     "  reference[:HOW]      1 if the reply gives the reference; HOW is auto, math, number,\n"
     "                       choice, exact or contains\n"
     "  env:ID               the grader of a registered environment; requests name a task\n"
+    "  reward:DIR[,DIR...]  a reward model or an ensemble of them: reward:a,b(rule=worst)\n"
     "  reward:URL           a reward model behind OpenRLHF's get_reward\n"
     "  model:DIR            a checkpoint, in text or by log-probability: model:DIR(style=logprob)\n"
     "  endpoint:URL#NAME    a model behind OpenAI's API\n"

@@ -120,8 +120,8 @@ std::vector<RankedReply> Rank(const Judge& judge, const Question& question,
 Verdict MaskedVerdict(std::string kind, std::string reason);
 OrderVerdict MaskedOrder(std::string kind, std::string reason);
 
-// A judge by its name (docs/judging.md): "rubric:FILE", "reference", "env:ID", "reward:URL",
-// "model:DIR", "endpoint:URL#NAME", the last two with settings in parentheses; or a TOML file
+// A judge by its name (docs/judging.md): "rubric:FILE", "reference", "env:ID", "reward:DIR",
+// "reward:URL", "model:DIR", "endpoint:URL#NAME", some with settings in parentheses; or a TOML file
 // of a judge ("judge.toml"). Throws Error(kUsage) with the nearest name, or what is wrong with
 // the file.
 std::shared_ptr<const Judge> MakeJudge(const std::string& name);

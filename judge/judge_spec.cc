@@ -11,6 +11,7 @@
 #include "judge/judge.h"
 #include "judge/kinds/kinds.h"
 #include "judge/model/settings.h"
+#include "judge/reward_checkpoints.h"
 #include "judge/reward_model.h"
 #include "judge/rubric/rubric.h"
 
@@ -19,7 +20,7 @@ namespace {
 
 constexpr size_t kMaxFileBytes = size_t{1} << 20;
 constexpr const char* kForms =
-    "judges are rubric:FILE, reference[:HOW], env:ID, reward:URL, model:DIR, "
+    "judges are rubric:FILE, reference[:HOW], env:ID, reward:DIR, reward:URL, model:DIR, "
     "endpoint:http://HOST:PORT/v1#NAME and FILE.toml";
 
 std::shared_ptr<const Judge> FromFile(const std::string& name) {
@@ -59,9 +60,7 @@ std::shared_ptr<const Judge> FromReward(const std::string& name, const std::stri
   if (model.starts_with("http://") || model.starts_with("https://")) {
     return MakeRewardModelJudge(MakeRemoteRewardModel(model), name);
   }
-  throw Error(
-      ErrorKind::kUnsupported, "no checkpoint of a reward model can be read yet", model,
-      "name a server that speaks OpenRLHF's get_reward: reward:http://HOST:PORT/get_reward");
+  return MakeRewardModelJudge(MakeBatchedRewardModel(LoadRewardCheckpoints(model, name)), name);
 }
 
 }  // namespace

@@ -1,0 +1,74 @@
+#include "judge/completion_groups.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace agon::judge {
+namespace {
+
+size_t TokensOf(const CompletionGroup& group) {
+  size_t tokens = group.prompt.size();
+  for (const auto& completion : group.completions) tokens += completion.size();
+  return tokens;
+}
+
+void Append(const CompletionGroup& group, policy::PackedBatch& packed) {
+  auto& tokens = packed.tokens;
+  const auto prefix_begin = static_cast<int32_t>(tokens.size());
+  const auto prefix_length = static_cast<int32_t>(group.prompt.size());
+  tokens.insert(tokens.end(), group.prompt.begin(), group.prompt.end());
+  packed.segments.push_back({prefix_begin, prefix_length, 0, 0});
+  for (const auto& completion : group.completions) {
+    const auto begin = static_cast<int32_t>(tokens.size());
+    const auto length = static_cast<int32_t>(completion.size());
+    tokens.insert(tokens.end(), completion.begin(), completion.end());
+    if (length > 0) packed.segments.push_back({begin, length, prefix_begin, prefix_length});
+    packed.rows.push_back((length > 0 ? begin + length : prefix_begin + prefix_length) - 1);
+  }
+}
+
+}  // namespace
+
+size_t CompletionGroup::LongestTokens() const {
+  size_t longest = 0;
+  for (const auto& completion : completions) longest = std::max(longest, completion.size());
+  return prompt.size() + longest;
+}
+
+CompletionGroup EncodeCompletions(const datasets::ChatTemplate& chat, const Messages& prompt,
+                                  std::span<const std::string> completions) {
+  CompletionGroup group;
+  group.prompt = chat.EncodePrompt(prompt);
+  Messages conversation = prompt;
+  conversation.push_back({Role::kAssistant, ""});
+  for (const std::string& completion : completions) {
+    conversation.back().content = completion;
+    datasets::Rendered rendered = chat.Render(conversation);
+    // The line's end behind the stop token is part of no reply.
+    while (!rendered.loss_mask.empty() && rendered.loss_mask.back() == 0) {
+      rendered.loss_mask.pop_back();
+    }
+    AGON_CHECK(rendered.loss_mask.size() > group.prompt.size(), "a reply ends in its stop token");
+    const auto begin = rendered.ids.begin();
+    group.completions.emplace_back(begin + static_cast<ptrdiff_t>(group.prompt.size()),
+                                   begin + static_cast<ptrdiff_t>(rendered.loss_mask.size()));
+  }
+  return group;
+}
+
+std::vector<ValueBatch> PackForValues(std::span<const CompletionGroup> groups, int max_tokens) {
+  std::vector<ValueBatch> batches;
+  for (const CompletionGroup& group : groups) {
+    AGON_CHECK(!group.prompt.empty());
+    if (batches.empty() ||
+        batches.back().packed.tokens.size() + TokensOf(group) > static_cast<size_t>(max_tokens)) {
+      batches.emplace_back();
+    }
+    Append(group, batches.back().packed);
+    ++batches.back().num_groups;
+  }
+  return batches;
+}
+
+}  // namespace agon::judge

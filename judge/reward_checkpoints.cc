@@ -1,0 +1,201 @@
+#include "judge/reward_checkpoints.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "core/config.h"
+#include "core/digest.h"
+#include "core/error.h"
+#include "envs/choice.h"
+#include "serve/model_directory.h"
+
+namespace agon::judge {
+namespace {
+
+// Tokens of one forward pass: enough to keep matrix products busy.
+constexpr int kMaxBatchTokens = 8192;
+constexpr size_t kMaxMembers = 64;
+constexpr size_t kMaxSharers = 32;  // completions that are read behind one copy of their prompt
+
+const std::vector<std::string> kRules = {"mean", "worst", "uncertainty"};
+
+std::string RuleName(const EnsembleConfig& config) {
+  std::string name = kRules[static_cast<size_t>(config.rule)];
+  if (config.rule == EnsembleRule::kUncertainty) {
+    name += " " + std::to_string(config.uncertainty_weight);
+  }
+  return name;
+}
+
+// Transcripts whose prompts are equal stand together only if they are neighbours: the order stays.
+std::vector<CompletionGroup> EncodeTranscripts(const datasets::ChatTemplate& chat,
+                                               std::span<const Messages> transcripts) {
+  std::vector<CompletionGroup> groups;
+  Messages last_prompt;
+  for (size_t i = 0; i < transcripts.size(); ++i) {
+    const Messages& transcript = transcripts[i];
+    const std::string where = "transcript " + std::to_string(i);
+    if (transcript.empty() || transcript.back().role != Role::kAssistant) {
+      throw Error(ErrorKind::kCorrupt, "doesn't end in the assistant's reply", where);
+    }
+    const Messages prompt(transcript.begin(), transcript.end() - 1);
+    CompletionGroup group = EncodeCompletions(chat, prompt, {&transcript.back().content, 1});
+    // A batch holds whole groups.
+    const bool goes_on =
+        !groups.empty() && prompt == last_prompt && groups.back().completions.size() < kMaxSharers;
+    if (goes_on) {
+      groups.back().completions.push_back(std::move(group.completions[0]));
+    } else {
+      groups.push_back(std::move(group));
+      last_prompt = prompt;
+    }
+  }
+  return groups;
+}
+
+}  // namespace
+
+std::span<const std::string> EnsembleRuleNames() { return kRules; }
+
+double CombineRewards(std::span<const double> members, const EnsembleConfig& config) {
+  AGON_CHECK(!members.empty(), "an ensemble has members");
+  if (config.rule == EnsembleRule::kWorst) return *std::min_element(members.begin(), members.end());
+  const auto count = static_cast<double>(members.size());
+  const double mean = std::accumulate(members.begin(), members.end(), 0.0) / count;
+  if (config.rule == EnsembleRule::kMean) return mean;
+  double squares = 0;
+  for (const double reward : members) squares += (reward - mean) * (reward - mean);
+  return mean - static_cast<double>(config.uncertainty_weight) * squares / count;
+}
+
+struct RewardCheckpoints::Member {
+  Member(const std::filesystem::path& dir, const policy::Device& device)
+      : policy(policy::Policy::Load(dir, policy::ComputeType::kAuto, device, policy::Head::kScore)),
+        tokenizer(datasets::Tokenizer::Load(dir / "tokenizer.json")),
+        tokenizer_hash(Sha256OfFile(dir / "tokenizer.json")),
+        chat(tokenizer) {
+    // What a language model gets in its place.
+    const auto score = policy->Weight("score.weight");
+    if (std::all_of(score.begin(), score.end(), [](float weight) { return weight == 0.0f; })) {
+      throw Error(ErrorKind::kUsage, "is no reward model: its score head is missing or zero",
+                  dir.string(), "name what the stage reward-model wrote");
+    }
+    const int rows = policy->config().vocab_size;
+    if (tokenizer.vocab_size() > rows) {
+      throw Error(ErrorKind::kCorrupt,
+                  "the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+                      " ids, the model " + std::to_string(rows),
+                  (dir / "tokenizer.json").string(),
+                  "use the tokenizer that the model was trained with");
+    }
+  }
+
+  std::unique_ptr<policy::Policy> policy;
+  datasets::Tokenizer tokenizer;
+  std::string tokenizer_hash;
+  datasets::ChatTemplate chat;
+};
+
+RewardCheckpoints::RewardCheckpoints(std::vector<std::filesystem::path> dirs, EnsembleConfig config,
+                                     const policy::Device& device)
+    : config_(config) {
+  if (dirs.empty() || dirs.size() > kMaxMembers) {
+    throw Error(ErrorKind::kUsage, std::to_string(dirs.size()) +
+                                       " reward models; an ensemble has 1 to " +
+                                       std::to_string(kMaxMembers));
+  }
+  fingerprint_ = RuleName(config_);
+  for (const std::filesystem::path& dir : dirs) {
+    members_.push_back(std::make_unique<Member>(dir, device));
+    if (members_.back()->tokenizer_hash != members_[0]->tokenizer_hash) {
+      throw Error(ErrorKind::kUsage, "has another tokenizer than " + dirs[0].string(), dir.string(),
+                  "members of an ensemble read the same tokens");
+    }
+    fingerprint_ += " " + serve::ModelIdentity(dir, device);
+  }
+}
+
+RewardCheckpoints::~RewardCheckpoints() = default;
+
+size_t RewardCheckpoints::num_members() const { return members_.size(); }
+
+int RewardCheckpoints::max_positions() const {
+  int positions = members_[0]->policy->config().max_positions;
+  for (const auto& member : members_) {
+    positions = std::min(positions, member->policy->config().max_positions);
+  }
+  return positions;
+}
+
+const datasets::ChatTemplate& RewardCheckpoints::chat() const { return members_[0]->chat; }
+
+std::vector<double> RewardCheckpoints::Rewards(std::span<const Messages> transcripts) {
+  return RewardsOfTokens(EncodeTranscripts(chat(), transcripts));
+}
+
+std::vector<double> RewardCheckpoints::RewardsOfTokens(std::span<const CompletionGroup> groups) {
+  const auto by_member = MemberRewards(groups);
+  std::vector<double> rewards(by_member[0].size()), members(by_member.size());
+  for (size_t i = 0; i < rewards.size(); ++i) {
+    for (size_t m = 0; m < members.size(); ++m) members[m] = by_member[m][i];
+    rewards[i] = CombineRewards(members, config_);
+  }
+  return rewards;
+}
+
+std::vector<std::vector<double>> RewardCheckpoints::MemberRewards(
+    std::span<const CompletionGroup> groups) {
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const size_t longest = groups[i].LongestTokens();
+    if (longest <= static_cast<size_t>(max_positions())) continue;
+    throw Error(ErrorKind::kCorrupt,
+                "a text of " + std::to_string(longest) +
+                    " tokens doesn't fit the reward model's context of " +
+                    std::to_string(max_positions()),
+                "prompt " + std::to_string(i));
+  }
+  const auto batches = PackForValues(groups, kMaxBatchTokens);
+  std::vector<std::vector<double>> rewards;
+  const std::lock_guard lock(mutex_);
+  for (const auto& member : members_) {
+    auto& own = rewards.emplace_back();
+    for (const ValueBatch& batch : batches) {
+      const std::vector<float> values = member->policy->Values(batch.packed);
+      own.insert(own.end(), values.begin(), values.end());
+    }
+  }
+  return rewards;
+}
+
+std::shared_ptr<RewardCheckpoints> LoadRewardCheckpoints(std::string_view text,
+                                                         std::string_view where,
+                                                         const policy::Device& device) {
+  EnsembleConfig config;
+  ConfigTable table;
+  table.AddChoice("reward.rule", &config.rule, kRules, "how members' rewards become one");
+  table.Add("reward.uncertainty_weight", &config.uncertainty_weight, 0, 1e6, "",
+            "of the variance in rule=uncertainty");
+  const envs::SpecText spec = envs::SplitSpec(text);
+  for (const envs::Assignment& assignment : envs::SplitParams(spec.params)) {
+    if (assignment.text.empty()) continue;
+    try {
+      table.Set("reward." + std::string(assignment.text));
+    } catch (const Error& error) {
+      throw Error(error.kind(), error.what(), where);
+    }
+  }
+  std::vector<std::filesystem::path> dirs;
+  for (size_t begin = 0; begin <= spec.id.size();) {
+    const size_t end = std::min(spec.id.find(',', begin), spec.id.size());
+    if (end == begin) {
+      throw Error(ErrorKind::kUsage, "\"" + std::string(text) + "\" names no directory", where,
+                  "DIR, or DIR,DIR,DIR(rule=worst)");
+    }
+    dirs.emplace_back(spec.id.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return std::make_shared<RewardCheckpoints>(std::move(dirs), config, device);
+}
+
+}  // namespace agon::judge
