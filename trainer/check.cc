@@ -6,6 +6,31 @@
 
 namespace agon::trainer {
 
+namespace {
+
+void CheckLearnedReward(const RlConfig& config) {
+  const auto refuse = [](const std::string& what, const char* key, const char* hint) {
+    throw Error(ErrorKind::kUsage, what, key, hint);
+  };
+  const LearnedRewardConfig& learned = config.learned;
+  if (!learned.is_on() && learned.env_weight <= 0) {
+    refuse("nothing rewards", "rl.env_weight", "name rl.reward_models, or give it a weight");
+  }
+  if (learned.is_on() && learned.env_weight <= 0 && learned.weight <= 0) {
+    refuse("nothing rewards", "rl.reward_weight", "give it or rl.env_weight a weight");
+  }
+  if (!learned.is_on() && config.stop_at_peak) {
+    refuse("the peak is that of gold reward under a learned one, and there is none",
+           "rl.stop_at_peak", "name rl.reward_models, or leave it false");
+  }
+  if (config.loss.kl_target > 0 && config.loss.kl == KlEstimator::kNone) {
+    refuse("there is no charge on KL that could be adapted", "rl.kl_target",
+           "set rl.kl and rl.kl_coef, which is where it begins");
+  }
+}
+
+}  // namespace
+
 void CheckRl(const RlConfig& config, const policy::ModelConfig& model) {
   const auto refuse = [](const std::string& what, const char* key, const char* hint) {
     throw Error(ErrorKind::kUsage, what, key, hint);
@@ -37,6 +62,7 @@ void CheckRl(const RlConfig& config, const policy::ModelConfig& model) {
     refuse("a buffer of " + std::to_string(config.overlong_buffer) + " tokens",
            "rl.overlong_buffer", "use 1 to rl.max_new_tokens");
   }
+  CheckLearnedReward(config);
 }
 
 }  // namespace agon::trainer

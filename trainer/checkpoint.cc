@@ -28,6 +28,58 @@ bool IsTorn(const fs::path& path) {
   return name.find(".tmp-") != std::string::npos || name.ends_with(".old");
 }
 
+Json MomentsJson(const std::vector<Moments>& moments) {
+  Json json = Json::array();
+  for (const Moments& m : moments) json.push_back({m.count, m.mean, m.squares});
+  return json;
+}
+
+Json RlStateJson(const RlState& state) {
+  Json course = Json::array();
+  for (const GoldPoint& point : state.course.points) course.push_back({point.distance, point.gain});
+  return {{"curriculum", {{"level", state.curriculum.level}, {"recent", state.curriculum.recent}}},
+          {"initial_scale", MomentsJson(state.scales.initial)},
+          {"running_scale", MomentsJson(state.scales.running)},
+          {"kl_coef", state.kl_coef ? Json(*state.kl_coef) : Json()},
+          {"course", course},
+          {"steps_past_peak", state.course.steps_past_peak},
+          {"stopped", state.stopped}};
+}
+
+// Rows of `width` numbers.
+std::vector<std::vector<double>> ReadRows(const Json& json, const char* key, size_t width,
+                                          const std::string& where) {
+  auto rows = JsonField<std::vector<std::vector<double>>>(json, key, where);
+  for (const auto& row : rows) {
+    if (row.size() != width) throw Error(ErrorKind::kCorrupt, "a row isn't complete", where, key);
+  }
+  return rows;
+}
+
+std::vector<Moments> ReadMoments(const Json& json, const char* key, const std::string& where) {
+  std::vector<Moments> moments;
+  for (const auto& row : ReadRows(json, key, 3, where)) moments.push_back({row[0], row[1], row[2]});
+  return moments;
+}
+
+RlState ReadRlState(const Json& json, const std::string& where) {
+  RlState state;
+  const Json curriculum = JsonField<Json>(json, "curriculum", where);
+  state.curriculum.level = JsonField<int>(curriculum, "level", where);
+  state.curriculum.recent = JsonField<std::vector<double>>(curriculum, "recent", where);
+  state.scales.initial = ReadMoments(json, "initial_scale", where);
+  state.scales.running = ReadMoments(json, "running_scale", where);
+  if (!JsonField<Json>(json, "kl_coef", where).is_null()) {
+    state.kl_coef = JsonField<float>(json, "kl_coef", where);
+  }
+  for (const auto& row : ReadRows(json, "course", 2, where)) {
+    state.course.points.push_back({row[0], row[1]});
+  }
+  state.course.steps_past_peak = JsonField<int>(json, "steps_past_peak", where);
+  state.stopped = JsonField<bool>(json, "stopped", where);
+  return state;
+}
+
 Checkpoint ReadCheckpoint(const fs::path& dir) {
   const std::string where = (dir / kState).string();
   const Json json = ReadJson(where);
@@ -40,24 +92,21 @@ Checkpoint ReadCheckpoint(const fs::path& dir) {
   state.seed = JsonField<uint64_t>(json, "seed", where);
   state.finished_stages = JsonField<std::vector<std::string>>(json, "finished_stages", where);
   state.recipe_hash = JsonField<std::string>(json, "recipe_hash", where);
-  const Json curriculum = JsonField<Json>(json, "curriculum", where);
-  state.curriculum.level = JsonField<int>(curriculum, "level", where);
-  state.curriculum.recent = JsonField<std::vector<double>>(curriculum, "recent", where);
+  state.rl = ReadRlState(JsonField<Json>(json, "rl", where), where);
   checkpoint.compute = JsonField<std::string>(json, "compute", where);
   return checkpoint;
 }
 
 std::string StateJson(const TrainerState& state, const policy::Policy& policy) {
-  const Json json = {
-      {"format", 1},
-      {"stage", state.stage},
-      {"step", state.step},
-      {"done", state.done},
-      {"seed", state.seed},
-      {"finished_stages", state.finished_stages},
-      {"recipe_hash", state.recipe_hash},
-      {"curriculum", {{"level", state.curriculum.level}, {"recent", state.curriculum.recent}}},
-      {"compute", ComputeName(policy)}};
+  const Json json = {{"format", 1},
+                     {"stage", state.stage},
+                     {"step", state.step},
+                     {"done", state.done},
+                     {"seed", state.seed},
+                     {"finished_stages", state.finished_stages},
+                     {"recipe_hash", state.recipe_hash},
+                     {"rl", RlStateJson(state.rl)},
+                     {"compute", ComputeName(policy)}};
   return json.dump(2) + "\n";
 }
 

@@ -2,8 +2,8 @@
 //
 // A checkpoint is a Hugging Face model directory with trainer_state/ beside the weights:
 // optimizer.safetensors (moments and step count) and state.json. Data and random numbers
-// are pure functions of (seed, stage, step), so the step and where a curriculum stands are
-// the whole cursor.
+// are pure functions of (seed, stage, step), so the step and what RL knows besides
+// its weights are the whole cursor.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct TrainerState {
   uint64_t seed = 0;
   std::vector<std::string> finished_stages;  // before `stage`, in order
   std::string recipe_hash;                   // RecipeHash
-  CurriculumState curriculum{};              // of `stage`
+  RlState rl{};                              // of `stage`
 };
 
 struct Checkpoint {

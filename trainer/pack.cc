@@ -50,6 +50,8 @@ class GroupPacker {
       packed.targets.push_back(trajectory.tokens[static_cast<size_t>(t)]);
       batch_.rollout_logprobs.push_back(trajectory.rollout_logprobs[static_cast<size_t>(t)]);
     }
+    batch_.ref_logprobs.insert(batch_.ref_logprobs.end(), rollout.ref_logprobs.begin(),
+                               rollout.ref_logprobs.end());
     batch_.rollouts.push_back(&rollout);
     batch_.offsets.push_back(static_cast<int32_t>(packed.rows.size()));
   }

@@ -17,6 +17,9 @@ struct Rollout {
   judge::Trajectory trajectory;
   std::optional<double> reward;  // absent: masked or not scored
   float advantage = 0;
+  std::optional<double> gold{};       // the environment's own reward
+  std::vector<double> scores{};       // (M) by the reward models, on their own scales
+  std::vector<float> ref_logprobs{};  // of the sampled tokens; empty without a reference
 };
 
 // Episodes of one task and seat. They share the first prompt, except where a game's seat
@@ -30,6 +33,7 @@ struct TrainBatch {
   std::vector<const Rollout*> rollouts;
   std::vector<int32_t> offsets;         // (rollouts + 1) into the scored tokens
   std::vector<float> rollout_logprobs;  // (S)
+  std::vector<float> ref_logprobs;      // (S), or empty
 };
 
 // Cuts groups into micro-batches of at most `max_tokens` tokens. A group stays whole if it

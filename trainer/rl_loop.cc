@@ -6,6 +6,7 @@
 #include "judge/frozen_opponent.h"
 #include "judge/metrics.h"
 #include "trainer/curriculum.h"
+#include "trainer/gold_watch.h"
 #include "trainer/losses.h"
 #include "trainer/rollouts.h"
 #include "trainer/step_meter.h"
@@ -65,14 +66,11 @@ void Accumulate(const TrainBatch& batch, const LossNormalizer& normalizer, const
                 const StageContext& context, UpdateStats& stats) {
   const auto mask = LossMask(batch, config);
   const auto advantages = TokenAdvantages(batch);
-  std::vector<float> ref_logprobs;
-  if (context.reference) ref_logprobs = context.reference->Score(batch.packed).logprobs;
-
   const policy::TokenScores scores = context.policy.Score(batch.packed);
   std::vector<float> dlogprobs(scores.logprobs.size());
-  stats.loss.Add(PolicyLoss(
-      {scores.logprobs, batch.rollout_logprobs, ref_logprobs, advantages, mask, batch.offsets},
-      config.loss, normalizer, dlogprobs));
+  stats.loss.Add(PolicyLoss({scores.logprobs, batch.rollout_logprobs, batch.ref_logprobs,
+                             advantages, mask, batch.offsets},
+                            config.loss, normalizer, dlogprobs));
   context.policy.Backward(dlogprobs);
 
   double context_tokens = 0;
@@ -179,27 +177,80 @@ double EloOver(const RolloutBatch& rollouts) {
   return judge::EloDifference(Named(rollouts.statistics, "reward"), static_cast<int64_t>(scored));
 }
 
-// For the progress bar; `dial` is the curriculum's.
-std::string Detail(const Numbers& numbers, const std::string& dial) {
+// For the progress bar.
+std::string Detail(const Numbers& numbers, const RlConfig& config) {
   char text[160];
   std::snprintf(text, sizeof text,
                 "reward %.3f  length %.1f  kl %.4f  clip %.3f  zero-var %.0f  cut %.0f%%",
                 Named(numbers, "reward"), Named(numbers, "length"), Named(numbers, "kl"),
                 Named(numbers, "clip_fraction"), Named(numbers, "zero_variance_groups"),
                 100.0 * Named(numbers, "truncated"));
-  if (dial.empty()) return text;
-  return dial + " " + std::to_string(static_cast<int>(Named(numbers, "level"))) + "  " + text;
+  std::string detail = text;
+  if (config.learned.is_on()) {
+    std::snprintf(text, sizeof text, "gold %.3f  proxy %+.2f  distance %.2f  ",
+                  Named(numbers, "gold"), Named(numbers, "proxy"), Named(numbers, "distance"));
+    detail = text + detail;
+  }
+  if (config.curriculum.empty()) return detail;
+  return config.curriculum + " " + std::to_string(static_cast<int>(Named(numbers, "level"))) +
+         "  " + detail;
+}
+
+// What the log says of a learned reward.
+void Observe(const RolloutBatch& rollouts, GoldCourse& course, Numbers& numbers) {
+  const GoldOutlook outlook = ObserveGold(Named(rollouts.statistics, "distance"),
+                                          Named(rollouts.statistics, "gold"), course);
+  if (outlook.fit) {
+    numbers.emplace_back("fit_start", outlook.start);
+    numbers.emplace_back("fit_alpha", outlook.fit->alpha);
+    numbers.emplace_back("fit_beta", outlook.fit->beta);
+  }
+  if (outlook.peak) numbers.emplace_back("fit_peak", *outlook.peak);
+}
+
+// Why RL should end before its last step; "" if it shouldn't.
+std::string ReasonToStop(const RlConfig& config, const GoldCourse& course, const Numbers& numbers) {
+  char text[160] = "";
+  if (config.kl_limit > 0 &&
+      Named(numbers, "kl_completion") >= static_cast<double>(config.kl_limit)) {
+    std::snprintf(text, sizeof text, "KL of %.2f nats per completion has reached rl.kl_limit",
+                  Named(numbers, "kl_completion"));
+  } else if (config.stop_at_peak && IsPastPeak(course)) {
+    std::snprintf(text, sizeof text, "gold reward is predicted to fall from here: distance %.3f",
+                  course.points.back().distance);
+  }
+  return text;
+}
+
+// After the update of a step: what the next one starts from.
+void Conclude(const RlConfig& config, int step, const Numbers& numbers,
+              const StageContext& context) {
+  RlState& state = *context.rl;
+  if (config.loss.kl_target > 0) {
+    state.kl_coef = AdaptKlCoef(config.loss.kl_coef, Named(numbers, "kl_completion"),
+                                static_cast<double>(config.loss.kl_target));
+  }
+  const std::string reason = ReasonToStop(config, state.course, numbers);
+  if (reason.empty()) return;
+  state.stopped = true;
+  context.log.Event("rl ends after step " + std::to_string(step) + ": " + reason);
 }
 
 }  // namespace
 
-void RunRl(const RlConfig& config, const StageContext& context) {
-  CheckRl(config, context.policy.config());
-  Curriculum curriculum(config, context.curriculum ? *context.curriculum : CurriculumState());
+void RunRl(const RlConfig& recipe, const StageContext& outer) {
+  CheckRl(recipe, outer.policy.config());
+  RlState own_state;
+  StageContext context = outer;
+  if (!context.rl) context.rl = &own_state;
+  RlState& state = *context.rl;
+  RlConfig config = recipe;
+  Curriculum curriculum(config, state.curriculum);
   const judge::FrozenOpponent opponent(config.opponent, context.policy.device());
   StepMeter meter("rl", config.num_steps, context);
-  for (int step = context.first_step; step <= config.num_steps; ++step) {
+  for (int step = context.first_step; step <= config.num_steps && !state.stopped; ++step) {
     meter.Start();
+    config.loss.kl_coef = state.kl_coef.value_or(recipe.loss.kl_coef);
 
     // Tasks, prompts, completions, environment steps, rewards, advantages.
     const RolloutBatch rollouts =
@@ -217,20 +268,23 @@ void RunRl(const RlConfig& config, const StageContext& context) {
     Numbers numbers = StepNumbers(rollouts, update, lr);
     if (curriculum.is_active()) numbers.emplace_back("level", curriculum.level());
     if (opponent.get()) numbers.emplace_back("elo", EloOver(rollouts));
+    if (config.loss.kl_target > 0) numbers.emplace_back("kl_coef", config.loss.kl_coef);
+    if (config.learned.is_on()) Observe(rollouts, state.course, numbers);
     context.log.Append("rl", step, numbers);
 
     const auto sampled = static_cast<double>(rollouts.num_sampled_tokens);
     const double decode_flop =
         sampled * 2.0 * static_cast<double>(context.policy.config().NumParameters());
     meter.Finish(step, sampled + update.stats.num_trained_tokens, update.stats.flop + decode_flop,
-                 Detail(numbers, config.curriculum),
+                 Detail(numbers, config),
                  {{"rollout_s", rollout_seconds}, {"train_s", meter.Seconds() - rollout_seconds}});
     if (curriculum.Observe(Named(rollouts.statistics, "correct"))) {
       context.log.Event("rl step " + std::to_string(step) + ": " + config.curriculum + " " +
                         std::to_string(curriculum.level()) + " opened");
     }
-    if (context.curriculum) *context.curriculum = curriculum.state();
-    SaveOrStop(step, config.num_steps, context);
+    state.curriculum = curriculum.state();
+    Conclude(config, step, numbers, context);
+    SaveOrStop(step, state.stopped ? step : config.num_steps, context);
   }
 }
 

@@ -9,11 +9,11 @@ namespace {
 
 // Plain numbers of this machine's kind: ranks run one build.
 struct Head {
-  double reward, score;
-  uint64_t policy_version, num_tokens;
+  double reward, score, gold;
+  uint64_t policy_version, num_tokens, num_scores, num_ref_logprobs;
   uint32_t sample;
   int32_t seat, prompt_tokens, num_turns;
-  uint8_t has_reward, length_limited, unused[6];
+  uint8_t has_reward, length_limited, has_gold, is_masked, unused[4];
 };
 
 template <typename T>
@@ -25,19 +25,26 @@ void PutRollout(const Rollout& rollout, std::string& bytes) {
   const judge::Trajectory& t = rollout.trajectory;
   const Head head{rollout.reward.value_or(0),
                   t.Reward(),
+                  rollout.gold.value_or(0),
                   t.policy_version,
                   t.tokens.size(),
+                  rollout.scores.size(),
+                  rollout.ref_logprobs.size(),
                   t.sample,
                   t.seat,
                   t.prompt_tokens,
                   t.num_turns,
                   rollout.reward.has_value(),
                   t.length_limited,
+                  rollout.gold.has_value(),
+                  t.outcome.masked.has_value(),
                   {}};
   Put(&head, 1, bytes);
   Put(t.tokens.data(), t.tokens.size(), bytes);
   Put(t.action_mask.data(), t.tokens.size(), bytes);
   Put(t.rollout_logprobs.data(), t.tokens.size(), bytes);
+  Put(rollout.scores.data(), rollout.scores.size(), bytes);
+  Put(rollout.ref_logprobs.data(), rollout.ref_logprobs.size(), bytes);
 }
 
 class Reader {
@@ -82,7 +89,11 @@ Rollout ReadRollout(Reader& reader) {
   t.action_mask = reader.ReadVector<uint8_t>(head.num_tokens);
   t.rollout_logprobs = reader.ReadVector<float>(head.num_tokens);
   t.outcome.parts = {{"reward", head.score, 1.0, head.seat}};
+  if (head.is_masked) t.outcome.masked = envs::Mask{"another rank", ""};
   if (head.has_reward) rollout.reward = head.reward;
+  if (head.has_gold) rollout.gold = head.gold;
+  rollout.scores = reader.ReadVector<double>(head.num_scores);
+  rollout.ref_logprobs = reader.ReadVector<float>(head.num_ref_logprobs);
   return rollout;
 }
 

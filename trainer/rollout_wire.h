@@ -11,7 +11,8 @@
 namespace agon::trainer {
 
 // What training needs of each rollout: tokens, masks, log-probabilities, what ended it, its
-// reward. Of the outcome only this seat's reward stays; task and text don't travel.
+// rewards. Of the outcome only this seat's reward and whether it is masked stay; task and text
+// don't travel.
 std::string EncodeGroups(std::span<const Group> groups);
 // Throws Error(kCorrupt).
 std::vector<Group> DecodeGroups(std::string_view bytes);

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "trainer/advantages.h"
-#include "trainer/losses.h"
+#include "trainer/rewards.h"
 #include "trainer/rollout_wire.h"
 
 namespace agon::trainer {
@@ -37,12 +37,14 @@ std::vector<Group> RollOutHere(const RlConfig& config, const std::shared_ptr<con
   std::vector<Group> groups(num_groups);
   for (size_t i = 0; i < trajectories.size(); ++i) {
     Rollout rollout{std::move(trajectories[i]), std::nullopt, 0.0f};
-    rollout.reward = TrainingReward(rollout.trajectory, config);
+    rollout.gold = EnvReward(rollout.trajectory);
     if (rollout.trajectory.tokens.empty()) continue;  // the game ended before this seat's turn
     groups[i / (group_size * seats) * seats + i % seats].push_back(std::move(rollout));
   }
   // One alone has nothing to be compared with.
   std::erase_if(groups, [](const Group& group) { return group.size() < 2; });
+  ScoreByModels(context.reward_models, groups);
+  if (context.reference) ScoreByReference(*context.reference, config, groups);
   return groups;
 }
 
@@ -60,31 +62,6 @@ std::vector<Group> RollOut(const RlConfig& config, const std::shared_ptr<const e
     std::move(decoded.begin(), decoded.end(), std::back_inserter(all));
   }
   return all;
-}
-
-// KL in the reward: each episode pays kl_coef times its summed estimate.
-void SubtractKl(const RlConfig& config, policy::Policy& reference, std::vector<Group>& groups) {
-  std::vector<double> kl;
-  for (const TrainBatch& batch :
-       PackGroups(groups, config.micro_batch_tokens, config.temperature)) {
-    const auto ref = reference.Score(batch.packed).logprobs;
-    for (size_t i = 0; i < batch.rollouts.size(); ++i) {
-      double sum = 0.0;
-      for (auto t = static_cast<size_t>(batch.offsets[i]);
-           t < static_cast<size_t>(batch.offsets[i + 1]); ++t) {
-        sum += KlEstimate(config.loss.kl, static_cast<double>(batch.rollout_logprobs[t]),
-                          static_cast<double>(ref[t]));
-      }
-      kl.push_back(sum);
-    }
-  }
-  size_t next = 0;
-  for (Group& group : groups) {
-    for (Rollout& rollout : group) {
-      const double penalty = static_cast<double>(config.loss.kl_coef) * kl[next++];
-      if (rollout.reward) *rollout.reward -= penalty;
-    }
-  }
 }
 
 Numbers Statistics(const std::vector<Group>& groups, double max_reward) {
@@ -116,6 +93,14 @@ Numbers Statistics(const std::vector<Group>& groups, double max_reward) {
           {"episodes", static_cast<double>(episodes)}};
 }
 
+void ObserveScores(const std::vector<Group>& groups, ScoreScales& scales) {
+  std::vector<std::vector<double>> scores;
+  for (const Group& group : groups) {
+    for (const Rollout& rollout : group) scores.push_back(rollout.scores);
+  }
+  scales.Observe(scores);
+}
+
 bool AssignAdvantages(Group& group, AdvantageKind kind) {
   std::vector<std::optional<double>> rewards;
   for (const Rollout& rollout : group) rewards.push_back(rollout.reward);
@@ -126,32 +111,11 @@ bool AssignAdvantages(Group& group, AdvantageKind kind) {
 
 }  // namespace
 
-std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config) {
-  const envs::Outcome& outcome = trajectory.outcome;
-  if (outcome.masked) return std::nullopt;
-  for (const envs::RewardPart& part : outcome.parts) {
-    if (!part.value || std::isnan(*part.value)) return std::nullopt;
-  }
-  const double reward = trajectory.Reward();
-  switch (config.overlong) {
-    case OverlongReward::kAsGraded:
-      return reward;
-    case OverlongReward::kZero:
-      return trajectory.length_limited ? 0.0 : reward;
-    case OverlongReward::kSoftPenalty: {
-      // DAPO, eq. 13: nothing up to the buffer, then linearly down to -1 at the limit.
-      const int over =
-          trajectory.CompletionTokens() - (config.max_new_tokens - config.overlong_buffer);
-      return over <= 0 ? reward
-                       : reward - std::min(1.0, static_cast<double>(over) / config.overlong_buffer);
-    }
-  }
-  return reward;
-}
-
 RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
                              const std::optional<judge::Player>& opponent, int step,
                              const StageContext& context) {
+  AGON_CHECK(!config.learned.is_on() || context.rl, "scales of learned rewards have their place");
+  const ScoreScales no_scales;
   RolloutBatch batch;
   const auto tasks_of_a_step = static_cast<uint64_t>(config.tasks_per_step) *
                                static_cast<uint64_t>(1 + config.refill_rounds);
@@ -161,11 +125,14 @@ RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const
     auto groups = RollOut(config, env, opponent, step, next_task, wanted, context);
     next_task += static_cast<uint64_t>(wanted);
     if (round > 0) batch.num_refilled += wanted;
-    if (config.loss.kl != KlEstimator::kNone && config.loss.kl_place == KlPlace::kReward) {
-      AGON_CHECK(context.reference, "KL in the reward needs a reference");
-      SubtractKl(config, *context.reference, groups);
+    if (round == 0 && config.learned.is_on()) ObserveScores(groups, context.rl->scales);
+    const ScoreScales& scales = config.learned.is_on() ? context.rl->scales : no_scales;
+    AssignRewards(config, scales, groups);
+    if (round == 0) {
+      batch.statistics = Statistics(groups, env->info().max_reward);
+      const Numbers of_rewards = RewardStatistics(config, scales, groups);
+      batch.statistics.insert(batch.statistics.end(), of_rewards.begin(), of_rewards.end());
     }
-    if (round == 0) batch.statistics = Statistics(groups, env->info().max_reward);
     for (Group& group : groups) {
       for (const Rollout& r : group) batch.num_sampled_tokens += r.trajectory.CompletionTokens();
       const bool is_useful = AssignAdvantages(group, config.advantage);

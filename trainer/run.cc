@@ -14,6 +14,7 @@
 #include "core/progress.h"
 #include "datasets/pipeline.h"
 #include "trainer/checkpoint.h"
+#include "trainer/reward_models.h"
 #include "trainer/run_device.h"
 #include "trainer/run_directory.h"
 #include "trainer/run_log.h"
@@ -237,22 +238,22 @@ void Run::RunStage(const Stage& stage) {
     result = text;
   }
   summary_.stages.push_back({stage.name, SecondsSince(start), reused, result});
-  summary_.model = CheckpointDir(options_.out, stage.name, stage.num_steps);
+  summary_.model = ModelDir(stage.name);
 }
 
 void Run::TrainStage(const Stage& stage) {
   int first_step = 1;
-  CurriculumState curriculum;
+  RlState rl;
   const std::string before = finished_.empty() ? "" : finished_.back();
   std::unique_ptr<policy::Policy> reference;
-  if (stage.name == "rl" && recipe_.rl.loss.kl != KlEstimator::kNone) {
+  if (stage.name == "rl" && NeedsReference(recipe_.rl)) {
     UsePolicyOf(before);
     reference = std::move(policy_);
   }
   if (start_ && start_->state.stage == stage.name) {
     policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer, device_);
     first_step = start_->state.step + 1;
-    curriculum = start_->state.curriculum;
+    rl = start_->state.rl;
   } else {
     UsePolicyOf(before);
     policy_->ConfigureOptimizer(stage.optimizer);
@@ -260,14 +261,15 @@ void Run::TrainStage(const Stage& stage) {
   policy_stage_ = stage.name;
   log_.Event(stage.name + " begins at step " + std::to_string(first_step));
 
+  std::vector<std::shared_ptr<judge::RewardModel>> reward_models;
+  if (stage.name == "rl") reward_models = MakeRewardModels(recipe_.rl);
   std::vector<policy::MemoryUse> memory;
   const auto save = [&](int step) {
     if (!leads()) return;
-    const bool done = step == stage.num_steps;
-    SaveCheckpoint(
-        options_.out,
-        {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_), curriculum},
-        *policy_, *chat_);
+    const bool done = step == stage.num_steps || rl.stopped;
+    SaveCheckpoint(options_.out,
+                   {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_), rl},
+                   *policy_, *chat_);
     log_.Event("saved " + stage.name + " step " + std::to_string(step));
   };
   const auto stop_requested = [&] {
@@ -284,8 +286,9 @@ void Run::TrainStage(const Stage& stage) {
                   .stop_requested = stop_requested,
                   .verbose = options_.verbose,
                   .ceiling_gflops = CeilingGflops(),
-                  .curriculum = &curriculum,
-                  .team = team_});
+                  .rl = &rl,
+                  .team = team_,
+                  .reward_models = std::move(reward_models)});
   team_.ranks().Barrier();  // what the leader saved is there for all
   finished_.push_back(stage.name);
   log_.Event(stage.name + " finished; memory by purpose:\n" + RenderMemory(memory));
@@ -308,9 +311,11 @@ void Run::RunLoop(const Stage& stage, const StageContext& context) {
 // A stage's name stands for the model that it made.
 std::string Run::ModelDir(const std::string& name_or_dir) const {
   for (const Stage& stage : Stages()) {
-    if (stage.name == name_or_dir) {
-      return CheckpointDir(options_.out, stage.name, stage.num_steps).string();
-    }
+    if (stage.name != name_or_dir) continue;
+    // RL may have ended before its last step.
+    const auto checkpoint = FindLastCheckpoint(options_.out, stage.name);
+    return (checkpoint ? checkpoint->dir : CheckpointDir(options_.out, stage.name, stage.num_steps))
+        .string();
   }
   return name_or_dir;
 }

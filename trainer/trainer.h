@@ -9,13 +9,17 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "datasets/chat.h"
 #include "datasets/datasets.h"
 #include "envs/env.h"
+#include "judge/reward_model.h"
 #include "policy/policy.h"
+#include "trainer/gold_watch.h"
+#include "trainer/learned_reward.h"
 #include "trainer/team.h"
 
 namespace agon::trainer {
@@ -71,6 +75,7 @@ struct LossConfig {
   KlEstimator kl = KlEstimator::kNone;
   KlPlace kl_place = KlPlace::kLoss;
   float kl_coef = 0.0f;
+  float kl_target = 0.0f;  // nats per completion that kl_coef is adapted to; 0: it stays
 };
 
 struct RlConfig {
@@ -87,9 +92,13 @@ struct RlConfig {
   int max_rows = 512;
   AdvantageKind advantage = AdvantageKind::kMean;
   LossConfig loss;
-  int num_minibatches = 1;  // optimizer steps per epoch over a batch; divides tasks_per_step
-  int num_epochs = 1;       // passes over a batch
-  int refill_rounds = 0;    // extra rollout rounds that replace zero-variance groups
+  LearnedRewardConfig learned;
+  float length_coef = 0.0f;   // paid by an episode for each token it sampled
+  float kl_limit = 0.0f;      // nats per completion at which RL ends early; 0: none
+  bool stop_at_peak = false;  // end early where gold reward is predicted to turn
+  int num_minibatches = 1;    // optimizer steps per epoch over a batch; divides tasks_per_step
+  int num_epochs = 1;         // passes over a batch
+  int refill_rounds = 0;      // extra rollout rounds that replace zero-variance groups
   OverlongReward overlong = OverlongReward::kAsGraded;
   int overlong_buffer = 16;     // tokens over which kSoftPenalty grows to 1
   bool mask_truncated = false;  // leave completions that hit the limit out of the loss
@@ -105,6 +114,15 @@ struct CurriculumState {
   std::vector<double> recent;  // shares of right answers since it opened, at most a window
 };
 
+// What RL knows besides its weights; part of a checkpoint.
+struct RlState {
+  CurriculumState curriculum;
+  ScoreScales scales{};            // of reward models
+  std::optional<float> kl_coef{};  // where an adaptive one stands
+  GoldCourse course{};             // with a learned reward
+  bool stopped = false;            // before num_steps, for good
+};
+
 // What a loop needs around it. `save` is called after every `save_every` steps and after
 // the last one; `stop_requested` is asked after each step: a loop that stops early saves
 // first and throws Error(kInterrupted).
@@ -112,15 +130,17 @@ struct StageContext {
   policy::Policy& policy;
   const datasets::ChatTemplate& chat;
   RunLog& log;
-  policy::Policy* reference = nullptr;  // frozen, for KL; needed if a loss asks for it
+  policy::Policy* reference = nullptr;  // frozen, for KL; needed if it is charged
   int first_step = 1;                   // 1, or the step after the checkpoint that was resumed
   int save_every = 50;
   std::function<void(int step)> save;
   std::function<bool()> stop_requested;
-  bool verbose = false;                   // a line per step on stdout besides the bar
-  double ceiling_gflops = 0;              // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
-  CurriculumState* curriculum = nullptr;  // read at the start, written before each save
-  Team team{};                            // who takes part in the steps
+  bool verbose = false;       // a line per step on stdout besides the bar
+  double ceiling_gflops = 0;  // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
+  RlState* rl = nullptr;      // read at the start, written before each save
+  Team team{};                // who takes part in the steps
+  // For a reward that was learned.
+  std::vector<std::shared_ptr<judge::RewardModel>> reward_models{};
 };
 
 void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,

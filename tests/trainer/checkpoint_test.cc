@@ -87,8 +87,13 @@ TEST_F(CheckpointTest, PretrainingMakesABaseModel) {
 }
 
 TEST_F(CheckpointTest, StateReadsBack) {
-  SaveCheckpoint(dir_, {"rl", 12, true, 99, {"pretrain", "sft"}, "0123", {2, {0.1, 0.7}}}, *policy_,
-                 chat_);
+  RlState state;
+  state.curriculum = {2, {0.1, 0.7}};
+  state.scales = {{{3, 0.1, 0.2}}, {{5, 1.0 / 3.0, 1e-300}}};
+  state.kl_coef = 0.1f;
+  state.course = {{{0, 0.25}, {0.5, 1.0 / 3.0}}, 2};
+  state.stopped = true;
+  SaveCheckpoint(dir_, {"rl", 12, true, 99, {"pretrain", "sft"}, "0123", state}, *policy_, chat_);
   const auto found = FindLastCheckpoint(dir_);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->state.stage, "rl");
@@ -97,8 +102,19 @@ TEST_F(CheckpointTest, StateReadsBack) {
   EXPECT_EQ(found->state.seed, 99u);
   EXPECT_EQ(found->state.finished_stages, (std::vector<std::string>{"pretrain", "sft"}));
   EXPECT_EQ(found->state.recipe_hash, "0123");
-  EXPECT_EQ(found->state.curriculum.level, 2);
-  EXPECT_EQ(found->state.curriculum.recent, (std::vector<double>{0.1, 0.7}));
+  const RlState& read = found->state.rl;
+  EXPECT_EQ(read.curriculum.level, 2);
+  EXPECT_EQ(read.curriculum.recent, (std::vector<double>{0.1, 0.7}));
+  ASSERT_EQ(read.scales.initial.size(), 1u);
+  EXPECT_EQ(read.scales.initial[0].squares, 0.2);
+  ASSERT_EQ(read.scales.running.size(), 1u);
+  EXPECT_EQ(read.scales.running[0].mean, 1.0 / 3.0);
+  EXPECT_EQ(read.scales.running[0].squares, 1e-300);
+  EXPECT_EQ(read.kl_coef, 0.1f);
+  ASSERT_EQ(read.course.points.size(), 2u);
+  EXPECT_EQ(read.course.points[1].gain, 1.0 / 3.0);
+  EXPECT_EQ(read.course.steps_past_peak, 2);
+  EXPECT_TRUE(read.stopped);
   EXPECT_EQ(found->compute, "fp32");
 }
 

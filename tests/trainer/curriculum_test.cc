@@ -93,16 +93,16 @@ TEST_F(CurriculumLoop, LevelsRiseAsThePolicyLearnsAndAreLogged) {
   config.tasks_per_step = 8;
   config.max_new_tokens = 2;
   config.schedule = {60.0f, 0, 1.0f};
-  CurriculumState state;
+  RlState state;
   StageContext context = Context();
-  context.curriculum = &state;
+  context.rl = &state;
   RunRl(config, context);
   const auto levels = Logged("level");
   ASSERT_EQ(levels.size(), 40u);
   EXPECT_EQ(levels[Curriculum::kWindow - 1], 0);
   EXPECT_EQ(levels.back(), 2);
   EXPECT_TRUE(std::is_sorted(levels.begin(), levels.end()));
-  EXPECT_EQ(state.level, 2);
+  EXPECT_EQ(state.curriculum.level, 2);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "trainer/rollouts.h"
+#include "trainer/rewards.h"
 
 namespace agon::trainer {
 namespace {

@@ -152,6 +152,10 @@ Rollout SomeRollout(uint32_t sample) {
   t.policy_version = 77;
   t.outcome.parts = {{"won", 0.5, 2.0, 1}, {"won", 0.25, 1.0, 0}};
   if (sample > 0) rollout.reward = -0.5;
+  if (sample > 0) rollout.gold = 0.75;
+  if (sample > 1) t.outcome.masked = envs::Mask{"timeout", "too slow"};
+  rollout.scores = {1.5, -2.0, 1.0 / 3.0};
+  rollout.ref_logprobs = {-0.2f, -3.0f};
   return rollout;
 }
 
@@ -175,6 +179,12 @@ TEST(RolloutWire, WhatTrainingNeedsComesBack) {
   EXPECT_EQ(b.policy_version, 77u);
   EXPECT_EQ(b.Reward(), a.Reward());
   EXPECT_EQ(b.CompletionTokens(), 2);
+  EXPECT_FALSE(back[0][0].gold);
+  EXPECT_EQ(back[0][1].gold, 0.75);
+  EXPECT_FALSE(back[0][1].trajectory.outcome.masked);
+  EXPECT_TRUE(b.outcome.masked);
+  EXPECT_EQ(back[2][0].scores, sent[2][0].scores);
+  EXPECT_EQ(back[2][0].ref_logprobs, sent[2][0].ref_logprobs);
 }
 
 TEST(RolloutWire, WhatIsCutShortIsRefused) {

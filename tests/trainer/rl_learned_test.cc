@@ -1,0 +1,248 @@
+// RL for a reward that was learned: what it earns, logs, and when it ends.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <numeric>
+
+#include "core/error.h"
+#include "tests/error_of.h"
+#include "tests/trainer/fake_reward_model.h"
+#include "tests/trainer/loop_fixture.h"
+#include "trainer/rewards.h"
+#include "trainer/rollouts.h"
+
+namespace agon::trainer {
+namespace {
+
+bool IsLetter(const std::string& text, char low, char high) {
+  return !text.empty() && text[0] >= low && text[0] <= high;
+}
+
+// The environment wants a..z.
+const bool registered = envs::internal::Register("toy/gold-v1", [](std::string_view) {
+  return std::make_unique<ToyEnv>("toy/gold-v1", GradeLetter);
+});
+
+class RlLearned : public LoopTest {
+ protected:
+  RlLearned() : reference_(tokenizer_.vocab_size()) {}
+
+  static RlConfig Config(int num_steps) {
+    EXPECT_TRUE(registered);
+    RlConfig config;
+    config.env = "toy/gold";
+    config.num_steps = num_steps;
+    config.tasks_per_step = 8;
+    config.group_size = 16;
+    config.max_new_tokens = 2;
+    config.schedule = {60.0f, 0, 1.0f};
+    config.learned.models = {"fake"};
+    config.learned.env_weight = 0.0f;
+    return config;
+  }
+
+  StageContext WithModels(const std::vector<FakeRewardModel::Score>& scores) {
+    StageContext context = ContextOf(policy_, &reference_);
+    for (const auto& score : scores) {
+      context.reward_models.push_back(std::make_shared<FakeRewardModel>(score));
+    }
+    return context;
+  }
+
+  // A model that wants capitals: what the environment wants none of.
+  static double WantsCapitals(const std::string&, const std::string& reply) {
+    return IsLetter(reply, 'A', 'Z') ? 5.0 : 1.0;
+  }
+
+  TabularPolicy reference_;
+};
+
+TEST_F(RlLearned, ThePolicyLearnsWhatTheModelWantsAndGoldIsOnlyMeasured) {
+  RunRl(Config(40), WithModels({WantsCapitals}));
+  const auto gold = Logged("gold"), proxy = Logged("proxy"), distance = Logged("distance");
+  ASSERT_EQ(gold.size(), 40u);
+  EXPECT_LT(gold.back(), 0.05);
+  EXPECT_NEAR(proxy.front(), 0.0, 1e-9);  // deviations from where it began
+  EXPECT_GT(proxy.back(), 1.5);
+  EXPECT_EQ(distance.front(), 0.0);
+  EXPECT_GT(distance.back(), 1.0);
+  // 26 of 265 first tokens were capitals, all of them are now: log(265 / 26) nats and more.
+  EXPECT_GT(Logged("kl_completion").back(), 2.0);
+  EXPECT_FALSE(Logged("fit_alpha").empty());
+}
+
+TEST_F(RlLearned, BothRewardsAddUp) {
+  RlConfig config = Config(1);
+  config.learned.env_weight = 2.0f;
+  config.learned.weight = 3.0f;
+  config.learned.scale = RewardScale::kNone;
+  config.length_coef = 0.25f;
+  StageContext context = WithModels({WantsCapitals});
+  RlState state;
+  context.rl = &state;
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
+  int compared = 0;
+  for (const Group& group : CollectRollouts(config, env, std::nullopt, 1, context).groups) {
+    for (const Rollout& rollout : group) {
+      const std::string& reply = rollout.trajectory.completion;
+      const double wanted = 2.0 * IsLetter(reply, 'a', 'z') + 3.0 * WantsCapitals("", reply) -
+                            0.25 * rollout.trajectory.CompletionTokens();
+      EXPECT_DOUBLE_EQ(*rollout.reward, wanted) << reply;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 16);
+}
+
+TEST_F(RlLearned, TheWorstOfTwoModelsIsNotGamed) {
+  RlConfig config = Config(40);
+  config.learned.models = {"a", "b"};
+  config.learned.combination = RewardCombination::kWorst;
+  const auto wants_letters = [](const std::string&, const std::string& reply) {
+    return IsLetter(reply, 'a', 'z') || IsLetter(reply, 'A', 'D') ? 1.0 : 0.0;
+  };
+  const auto others_letters = [](const std::string&, const std::string& reply) {
+    return IsLetter(reply, 'a', 'z') || IsLetter(reply, 'E', 'Z') ? 1.0 : 0.0;
+  };
+  RunRl(config, WithModels({wants_letters, others_letters}));
+  EXPECT_GT(Logged("gold").back(), 0.9);
+  EXPECT_GT(Logged("disagreement").front(), 0.0);
+}
+
+TEST_F(RlLearned, KlIsHeldAtItsTarget) {
+  RlConfig config = Config(60);
+  config.schedule.learning_rate = 20.0f;
+  config.loss.kl = KlEstimator::kK1;
+  config.loss.kl_place = KlPlace::kReward;
+  config.loss.kl_coef = 1.0f;
+  config.loss.kl_target = 1.5f;
+  RunRl(config, WithModels({WantsCapitals}));
+  const auto kl = Logged("kl_completion"), coef = Logged("kl_coef");
+  EXPECT_NEAR(std::accumulate(kl.end() - 15, kl.end(), 0.0) / 15, 1.5, 0.4);
+  EXPECT_NE(coef.front(), coef.back());
+}
+
+TEST_F(RlLearned, EndsAtItsLimitOfKlAndSavesThere) {
+  RlConfig config = Config(40);
+  config.kl_limit = 1.0f;
+  StageContext context = WithModels({WantsCapitals});
+  RlState state;
+  std::vector<int> saved;
+  context.rl = &state;
+  context.save = [&](int step) { saved.push_back(step); };
+  RunRl(config, context);
+  const auto kl = Logged("kl_completion");
+  ASSERT_LT(kl.size(), 40u);
+  EXPECT_GE(kl.back(), 1.0);
+  EXPECT_LT(kl[kl.size() - 2], 1.0);
+  EXPECT_TRUE(state.stopped);
+  EXPECT_EQ(saved, std::vector<int>{static_cast<int>(kl.size())});
+}
+
+// Letters are liked, a to d most: and those cost gold here, so that gold rises and falls.
+envs::Outcome GradeOverdone(std::string_view text, bool truncated, uint64_t) {
+  const std::string reply(text);
+  return ToyReward(IsLetter(reply, 'e', 'z')   ? 1.0
+                   : IsLetter(reply, 'a', 'd') ? -1.0
+                                               : 0.0,
+                   truncated);
+}
+const bool overdone_registered = envs::internal::Register("toy/overdone-v1", [](std::string_view) {
+  return std::make_unique<ToyEnv>("toy/overdone-v1", GradeOverdone);
+});
+
+TEST_F(RlLearned, EndsWhereGoldIsPredictedToFall) {
+  ASSERT_TRUE(overdone_registered);
+  const auto likes_letters = [](const std::string&, const std::string& reply) {
+    return IsLetter(reply, 'a', 'd') ? 3.0 : IsLetter(reply, 'e', 'z') ? 2.0 : 0.0;
+  };
+  RlConfig config = Config(120);
+  config.env = "toy/overdone";
+  config.group_size = 32;
+  config.schedule.learning_rate = 6.0f;
+  StageContext context = WithModels({likes_letters});
+  RunRl(config, context);
+  const auto whole = Logged("gold");
+  const auto best = std::max_element(whole.begin(), whole.end());
+  ASSERT_LT(whole.back(), *best - 0.5);  // it does fall
+
+  policy_ = TabularPolicy(tokenizer_.vocab_size());
+  fs::remove_all(dir_);
+  log_ = std::make_unique<RunLog>(dir_);
+  config.stop_at_peak = true;
+  RunRl(config, WithModels({likes_letters}));
+  const auto stopped = Logged("gold");
+  EXPECT_LT(stopped.size(), 120u);
+  EXPECT_GT(stopped.back(), whole.back() + 0.5);
+}
+
+TEST_F(RlLearned, AResumedRunIsTheSameRun) {
+  RlConfig config = Config(8);
+  config.schedule.learning_rate = 20.0f;
+  config.learned.scale = RewardScale::kRunning;
+  config.loss.kl = KlEstimator::kK3;
+  config.loss.kl_coef = 0.1f;
+  config.loss.kl_target = 0.2f;
+  RunRl(config, WithModels({WantsCapitals}));
+  const std::string whole_log = LogText();
+  const auto whole_weights = policy_.logits;
+
+  policy_ = TabularPolicy(tokenizer_.vocab_size());
+  fs::remove_all(dir_);
+  log_ = std::make_unique<RunLog>(dir_);
+  StageContext context = WithModels({WantsCapitals});
+  RlState state, saved_state;
+  std::vector<float> saved;
+  context.rl = &state;
+  context.save_every = 3;
+  context.save = [&](int step) {
+    if (step != 3) return;
+    saved = policy_.logits;
+    saved_state = state;
+  };
+  int steps = 0;
+  context.stop_requested = [&]() -> bool {
+    if (++steps == 5) throw std::runtime_error("killed");
+    return false;
+  };
+  EXPECT_THROW(RunRl(config, context), std::runtime_error);
+  policy_.logits = saved;
+  state = saved_state;
+  log_->TruncateAfter({}, "rl", 3);
+  context.stop_requested = {};
+  context.first_step = 4;
+  RunRl(config, context);
+  EXPECT_EQ(policy_.logits, whole_weights);
+  EXPECT_EQ(LogText(), whole_log);
+}
+
+TEST_F(RlLearned, ScoresThatAreNoNumbersAreLeftOut) {
+  StageContext context = WithModels({[](const std::string&, const std::string& reply) {
+    return IsLetter(reply, 'a', 'm') ? NAN : WantsCapitals("", reply);
+  }});
+  RunRl(Config(2), context);
+  EXPECT_GT(Logged("masked").front(), 0.0);
+  for (const float logit : policy_.logits) ASSERT_TRUE(std::isfinite(logit));
+}
+
+TEST_F(RlLearned, WhatCannotWorkIsRefused) {
+  const auto refusal = [&](RlConfig config) {
+    return ErrorOf([&] { CheckRl(config, policy_.config()); }, ErrorKind::kUsage);
+  };
+  RlConfig config = Config(1);
+  EXPECT_NO_THROW(CheckRl(config, policy_.config()));
+  config.learned.weight = 0.0f;
+  EXPECT_NE(refusal(config).find("rl.reward_weight"), std::string::npos);
+  config = Config(1);
+  config.learned.models.clear();
+  EXPECT_NE(refusal(config).find("rl.env_weight"), std::string::npos);
+  config.learned.env_weight = 1.0f;
+  config.stop_at_peak = true;
+  EXPECT_NE(refusal(config).find("rl.stop_at_peak"), std::string::npos);
+  config.stop_at_peak = false;
+  config.loss.kl_target = 1.0f;
+  EXPECT_NE(refusal(config).find("rl.kl_target"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace agon::trainer

@@ -1,0 +1,18 @@
+// Where the reward models of a run come from.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "judge/reward_model.h"
+#include "trainer/trainer.h"
+
+namespace agon::trainer {
+
+// Of rl.reward_models, in order. Throws Error(kUsage) for what names none.
+std::vector<std::shared_ptr<judge::RewardModel>> MakeRewardModels(const RlConfig& rl);
+
+// Whoever charges KL or watches a learned reward measures the distance from the start.
+bool NeedsReference(const RlConfig& rl);
+
+}  // namespace agon::trainer

@@ -1,0 +1,185 @@
+#include "trainer/rewards.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "trainer/losses.h"
+
+namespace agon::trainer {
+namespace {
+
+double Overlong(double reward, const judge::Trajectory& trajectory, const RlConfig& config) {
+  switch (config.overlong) {
+    case OverlongReward::kAsGraded:
+      return reward;
+    case OverlongReward::kZero:
+      return trajectory.length_limited ? 0.0 : reward;
+    case OverlongReward::kSoftPenalty: {
+      // DAPO, eq. 13: nothing up to the buffer, then linearly down to -1 at the limit.
+      const int over =
+          trajectory.CompletionTokens() - (config.max_new_tokens - config.overlong_buffer);
+      return over <= 0 ? reward
+                       : reward - std::min(1.0, static_cast<double>(over) / config.overlong_buffer);
+    }
+  }
+  return reward;
+}
+
+// Of the environment and of learned models, weighted.
+std::optional<double> BaseReward(const Rollout& rollout, const RlConfig& config,
+                                 const ScoreScales& scales) {
+  const LearnedRewardConfig& learned = config.learned;
+  if (!learned.is_on()) return rollout.gold;
+  if (rollout.trajectory.outcome.masked) return std::nullopt;
+  double reward = 0.0;
+  if (learned.env_weight > 0) {
+    if (!rollout.gold) return std::nullopt;
+    reward += static_cast<double>(learned.env_weight) * *rollout.gold;
+  }
+  const double by_models = LearnedReward(rollout.scores, scales, learned.scale, learned);
+  reward += static_cast<double>(learned.weight) * by_models;
+  return std::isfinite(reward) ? std::optional(reward) : std::nullopt;
+}
+
+// KL in the reward: each episode pays kl_coef times its summed estimate.
+double KlCharge(const Rollout& rollout, const LossConfig& loss) {
+  if (loss.kl == KlEstimator::kNone || loss.kl_place != KlPlace::kReward) return 0.0;
+  AGON_CHECK(!rollout.ref_logprobs.empty(), "KL in the reward needs a reference");
+  double sum = 0.0;
+  size_t next = 0;
+  const judge::Trajectory& t = rollout.trajectory;
+  for (size_t i = 0; i < t.tokens.size(); ++i) {
+    if (!t.action_mask[i]) continue;
+    sum += KlEstimate(loss.kl, static_cast<double>(t.rollout_logprobs[i]),
+                      static_cast<double>(rollout.ref_logprobs[next++]));
+  }
+  return static_cast<double>(loss.kl_coef) * sum;
+}
+
+class Mean {
+ public:
+  void Add(double value) {
+    if (!std::isfinite(value)) return;
+    sum_ += value;
+    ++count_;
+  }
+  double value() const { return count_ ? sum_ / count_ : NAN; }
+
+ private:
+  double sum_ = 0;
+  int count_ = 0;
+};
+
+}  // namespace
+
+std::optional<double> EnvReward(const judge::Trajectory& trajectory) {
+  const envs::Outcome& outcome = trajectory.outcome;
+  if (outcome.masked) return std::nullopt;
+  for (const envs::RewardPart& part : outcome.parts) {
+    if (!part.value || std::isnan(*part.value)) return std::nullopt;
+  }
+  return trajectory.Reward();
+}
+
+std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config) {
+  const std::optional<double> reward = EnvReward(trajectory);
+  if (!reward) return std::nullopt;
+  return Overlong(*reward, trajectory, config);
+}
+
+void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& models,
+                   std::vector<Group>& groups) {
+  std::vector<Messages> transcripts;
+  for (const Group& group : groups) {
+    for (const Rollout& rollout : group) {
+      transcripts.push_back(rollout.trajectory.task.messages);
+      transcripts.back().push_back({Role::kAssistant, rollout.trajectory.completion});
+    }
+  }
+  if (transcripts.empty()) return;
+  for (const auto& model : models) {
+    const std::vector<double> scores = model->Rewards(transcripts);
+    if (scores.size() != transcripts.size()) {
+      throw Error(ErrorKind::kFailed,
+                  std::to_string(scores.size()) + " rewards for " +
+                      std::to_string(transcripts.size()) + " transcripts",
+                  "reward model " + model->fingerprint());
+    }
+    size_t next = 0;
+    for (Group& group : groups) {
+      for (Rollout& rollout : group) rollout.scores.push_back(scores[next++]);
+    }
+  }
+}
+
+void ScoreByReference(policy::Policy& reference, const RlConfig& config,
+                      std::vector<Group>& groups) {
+  std::vector<std::vector<float>> by_rollout;
+  for (const TrainBatch& batch :
+       PackGroups(groups, config.micro_batch_tokens, config.temperature)) {
+    const auto logprobs = reference.Score(batch.packed).logprobs;
+    for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
+      by_rollout.emplace_back(logprobs.begin() + batch.offsets[i],
+                              logprobs.begin() + batch.offsets[i + 1]);
+    }
+  }
+  size_t next = 0;
+  for (Group& group : groups) {
+    for (Rollout& rollout : group) rollout.ref_logprobs = std::move(by_rollout[next++]);
+  }
+}
+
+double CompletionKl(const Rollout& rollout) {
+  double sum = 0.0;
+  size_t next = 0;
+  const judge::Trajectory& t = rollout.trajectory;
+  for (size_t i = 0; i < t.tokens.size(); ++i) {
+    if (!t.action_mask[i]) continue;
+    sum += static_cast<double>(t.rollout_logprobs[i]) -
+           static_cast<double>(rollout.ref_logprobs[next++]);
+  }
+  return sum;
+}
+
+void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vector<Group>& groups) {
+  for (Group& group : groups) {
+    for (Rollout& rollout : group) {
+      rollout.reward = BaseReward(rollout, config, scales);
+      if (!rollout.reward) continue;
+      const judge::Trajectory& trajectory = rollout.trajectory;
+      double reward = *rollout.reward;
+      if (config.length_coef > 0) {
+        reward -= static_cast<double>(config.length_coef) * trajectory.CompletionTokens();
+      }
+      rollout.reward = Overlong(reward, trajectory, config) - KlCharge(rollout, config.loss);
+    }
+  }
+}
+
+Numbers RewardStatistics(const RlConfig& config, const ScoreScales& scales,
+                         const std::vector<Group>& groups) {
+  Mean kl, gold, proxy, disagreement;
+  for (const Group& group : groups) {
+    for (const Rollout& rollout : group) {
+      if (!rollout.ref_logprobs.empty()) kl.Add(CompletionKl(rollout));
+      if (rollout.gold) gold.Add(*rollout.gold);
+      if (rollout.scores.empty()) continue;
+      proxy.Add(LearnedReward(rollout.scores, scales, RewardScale::kInitial, config.learned));
+      disagreement.Add(Disagreement(rollout.scores, scales));
+    }
+  }
+  Numbers numbers;
+  if (std::isfinite(kl.value())) {
+    numbers = {{"kl_completion", kl.value()}, {"distance", std::sqrt(std::max(0.0, kl.value()))}};
+  }
+  if (!config.learned.is_on()) return numbers;
+  numbers.emplace_back("gold", gold.value());
+  numbers.emplace_back("proxy", proxy.value());
+  if (config.learned.models.size() > 1) {
+    numbers.emplace_back("disagreement", disagreement.value());
+  }
+  return numbers;
+}
+
+}  // namespace agon::trainer

@@ -1,0 +1,42 @@
+// What an episode earns in training: its environment's reward and that of learned models, less
+// what it pays for its length and its distance from the reference.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "trainer/pack.h"
+#include "trainer/run_log.h"
+#include "trainer/trainer.h"
+
+namespace agon::trainer {
+
+// The environment's: absent if the episode is masked, has an unscored part or a NaN.
+std::optional<double> EnvReward(const judge::Trajectory& trajectory);
+
+// The same, changed by `overlong` if a token limit cut it: what training uses where nothing else
+// rewards.
+std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config);
+
+// Fills `scores` of every rollout: what the reward models say of its conversation. One of several
+// turns is shown to them as one reply. Throws what they throw.
+void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& models,
+                   std::vector<Group>& groups);
+
+// Fills `ref_logprobs` of every rollout.
+void ScoreByReference(policy::Policy& reference, const RlConfig& config,
+                      std::vector<Group>& groups);
+
+// Summed k1 estimate of a completion's KL from the reference, nats. REQUIRES: ref_logprobs.
+double CompletionKl(const Rollout& rollout);
+
+// Fills `reward` of every rollout from what the functions above filled. `scales` are needed with
+// learned rewards only.
+void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vector<Group>& groups);
+
+// How far the policy is from the reference and, with learned rewards, what they and the
+// environment say of it: kl_completion, distance, gold, proxy, disagreement.
+Numbers RewardStatistics(const RlConfig& config, const ScoreScales& scales,
+                         const std::vector<Group>& groups);
+
+}  // namespace agon::trainer
