@@ -65,15 +65,16 @@ void SplitConversations(const Json& json, std::string_view where, Preference& pr
   preference.completions = {chosen.back().content, rejected.back().content};
 }
 
-// completions[i] to its place; every rank stands there once.
-void SortByRank(const std::vector<int64_t>& ranks, std::string_view where,
-                std::vector<std::string>& completions) {
+// Completion i, and its gold if that is known, to its place; every rank stands there once.
+void SortByRank(const std::vector<int64_t>& ranks, std::string_view where, Preference& preference) {
+  auto& completions = preference.completions;
   const size_t count = completions.size();
   if (ranks.size() != count) {
     Refuse(std::to_string(ranks.size()) + " ranks for " + std::to_string(count) + " completions",
            where);
   }
   std::vector<std::string> sorted(count);
+  std::vector<double> gold(preference.gold.size());
   std::vector<bool> seen(count);
   for (size_t i = 0; i < count; ++i) {
     const int64_t rank = ranks[i];
@@ -87,8 +88,26 @@ void SortByRank(const std::vector<int64_t>& ranks, std::string_view where,
     }
     seen[place] = true;
     sorted[place] = std::move(completions[i]);
+    if (!gold.empty()) gold[place] = preference.gold[i];
   }
   completions = std::move(sorted);
+  preference.gold = std::move(gold);
+}
+
+// What synthetic labelers know. REQUIRES: the completions are there.
+void ParseTruth(const Json& json, std::string_view where, Preference& preference) {
+  if (json.contains("gold")) {
+    preference.gold = JsonField<std::vector<double>>(json, "gold", where);
+    if (preference.gold.size() != preference.completions.size()) {
+      Refuse("\"gold\" has not one number for each completion", where);
+    }
+  }
+  if (json.contains("bayes_accuracy")) {
+    preference.bayes_accuracy = JsonField<double>(json, "bayes_accuracy", where);
+    if (!(preference.bayes_accuracy >= 0.5 && preference.bayes_accuracy <= 1.0)) {
+      Refuse("\"bayes_accuracy\" is not in 0.5 to 1", where);
+    }
+  }
 }
 
 void Check(const Preference& preference, std::string_view where) {
@@ -119,14 +138,15 @@ Preference ParsePreference(std::string_view line, std::string_view where) {
   if (json.contains("completions")) {
     Field(json, "prompt", where);
     preference.completions = JsonField<std::vector<std::string>>(json, "completions", where);
-    SortByRank(JsonField<std::vector<int64_t>>(json, "ranks", where), where,
-               preference.completions);
+    ParseTruth(json, where, preference);
+    SortByRank(JsonField<std::vector<int64_t>>(json, "ranks", where), where, preference);
   } else if (json.contains("prompt")) {
     preference.completions = {ParseReply(Field(json, "chosen", where), "chosen", where),
                               ParseReply(Field(json, "rejected", where), "rejected", where)};
   } else {
     SplitConversations(json, where, preference);
   }
+  if (!json.contains("completions")) ParseTruth(json, where, preference);
   if (json.contains("margin")) preference.margin = JsonField<double>(json, "margin", where);
   Check(preference, where);
   return preference;
@@ -140,6 +160,8 @@ std::string PreferenceLine(const Preference& preference) {
   for (size_t i = 1; i <= preference.completions.size(); ++i) ranks.push_back(i);
   Json json = {{"prompt", messages}, {"completions", preference.completions}, {"ranks", ranks}};
   if (preference.margin != 0) json["margin"] = preference.margin;
+  if (!preference.gold.empty()) json["gold"] = preference.gold;
+  if (preference.bayes_accuracy != 0) json["bayes_accuracy"] = preference.bayes_accuracy;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

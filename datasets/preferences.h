@@ -19,6 +19,10 @@ struct Preference {
   Messages prompt;                       // at least one message; the last isn't the assistant's
   std::vector<std::string> completions;  // (K) what the assistant said, best first, K >= 2
   double margin = 0;                     // of a pair: by how much the better one should win
+  // Of synthetic labelers, whose truth is known: what each completion is worth, and the highest
+  // accuracy on these pairs that anyone can expect. Empty and 0 where they aren't known.
+  std::vector<double> gold = {};  // (K)
+  double bayes_accuracy = 0;      // in [0.5, 1]
 };
 
 inline constexpr size_t kMaxRanked = 32;  // completions of one preference
@@ -28,7 +32,8 @@ inline constexpr size_t kMaxRanked = 32;  // completions of one preference
 //   {"prompt": MESSAGES, "chosen": MESSAGES, "rejected": MESSAGES}
 //   {"chosen": MESSAGES, "rejected": MESSAGES}            the prompt is what both begin with
 //   {"prompt": TEXT or MESSAGES, "completions": [TEXT, ...], "ranks": [2, 1, 3, ...]}
-// A pair may have "margin". ranks[i] is the rank of completions[i], 1 the best: each of 1..K once.
+// A pair may have "margin"; any form "gold" and "bayes_accuracy" (docs/formats/preferences.md).
+// ranks[i] is the rank of completions[i], 1 the best: each of 1..K once.
 // Throws Error(kCorrupt) at `where` for anything else, saying what: a rank that is repeated or
 // missing, no reply or the same reply twice, more than kMaxRanked.
 Preference ParsePreference(std::string_view line, std::string_view where);

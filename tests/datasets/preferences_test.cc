@@ -57,6 +57,25 @@ TEST(Preferences, WritesWhatItReads) {
   EXPECT_EQ(again.completions, p.completions);
 }
 
+// The truth follows its completion to its place, and comes back from a file.
+TEST(Preferences, KeepsWhatSyntheticLabelersKnow) {
+  const auto p = ParsePreference(
+      R"({"prompt": "A joke", "completions": ["c", "a", "b"], "ranks": [3, 1, 2],
+          "gold": [0.1, 0.9, 0.5], "bayes_accuracy": 0.9})",
+      "");
+  EXPECT_EQ(p.gold, (std::vector<double>{0.9, 0.5, 0.1}));
+  EXPECT_EQ(p.bayes_accuracy, 0.9);
+  const auto again = ParsePreference(PreferenceLine(p), "");
+  EXPECT_EQ(again.gold, p.gold);
+  EXPECT_EQ(again.bayes_accuracy, 0.9);
+  const auto pair =
+      ParsePreference(R"({"prompt": "Hi", "chosen": "a", "rejected": "b", "gold": [1, 0.5]})", "");
+  EXPECT_EQ(pair.gold, (std::vector<double>{1, 0.5}));
+  const std::string start = R"({"prompt": "Hi", "chosen": "a", "rejected": "b", )";
+  EXPECT_TRUE(Contains(ErrorOn(start + R"("gold": [1]})"), "not one number for each"));
+  EXPECT_TRUE(Contains(ErrorOn(start + R"("bayes_accuracy": 0.4})"), "0.5 to 1"));
+}
+
 TEST(Preferences, SaysWhatIsWrongWithRanks) {
   const auto ranked = [](const std::string& ranks) {
     return ErrorOn(R"({"prompt": "p", "completions": ["a", "b", "c"], "ranks": )" + ranks + "}");
