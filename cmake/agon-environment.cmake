@@ -7,7 +7,7 @@ function(agon_add_environment target)
   # The entry stands in an archive that nothing else asks for; all else stays inside, so
   # that two plugins, or a plugin and the program, never share a symbol by accident.
   target_link_options(${target} PRIVATE
-    LINKER:-u,agon_plugin LINKER:--version-script=${AGON_EXPORTS})
+    LINKER:-u,agon_plugin LINKER:--version-script=${AGON_EXPORTS} LINKER:--gc-sections)
   # Clang's sanitizers stand in the program that loads the plugin, not in the plugin.
   if(NOT AGON_SANITIZE)
     target_link_options(${target} PRIVATE LINKER:--no-undefined)

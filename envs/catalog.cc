@@ -1,12 +1,12 @@
 #include "envs/catalog.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <istream>
 #include <ostream>
 #include <vector>
 
 #include "core/json.h"
+#include "envs/number_text.h"
 #include "envs/playthrough.h"
 #include "envs/plugin/wire.h"
 
@@ -20,12 +20,6 @@ std::string Joined(const std::vector<std::string>& names) {
     joined += name;
   }
   return joined;
-}
-
-std::string Number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
 }
 
 Json ToJson(const ConformanceFinding& finding) {
@@ -85,7 +79,7 @@ std::string RenderInfo(const EnvInfo& info) {
   if (info.num_tasks > 0) text.append("\nnum_tasks: ").append(std::to_string(info.num_tasks));
   if (!info.needs.empty()) text.append("\nneeds: ").append(info.needs);
   text.append("\nmax_turns: ").append(std::to_string(info.max_turns));
-  text.append("\nmax_reward: ").append(Number(info.max_reward)).append("\n");
+  text.append("\nmax_reward: ").append(NumberText(info.max_reward)).append("\n");
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "envs/catalog.h"
+#include "envs/number_text.h"
 
 namespace agon::envs {
 namespace {
@@ -38,12 +39,6 @@ std::string Labelled(std::string_view name, std::string_view text) {
     if (c == '\n') labelled += "  ";
   }
   return labelled + "\n";
-}
-
-std::string Number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
 }
 
 // What the labeler says and what comes of it, turn by turn.
@@ -78,12 +73,12 @@ std::string PlaythroughFileName(const std::string& id) {
 }
 
 std::string RenderOutcome(const Outcome& outcome) {
-  std::string text = "reward " + Number(outcome.Reward()) + " (";
+  std::string text = "reward " + NumberText(outcome.Reward()) + " (";
   for (const RewardPart& part : outcome.parts) {
     if (&part != outcome.parts.data()) text += ", ";
     if (part.seat != 0) text += "seat " + std::to_string(part.seat) + " ";
-    text += part.name + " " + (part.value ? Number(*part.value) : "unscored");
-    if (part.weight != 1) text.append(" x ").append(Number(part.weight));
+    text += part.name + " " + (part.value ? NumberText(*part.value) : "unscored");
+    if (part.weight != 1) text.append(" x ").append(NumberText(part.weight));
   }
   text += outcome.terminated ? "; terminated" : outcome.truncated ? "; truncated" : "; not ended";
   if (outcome.masked) text += "; masked: " + outcome.masked->kind + ", " + outcome.masked->reason;

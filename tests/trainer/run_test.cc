@@ -24,7 +24,11 @@ const std::string kTiny = TinyRecipe(5, 2, "kl = \"k3\"\nkl_coef = 0.01\n");
 
 class RunTest : public ::testing::Test {
  protected:
-  RunTest() : root_(fs::temp_directory_path() / ("agon-run-" + std::to_string(::getpid()))) {
+  static fs::path Root() {
+    return fs::temp_directory_path() / ("agon-run-" + std::to_string(::getpid()));
+  }
+
+  RunTest() : root_(Root()) {
     fs::remove_all(root_);
     fs::create_directories(root_);
     SetProgressEnabled(false);
@@ -44,6 +48,20 @@ class RunTest : public ::testing::Test {
     RunRecipe(ParseRecipe(kTiny, "tiny", overrides), options, out);
     return out.str();
   }
+
+  // A folder with the finished run of kTiny, which is trained once per process.
+  void CopyFinished(const std::string& name) {
+    static const fs::path finished = [this] {
+      Train("finished");
+      const fs::path kept = root_.string() + "-finished";
+      fs::remove_all(kept);
+      fs::rename(root_ / "finished", kept);
+      return kept;
+    }();
+    fs::copy(finished, root_ / name, fs::copy_options::recursive);
+  }
+
+  static void TearDownTestSuite() { fs::remove_all(Root().string() + "-finished"); }
 
   // The text of the Error that a run ends in.
   std::string Failure(const std::string& name, bool resume, ErrorKind kind,
@@ -116,8 +134,8 @@ TEST_F(RunTest, AKilledRunGoesOnWithTheSameBits) {
 }
 
 TEST_F(RunTest, ResumingBeforeTheFirstCheckpointStartsAnew) {
-  Train("a");
-  Train("b");
+  CopyFinished("a");
+  CopyFinished("b");
   fs::remove_all(root_ / "b/checkpoints");
   fs::remove_all(root_ / "b/eval");
   Train("b", true);
@@ -127,7 +145,7 @@ TEST_F(RunTest, ResumingBeforeTheFirstCheckpointStartsAnew) {
 }
 
 TEST_F(RunTest, AFinishedRunOnlyWritesItsReportAgain) {
-  Train("a");
+  CopyFinished("a");
   const auto time = fs::last_write_time(root_ / "a/checkpoints/rl-000005/model.safetensors");
   fs::remove(root_ / "a/report.html");
   const std::string summary = Train("a", true);
@@ -137,7 +155,7 @@ TEST_F(RunTest, AFinishedRunOnlyWritesItsReportAgain) {
 }
 
 TEST_F(RunTest, ADamagedEvaluationIsDoneAgain) {
-  Train("a");
+  CopyFinished("a");
   const std::string before = ReadFile(root_ / "a/eval/sft/samples.jsonl");
   WriteFileAtomic(root_ / "a/eval/sft/samples.jsonl", before.substr(0, before.size() / 2));
   Train("a", true);
@@ -145,7 +163,7 @@ TEST_F(RunTest, ADamagedEvaluationIsDoneAgain) {
 }
 
 TEST_F(RunTest, AStopSavesAndSaysHowToGoOn) {
-  Train("a");
+  CopyFinished("a");
   std::thread signal([&] {
     std::error_code absent;
     while (!(fs::file_size(root_ / "b/log.jsonl", absent) > 0 && !absent)) {
@@ -171,7 +189,7 @@ TEST_F(RunTest, RefusesAFolderThatIsntEmpty) {
 }
 
 TEST_F(RunTest, RefusesAChangedRecipe) {
-  Train("a");
+  CopyFinished("a");
   const std::string message =
       Failure("a", true, ErrorKind::kUsage, {"rl.group_size=8", "run.threads=2"});
   EXPECT_NE(message.find("rl.group_size (8, was 4)"), std::string::npos) << message;
