@@ -44,7 +44,12 @@ const CudaLibrary* Open(const fs::path& file) {
     throw Error(ErrorKind::kCorrupt, "is no CUDA backend of agon", file.string(),
                 "let AGON_CUDA_LIBRARY name libagon_cuda.so, or unset it");
   }
-  return get();
+  const CudaLibrary* found = get();
+  if (found->interface != kCudaInterface) {
+    throw Error(ErrorKind::kUnsupported, "the CUDA backend is of another build of agon",
+                file.string(), std::string("build the target agon_cuda again, ") + kUseCpu);
+  }
+  return found;
 }
 
 }  // namespace

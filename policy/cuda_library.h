@@ -2,16 +2,27 @@
 // gigabyte, and a command has to start on machines without a GPU. Private to policy.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "policy/backend.h"
 
 namespace agon::policy {
 
+// Grows with every change of CudaLibrary or Backend: a shared object left by an older build is told
+// from one that fits.
+inline constexpr uint64_t kCudaInterface = 2;
+
 // What the shared object offers. Functions throw Error; it is never unloaded.
 struct CudaLibrary {
+  uint64_t interface = kCudaInterface;  // the first member for good
   // GPUs that can be used; 0 where there is none, or no driver for it.
   int (*count_gpus)();
+  // All that CUDA shows, usable or not.
+  int (*num_gpus)();
+  // "" if there is no GPU of that number.
+  std::string (*gpu_name)(int gpu);
   // kAuto is bf16. Throws kUnsupported without a usable GPU or driver, kUsage if there is no GPU
   // of that number.
   std::unique_ptr<Backend> (*new_backend)(const ModelConfig& config, ComputeType compute, int gpu);
@@ -19,7 +30,8 @@ struct CudaLibrary {
 
 // Loads it: from the file that the environment variable AGON_CUDA_LIBRARY names, else from
 // ../lib/libagon_cuda.so beside the program. A program that is linked with the backend has it
-// already. Throws kUnsupported if this build has none, or what it needs isn't installed.
+// already. Throws kUnsupported if this build has none, what it needs isn't installed, or it is
+// another build's.
 const CudaLibrary& LoadCudaLibrary();
 
 }  // namespace agon::policy

@@ -16,7 +16,25 @@ bool HasUsableGpu() {
   }
 }
 
+// Of a GPU; what all of them are called if its name isn't to be had.
+std::string NameOf(const Device& device) {
+  try {
+    const std::string name = LoadCudaLibrary().gpu_name(device.index);
+    if (!name.empty()) return name;
+  } catch (const Error&) {  // no CUDA backend
+  }
+  return device.KindName();
+}
+
 }  // namespace
+
+int NumGpus() {
+  try {
+    return LoadCudaLibrary().num_gpus();
+  } catch (const Error&) {
+    return 0;
+  }
+}
 
 Device ParseDevice(std::string_view text, std::string_view where) {
   if (text == "cpu") return {};
@@ -37,7 +55,7 @@ std::string ArithmeticName(ComputeType compute, const Device& device) {
   const bool is_cpu = device.kind == Device::Kind::kCpu;
   if (compute == ComputeType::kAuto) compute = is_cpu ? BestCpuCompute() : kBestGpuCompute;
   const std::string type = compute == ComputeType::kBfloat16 ? "bf16" : "fp32";
-  return is_cpu ? type : type + " on " + device.KindName();
+  return is_cpu ? type : type + " on " + NameOf(device);
 }
 
 std::unique_ptr<Backend> NewBackend(const ModelConfig& config, ComputeType compute,

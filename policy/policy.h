@@ -76,6 +76,9 @@ struct Device {
 // policy is made.
 Device ParseDevice(std::string_view text, std::string_view where = "--device");
 
+// GPUs that "cuda:N" can name; 0 where there is none, or this build can't use them.
+int NumGpus();
+
 // Sequences packed one after another without padding, and the tokens to score in them.
 //
 // A segment may continue a prefix that stands elsewhere in `tokens` (a prompt shared
@@ -201,11 +204,12 @@ struct OptimizerConfig {
   float max_grad_norm = 1.0f;  // 0: no clipping
 };
 
-// One line of the memory table.
 // What decides the bits of a result besides weights and input, with kAuto as what it stands for on
-// this machine: "bf16", "fp32", "bf16 on cuda".
+// this machine: "bf16", "fp32", "bf16 on NVIDIA H100 80GB HBM3". Of a GPU that isn't there: "bf16
+// on cuda".
 std::string ArithmeticName(ComputeType compute, const Device& device);
 
+// One line of the memory table.
 struct MemoryUse {
   std::string purpose;
   int64_t bytes = 0;

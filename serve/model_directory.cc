@@ -1,6 +1,7 @@
 #include "serve/model_directory.h"
 
 #include <algorithm>
+#include <cctype>
 #include <string>
 
 #include "core/digest.h"
@@ -46,7 +47,8 @@ std::string HashModelDirectory(const std::filesystem::path& dir) {
 
 std::string ModelIdentity(const std::filesystem::path& dir, const policy::Device& device) {
   std::string arithmetic = policy::ArithmeticName(policy::ComputeType::kAuto, device);
-  std::replace(arithmetic.begin(), arithmetic.end(), ' ', '-');
+  const auto is_odd = [](unsigned char c) { return !std::isalnum(c); };
+  std::replace_if(arithmetic.begin(), arithmetic.end(), is_odd, '-');
   return HashModelDirectory(dir) + "-" + arithmetic;
 }
 

@@ -32,7 +32,7 @@ struct TrainerState {
 struct Checkpoint {
   std::filesystem::path dir;
   TrainerState state;
-  std::string compute;  // arithmetic that made it: "bf16", "fp32 on cuda"
+  std::string compute;  // arithmetic that made it: "bf16", "fp32 on NVIDIA L4"
 };
 
 // checkpoints/rl-000050 of a run directory.

@@ -33,8 +33,9 @@ void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,
     meter.Start();
     const auto batch = Masked(train.Batch(key, static_cast<uint64_t>(step - 1),
                                           config.tokens_per_step, config.max_tokens));
-    const SupervisedLoss loss =
-        AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
+    const SupervisedLoss loss = meter.In(step, [&] {
+      return AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
+    });
     const float lr = config.schedule.At(step, config.num_steps);
     const float grad_norm = policy.OptimizerStep(lr);
 
@@ -49,7 +50,8 @@ void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,
     meter.Finish(step, static_cast<double>(loss.num_tokens), loss.flop,
                  {detail, static_cast<size_t>(length)});
     if (validate) {
-      const double val_loss = MeasureLoss(policy, val_set, config.micro_batch_tokens).loss;
+      const double val_loss = meter.In(
+          step, [&] { return MeasureLoss(policy, val_set, config.micro_batch_tokens).loss; });
       numbers.emplace_back("val_loss", val_loss);
       numbers.emplace_back("val_bpb", val_loss / std::log(2.0) * tokens_per_byte);
     }

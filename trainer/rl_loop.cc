@@ -141,7 +141,7 @@ StepUpdate UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig& 
     throw Error(ErrorKind::kFailed,
                 "log-probabilities of sampler and trainer differ by " +
                     std::to_string(update.on_policy_difference),
-                "rl", "this is a bug of the engine: please report the model's config.json");
+                "", "this is a bug of the engine: please report the model's config.json");
   }
   return update;
 }
@@ -253,8 +253,9 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
     config.loss.kl_coef = state.kl_coef.value_or(recipe.loss.kl_coef);
 
     // Tasks, prompts, completions, environment steps, rewards, advantages.
-    const RolloutBatch rollouts =
-        CollectRollouts(config, curriculum.env(), opponent.get(), step, context);
+    const RolloutBatch rollouts = meter.In(step, [&] {
+      return CollectRollouts(config, curriculum.env(), opponent.get(), step, context);
+    });
     const double rollout_seconds = meter.Seconds();
     if (rollouts.groups.empty()) {
       context.log.Event("rl step " + std::to_string(step) +
@@ -263,7 +264,8 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
 
     // Packing, loss, backward, optimizer.
     const float lr = config.schedule.At(step, config.num_steps);
-    const StepUpdate update = UpdatePolicy(rollouts, lr, config, context);
+    const StepUpdate update =
+        meter.In(step, [&] { return UpdatePolicy(rollouts, lr, config, context); });
 
     Numbers numbers = StepNumbers(rollouts, update, lr);
     if (curriculum.is_active()) numbers.emplace_back("level", curriculum.level());

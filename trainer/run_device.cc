@@ -1,25 +1,37 @@
 #include "trainer/run_device.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace agon::trainer {
 namespace {
 
-std::string NameOf(const Recipe& recipe, const policy::Communicator* ranks) {
-  const std::string& device = recipe.run.device;
-  if (device != "cuda" || !ranks || ranks->size() == 1) return device;
-  for (const char* launcher : {"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"}) {
-    if (const char* local_rank = std::getenv(launcher)) return device + ":" + local_rank;
+// Of this process among those of its machine; 0 if the launcher doesn't say.
+int LocalRank() {
+  for (const char* launcher : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"}) {
+    const char* text = std::getenv(launcher);
+    if (!text) continue;
+    int rank = 0;
+    const std::string_view digits = text;
+    std::from_chars(digits.data(), digits.data() + digits.size(), rank);
+    return std::max(0, rank);
   }
-  return device;
+  return 0;
 }
 
 }  // namespace
 
 policy::Device DeviceOf(const Recipe& recipe, const policy::Communicator* ranks) {
-  const policy::Device device = policy::ParseDevice(NameOf(recipe, ranks), "run.device");
-  if (device.kind == policy::Device::Kind::kCuda) {
+  const std::string& name = recipe.run.device;
+  policy::Device device = policy::ParseDevice(name, "run.device");
+  const bool is_cuda = device.kind == policy::Device::Kind::kCuda;
+  if (is_cuda && ranks && ranks->size() > 1 && (name == "cuda" || name == "auto")) {
+    device.index = LocalRank() % std::max(1, policy::NumGpus());
+  }
+  if (is_cuda) {
     // The smallest policy says what is wrong with a device, long before the first step would.
     policy::Policy::Create(policy::PresetConfig("nano", MinVocabSize(), 16), recipe.run.compute, 1,
                            device);

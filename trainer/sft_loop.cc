@@ -51,8 +51,9 @@ void RunSft(const SftConfig& config, const StageContext& context) {
       const uint64_t index = draw.Below(static_cast<uint64_t>(config.num_tasks));
       AppendDemonstration(*env, envs::Split::kTrain, index, config, context.chat, batch);
     }
-    const SupervisedLoss loss =
-        AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
+    const SupervisedLoss loss = meter.In(step, [&] {
+      return AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
+    });
     const float lr = config.schedule.At(step, config.num_steps);
     const float grad_norm = policy.OptimizerStep(lr);
 
@@ -66,8 +67,9 @@ void RunSft(const SftConfig& config, const StageContext& context) {
     const bool validate =
         step == config.num_steps || (config.val_every > 0 && step % config.val_every == 0);
     if (validate && !val_set.empty()) {
-      numbers.emplace_back("val_loss",
-                           MeasureLoss(policy, val_set, config.micro_batch_tokens).loss);
+      numbers.emplace_back("val_loss", meter.In(step, [&] {
+        return MeasureLoss(policy, val_set, config.micro_batch_tokens).loss;
+      }));
     }
     context.log.Append("sft", step, numbers);
     SaveOrStop(step, config.num_steps, context);

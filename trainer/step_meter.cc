@@ -2,8 +2,6 @@
 
 #include <cstdio>
 
-#include "core/error.h"
-
 namespace agon::trainer {
 
 StepMeter::StepMeter(std::string_view stage, int num_steps, const StageContext& context)
@@ -13,6 +11,10 @@ void StepMeter::Start() { start_ = std::chrono::steady_clock::now(); }
 
 double StepMeter::Seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+Error StepMeter::Failed(int step, const Error& error) const {
+  return Error(error.kind(), error.what(), stage_ + " step " + std::to_string(step));
 }
 
 void StepMeter::Finish(int step, double tokens, double flop, std::string_view detail,

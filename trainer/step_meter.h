@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/error.h"
 #include "core/progress.h"
 #include "trainer/run_log.h"
 #include "trainer/trainer.h"
@@ -18,12 +19,24 @@ class StepMeter {
 
   void Start();            // a step begins
   double Seconds() const;  // since Start
+  // What work() returns. A failure of it (no number, no memory) says in which step it was.
+  template <typename Work>
+  auto In(int step, const Work& work) const {
+    try {
+      return work();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kFailed) throw;
+      throw Failed(step, error);
+    }
+  }
   // A step is done: `tokens` were trained or sampled for `flop` model FLOP in all; `detail`
   // are its numbers for people. Extra timings go to timing.jsonl.
   void Finish(int step, double tokens, double flop, std::string_view detail,
               const Numbers& extra = {});
 
  private:
+  Error Failed(int step, const Error& error) const;
+
   std::string stage_;
   const StageContext& context_;
   Progress progress_;

@@ -55,14 +55,24 @@ std::string Mebibytes(size_t bytes) {
 
 }  // namespace
 
+int NumGpus() {
+  int count = 0;
+  return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+}
+
 int CountGpus() {
-  int count = 0, usable = 0;
-  if (cudaGetDeviceCount(&count) != cudaSuccess) return 0;
-  for (int i = 0; i < count; ++i) {
+  int usable = 0;
+  for (int i = 0; i < NumGpus(); ++i) {
     cudaDeviceProp properties;
     if (cudaGetDeviceProperties(&properties, i) == cudaSuccess && IsSupported(properties)) ++usable;
   }
   return usable;
+}
+
+std::string GpuName(int index) {
+  cudaDeviceProp properties;
+  if (index >= NumGpus() || cudaGetDeviceProperties(&properties, index) != cudaSuccess) return "";
+  return properties.name;
 }
 
 Gpu::Gpu(int index) : index_(index) {

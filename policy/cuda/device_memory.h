@@ -40,6 +40,10 @@ class Gpu {
 
 // GPUs that agon can compute on: 0 where there is none or no driver for it.
 int CountGpus();
+// All that CUDA shows.
+int NumGpus();
+// "" if there is none of that number.
+std::string GpuName(int index);
 
 class CudaMemory final : public DeviceMemory {
  public:

@@ -7,6 +7,8 @@ extern "C" const agon::policy::CudaLibrary* AgonCudaLibrary() {
   namespace policy = agon::policy;
   static const policy::CudaLibrary library{
       .count_gpus = policy::cuda::CountGpus,
+      .num_gpus = policy::cuda::NumGpus,
+      .gpu_name = policy::cuda::GpuName,
       .new_backend = [](const policy::ModelConfig& config, policy::ComputeType compute,
                         int gpu) -> std::unique_ptr<policy::Backend> {
         return std::make_unique<policy::cuda::CudaBackend>(config, compute, gpu);

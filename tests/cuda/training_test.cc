@@ -1,6 +1,9 @@
 // Pretraining, SFT and RL of a small model on CUDA: the loops of the trainer, a kill and a resume.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "tests/error_of.h"
 #include "tests/trainer/loop_fixture.h"
 #include "trainer/checkpoint.h"
 
@@ -106,9 +109,33 @@ TEST_F(CudaTraining, AllStagesAndAResumeGiveTheBitsOfARunThatWasNotStopped) {
     EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin())) << name;
   }
 
+  // As written on another card, for which cuBLASLt may choose other algorithms.
+  const fs::path state = FindLastCheckpoint(dir_, "rl")->dir / "trainer_state/state.json";
+  const std::string text = ReadFile(state);
+  const std::string name = policy::ArithmeticName(policy::ComputeType::kBfloat16, device_);
+  std::string other = text;
+  other.replace(other.find(name), name.size(), "bf16 on another card");
+  WriteFileAtomic(state, other);
+  const auto load = [&](policy::ComputeType compute, const policy::Device& device) {
+    return ErrorOf([&] { LoadCheckpoint(*FindLastCheckpoint(dir_, "rl"), compute, adamw, device); },
+                   ErrorKind::kUsage);
+  };
+  EXPECT_TRUE(Contains(load(policy::ComputeType::kBfloat16, device_), "another card"));
+  WriteFileAtomic(state, text);
+  EXPECT_EQ(load(policy::ComputeType::kBfloat16, device_), "");
+
   // On a CPU the same steps would give other bits: the checkpoint doesn't go on there.
-  EXPECT_THROW(LoadCheckpoint(*FindLastCheckpoint(dir_, "rl"), policy::ComputeType::kAuto, adamw),
-               Error);
+  EXPECT_TRUE(Contains(load(policy::ComputeType::kAuto, {}), "would go on in"));
+}
+
+TEST_F(CudaTraining, AResultThatIsNoNumberSaysItsOpAndStep) {
+  const auto policy = policy::Policy::Create(Model(), policy::ComputeType::kBfloat16, 1, device_);
+  policy->Weight("model.layers.0.self_attn.k_norm.weight")[5] = NAN;
+  policy->WeightsChanged();
+  StageContext context = ContextOf(*policy);
+  context.first_step = 2;
+  const std::string error = ErrorOf([&] { Pretrain(context); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "pretrain step 2: QkNormRope in layer 0")) << error;
 }
 
 }  // namespace

@@ -1,11 +1,15 @@
 // What is said about machines that can't compute on CUDA, and memory that is too small.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "policy/backend.h"
 #include "policy/cuda_library.h"
 #include "tests/cuda_emulator/runtime.h"
 #include "tests/error_of.h"
 #include "tests/policy/tiny_policy.h"
+#include "tests/trainer/thread_ranks.h"
+#include "trainer/run_device.h"
 
 namespace agon::policy {
 namespace {
@@ -69,6 +73,30 @@ TEST_F(CudaMachine, MemoryTooSmallSaysForWhatAndWhatToLower) {
   batch = {};
   AppendSequence(RandomTokens(rng, 9, 75), 1, batch);
   EXPECT_EQ(policy->Score(batch).logprobs.size(), 8u);
+}
+
+TEST_F(CudaMachine, RanksOfAMachineShareItsGpus) {
+  cuda_emulator::SetMachine({.num_gpus = 2});
+  trainer::Recipe recipe;
+  trainer::ThreadRanks(5).Run([&](Communicator& ranks) {
+    if (!ranks.is_leader()) return;
+    for (const char* name : {"cuda", "auto"}) {
+      recipe.run.device = name;
+      for (int local_rank = 0; local_rank < 5; ++local_rank) {
+        ::setenv("OMPI_COMM_WORLD_LOCAL_RANK", std::to_string(local_rank).c_str(), 1);
+        EXPECT_EQ(trainer::DeviceOf(recipe, &ranks).index, local_rank % 2) << name;
+      }
+    }
+    recipe.run.device = "cuda:1";
+    EXPECT_EQ(trainer::DeviceOf(recipe, &ranks).index, 1);  // the one that was named
+  });
+  ::unsetenv("OMPI_COMM_WORLD_LOCAL_RANK");
+}
+
+TEST_F(CudaMachine, ACardsNameIsPartOfTheArithmetic) {
+  cuda_emulator::SetMachine({.gpu_name = "Quadro RTX 6000/8000"});
+  EXPECT_EQ(ArithmeticName(ComputeType::kAuto, kGpu), "bf16 on Quadro RTX 6000/8000");
+  EXPECT_EQ(ArithmeticName(ComputeType::kFloat32, {Device::Kind::kCuda, 3}), "fp32 on cuda");
 }
 
 TEST_F(CudaMachine, DevicesAreReadStrictly) {

@@ -19,7 +19,10 @@ constexpr int kRuntimeVersion = 13000;
 cuda_emulator::Machine machine;
 std::set<void*> pinned;
 
+thread_local int current_device = 0;
 cudaError_t last_error = cudaSuccess;
+
+bool IsDevice(int device) { return device >= 0 && device < machine.num_gpus; }
 
 cudaError_t Return(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;
@@ -88,16 +91,18 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  return Return(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+  if (!IsDevice(device)) return Return(cudaErrorInvalidDevice);
+  current_device = device;
+  return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = current_device;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device != 0) return Return(cudaErrorInvalidDevice);
+  if (!IsDevice(device)) return Return(cudaErrorInvalidDevice);
   *properties = {};
-  std::strcpy(properties->name, "CUDA emulator");
+  std::strncpy(properties->name, machine.gpu_name.c_str(), sizeof properties->name - 1);
   properties->totalGlobalMem = machine.memory_bytes;
   properties->sharedMemPerBlock = 48 << 10;
   properties->sharedMemPerBlockOptin = 163 << 10;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -26,10 +27,11 @@ void SetThreadOrder(uint64_t order);
 
 // What the machine has from now on, for tests of what is said about it.
 struct Machine {
-  int num_gpus = 1;
+  int num_gpus = 1;            // which share the memory
   int driver_version = 13000;  // 1000 major + 10 minor; 0: no driver. Too old below 13000
   int gpu_major = 8;           // compute capability
   size_t memory_bytes = size_t{8} << 30;
+  std::string gpu_name = "CUDA emulator";
 };
 void SetMachine(const Machine& machine);
 

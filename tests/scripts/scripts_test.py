@@ -31,6 +31,7 @@ class ScriptTest(unittest.TestCase):
     def command(self, name, body):
         """A stand-in that logs its arguments, then runs `body`."""
         file = self.bin / name
+        file.unlink(missing_ok=True)  # it may be a link to the machine's own
         file.write_text(f'#!/usr/bin/env bash\necho "{name} $*" >> {self.log}\n{body}\n')
         file.chmod(file.stat().st_mode | stat.S_IXUSR)
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "tests/error_of.h"
 #include "tests/trainer/loop_fixture.h"
 
 namespace agon::trainer {
@@ -99,6 +100,17 @@ TEST_F(PretrainLoop, AResumedRunIsTheSameRun) {
   Run(Config(9), context);
   EXPECT_EQ(policy.logits, whole_weights);
   EXPECT_EQ(LogText(), whole_log);
+}
+
+TEST_F(PretrainLoop, AFailureSaysItsStep) {
+  PretrainConfig config = Config(6);
+  config.micro_batch_tokens = config.tokens_per_step;
+  policy_.scores_to_failure = 3;
+  const std::string error = ErrorOf([&] { Run(config, Context()); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "pretrain step 3: Attention in layer 0")) << error;
+  policy_.scores_to_failure = 5;  // the validation after step 4
+  const std::string later = ErrorOf([&] { Run(config, Context()); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(later, "pretrain step 4: Attention in layer 0")) << later;
 }
 
 TEST_F(PretrainLoop, TheSeedDecidesTheOrder) {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "tests/error_of.h"
 #include "tests/trainer/loop_fixture.h"
 #include "trainer/rollouts.h"
 
@@ -92,13 +93,18 @@ TEST_F(RlLoop, TheFirstUpdateSeesTheSamplersLogprobs) {
 
 TEST_F(RlLoop, ASamplerThatDisagreesIsRefused) {
   policy_.sampler_error = 1e-6f;
-  try {
-    RunRl(Config("toy/letter", 5), Context());
-    FAIL() << "an error of 1e-6 was not seen";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kFailed);
-    EXPECT_NE(std::string(error.what()).find("differ"), std::string::npos);
-  }
+  const auto run = [&] { RunRl(Config("toy/letter", 5), Context()); };
+  const std::string error = ErrorOf(run, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "rl step 1: log-probabilities")) << error;
+}
+
+TEST_F(RlLoop, AFailureSaysItsStep) {
+  StageContext context = Context();
+  context.first_step = 4;
+  policy_.scores_to_failure = 1;
+  const auto run = [&] { RunRl(Config("toy/letter", 5), context); };
+  const std::string error = ErrorOf(run, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "rl step 4: Attention in layer 0")) << error;
 }
 
 TEST_F(RlLoop, SeveralUpdatesPerBatchMoveTheRatioFromOne) {

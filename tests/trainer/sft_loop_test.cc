@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_of.h"
 #include "tests/trainer/loop_fixture.h"
 
 namespace agon::trainer {
@@ -79,6 +80,12 @@ TEST_F(SftLoop, AResumedRunIsTheSameRun) {
   RunSft(Config(12), context);
   EXPECT_EQ(policy.logits, whole_weights);
   EXPECT_EQ(LogText(), whole_log);
+}
+
+TEST_F(SftLoop, AFailureSaysItsStep) {
+  policy_.scores_to_failure = 2;
+  const std::string error = ErrorOf([&] { RunSft(Config(6), Context()); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "sft step 2: Attention in layer 0")) << error;
 }
 
 TEST_F(SftLoop, TheSeedDecidesTheDemonstrations) {

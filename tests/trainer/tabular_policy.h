@@ -48,6 +48,9 @@ class TabularPolicy : public policy::Policy {
   }
 
   policy::TokenScores Score(const policy::PackedBatch& batch) override {
+    if (--scores_to_failure == 0) {
+      throw Error(ErrorKind::kFailed, "a result is not a number", "Attention in layer 0 of 4");
+    }
     last_batch_ = batch;
     policy::TokenScores scores;
     for (size_t i = 0; i < batch.rows.size(); ++i) {
@@ -113,6 +116,7 @@ class TabularPolicy : public policy::Policy {
 
   std::vector<float> logits, gradient;  // (V, V)
   float sampler_error = 0.0f;           // added to what the sampler records
+  int scores_to_failure = 0;            // the Score of that number, from 1, throws
 
  private:
   static size_t Id(int32_t token) { return static_cast<size_t>(token); }

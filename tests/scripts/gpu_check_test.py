@@ -1,0 +1,134 @@
+"""Runs gpu_check.sh, and what chooses nvcc's architectures, with stand-ins for a machine's tools."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from scripts_test import ROOT, ScriptTest  # pylint: disable=wrong-import-position
+
+PROGRAMS = ("bin/rl-train", "bin/engine_bench", "tests/cuda_gpu_test")
+PASSED = "echo '[==========] 1 test from 1 test suite ran.'; echo '[  PASSED  ] 1 test.'"
+# What a stand-in of python3 does with "import torch"; the rest is the real one's.
+WITHOUT_TORCH = 'case "$*" in *"import torch"*) exit 1 ;; esac'
+
+
+class GpuCheckTest(ScriptTest):
+
+    def setUp(self):
+        super().setUp()
+        for tool in ["timeout", "tee", "sh", "touch", "git", "sleep", "cp", "awk"]:
+            (self.bin / tool).symlink_to(shutil.which(tool))
+        self.command("nvidia-smi", "echo 'NVIDIA H100 80GB HBM3'")
+        self.command("nvcc", "echo 'release 13.0'")
+        for program in PROGRAMS:
+            self.program(program, PASSED if "test" in program else "echo '{}'")
+        made = "; ".join(f"mkdir -p $(dirname build/gpu_check/{p}); cp {self.bin}/{self.stem(p)} "
+                         f"build/gpu_check/{p}" for p in PROGRAMS)
+        self.command("cmake", f'[ "$1" != --build ] || {{ {made}; }}')
+        self.python(WITHOUT_TORCH)
+
+    @staticmethod
+    def stem(program):
+        return program.replace("/", "-")
+
+    def program(self, name, body):
+        """What the build makes of it."""
+        self.command(self.stem(name), body)
+
+    def python(self, first):
+        self.command("python3", f'{first}\ncase "$*" in *torch_peer.py*) echo "{{}}"; exit ;; esac\n'
+                                f'exec {sys.executable} "$@"')
+
+    def check(self, *args):
+        """(exit status, what came of each check, stderr)."""
+        status, _, err = self.run_script("gpu_check.sh", "--out", str(self.folder / "out"), *args)
+        report = json.loads((self.folder / "out/gpu_report.json").read_text())
+        return status, {c["name"]: c["result"] for c in report["checks"]}, err
+
+    def test_all_is_well(self):
+        status, results, err = self.check()
+        self.assertEqual(status, 0, err)
+        self.assertEqual({n: r for n, r in results.items() if r != "passed"},
+                         {"bench-torch": "not run: python3 has no PyTorch",
+                          "compute-sanitizer": "not run: it isn't installed"})
+        # Built apart, for the card that is there.
+        configure = next(c for c in self.calls() if c.startswith("cmake --preset"))
+        self.assertIn("-B build/gpu_check", configure)
+        self.assertIn("-DCMAKE_CUDA_ARCHITECTURES=native", configure)
+
+    def test_skipped_gpu_tests_have_failed(self):
+        self.program("tests/cuda_gpu_test", "echo '[  SKIPPED ] Kernel.Follows (0 ms)'; " + PASSED)
+        status, results, _ = self.check()
+        self.assertEqual((status, results["gpu-tests"]), (1, "failed"))
+
+    def test_no_gpu_test_at_all_and_failed_ones_have_failed(self):
+        for body in ("echo '[==========] 0 tests from 0 test suites ran.'", PASSED + "; exit 1"):
+            self.program("tests/cuda_gpu_test", body)
+            self.assertEqual(self.check()[1]["gpu-tests"], "failed")
+
+    def test_nothing_runs_after_a_failed_build(self):
+        self.command("cmake", '[ "$1" != --build ]')
+        status, results, err = self.check()
+        self.assertEqual((status, list(results)), (1, ["configure", "build"]))
+        self.assertIn("wasn't built", err)
+
+    def test_what_is_killed_when_its_time_is_up_has_not_failed(self):
+        # It doesn't hear SIGTERM, so that timeout has to kill it (after 5 s more).
+        self.program("bin/engine_bench", "trap '' TERM; while true; do sleep 1; done")
+        _, results, _ = self.check("--minutes", "0.2")
+        self.assertEqual(results["bench-decode-base"], "out of time")
+
+    def test_what_others_kill_has_failed(self):
+        self.program("bin/engine_bench", "kill -9 $$")
+        self.assertEqual(self.check()[1]["bench-decode-base"], "failed")
+
+    def test_pytorch_without_the_gpu_is_no_peer(self):
+        self.python('case "$*" in *is_available*) exit 1 ;; *"import torch"*) exit 0 ;; esac')
+        self.assertEqual(self.check()[1]["bench-torch"], "not run: this PyTorch sees no GPU")
+
+    def test_the_twin_runs_as_often(self):
+        self.python('case "$*" in *"import torch"*) exit 0 ;; esac')
+        self.assertEqual(self.check()[1]["bench-torch-train-base"], "passed")
+        for bench in ("train", "rollout", "step"):
+            runs = {call.split("--runs ")[1].split()[0] for call in self.calls()
+                    if call.startswith(("python3", "bin-engine_bench")) and
+                    (f"--parts {bench}" in call or (bench == "train" and "--parts" not in call))
+                    and "--runs" in call}
+            self.assertEqual(runs, {"3" if bench == "train" else "1"}, bench)
+
+    def test_the_sanitizer_comes_last_and_is_capped(self):
+        self.command("compute-sanitizer", "exit 0")
+        self.command("timeout", 'shift; shift; exec "$@"')
+        self.assertEqual(list(self.check()[1])[-1], "compute-sanitizer")
+        call = next(c for c in self.calls() if c.startswith("timeout") and "compute-san" in c)
+        self.assertLessEqual(int(call.split()[2]), 120)
+
+
+class Architectures(unittest.TestCase):
+
+    def chosen(self, *known):
+        with tempfile.TemporaryDirectory() as name:
+            nvcc = pathlib.Path(name) / "nvcc"
+            listed = "\\n".join(f"compute_{k}" for k in known)
+            nvcc.write_text(f"#!/bin/sh\nprintf '{listed}\\n'\n")
+            nvcc.chmod(0o755)
+            script = pathlib.Path(name) / "query.cmake"
+            script.write_text(f"include({ROOT}/cmake/cuda_architectures.cmake)\n"
+                              f"agon_cuda_architectures({nvcc} chosen)\nmessage(\"${{chosen}}\")\n")
+            return subprocess.run(["cmake", "-P", script], capture_output=True, text=True,
+                                  check=True).stderr.strip()
+
+    def test_blackwell_where_nvcc_knows_it(self):
+        self.assertEqual(self.chosen(80, 90, 100, 120), "80-real;90-real;100-real")
+
+    def test_an_older_nvcc_leaves_it_to_the_driver(self):
+        self.assertEqual(self.chosen(80, 86, 90), "80-real;90")
+
+
+if __name__ == "__main__":
+    unittest.main()
