@@ -6,8 +6,12 @@
 // has oneDNN, and the engine's own beside it; scripts/gpu_report.py works out a GPU's.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +19,7 @@
 
 #include "benchmarks/gemm_ceiling.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "policy/policy.h"
 #include "trainer/pack.h"
 
@@ -52,6 +57,7 @@ struct Options {
   bool float32 = false;
   std::string device = "cpu";
   std::vector<std::string> parts = {"train"};
+  std::string models;                                               // folder
   int rows = 512, tasks = 32, prompt_tokens = 32, new_tokens = 30;  // of rollouts
 
   bool Has(const std::string& part) const {
@@ -105,7 +111,22 @@ double RolloutTokensPerSecond(policy::Policy& policy, const Options& o, int rows
 
 struct RlStep {
   double rollout_s, train_s;
+  double logprob_diff_max;  // of the sampler's from the trainer's
 };
+
+// Of the weights that sampled.
+double LogprobDifference(policy::Policy& policy, std::span<const trainer::TrainBatch> batches) {
+  double most = 0;
+  for (const trainer::TrainBatch& batch : batches) {
+    const auto logprobs = policy.Score(batch.packed).logprobs;
+    for (size_t i = 0; i < logprobs.size(); ++i) {
+      const double difference = std::fabs(static_cast<double>(logprobs[i]) -
+                                          static_cast<double>(batch.rollout_logprobs[i]));
+      most = std::isnan(difference) ? INFINITY : std::max(most, difference);
+    }
+  }
+  return most;
+}
 
 // One RL step of `tasks` x 16 samples, every group in the update: medians.
 RlStep RlStepSeconds(policy::Policy& policy, const Options& o) {
@@ -132,17 +153,21 @@ RlStep RlStepSeconds(policy::Policy& policy, const Options& o) {
     t.tokens.insert(t.tokens.end(), c.tokens.begin(), c.tokens.end());
     t.action_mask.assign(t.tokens.size(), 1);
     std::fill_n(t.action_mask.begin(), o.prompt_tokens, 0);
-    t.rollout_logprobs.assign(t.tokens.size(), 0.0f);
+    t.rollout_logprobs.assign(static_cast<size_t>(o.prompt_tokens), 0.0f);
+    t.rollout_logprobs.insert(t.rollout_logprobs.end(), c.rollout_logprobs.begin(),
+                              c.rollout_logprobs.end());
     groups[static_cast<size_t>(c.prompt_idx)].push_back(std::move(rollout));
   }
+  const auto batches = trainer::PackGroups(groups, o.tokens, 1.0f);
+  const double logprob_diff_max = LogprobDifference(policy, batches);
   const double train_s = MedianSeconds(o.runs, [&] {
-    for (const auto& batch : trainer::PackGroups(groups, o.tokens, 1.0f)) {
+    for (const auto& batch : batches) {
       const auto scores = policy.Score(batch.packed);
       policy.Backward(std::vector<float>(scores.logprobs.size(), -1e-4f));
     }
     policy.OptimizerStep(1e-5f);
   });
-  return {rollout_s, train_s};
+  return {rollout_s, train_s, logprob_diff_max};
 }
 
 void AddOptions(CLI::App& app, Options& o) {
@@ -158,6 +183,10 @@ void AddOptions(CLI::App& app, Options& o) {
   app.add_option("--tasks", o.tasks, "tasks of an RL step, 16 samples each")->capture_default_str();
   app.add_option("--prompt", o.prompt_tokens, "tokens of a prompt")->capture_default_str();
   app.add_option("--new", o.new_tokens, "tokens of a completion")->capture_default_str();
+  app.add_option(
+      "--models", o.models,
+      "folder to load the model from, made there at first; start_to_first_token_s is the "
+      "time of loading it and drawing a token");
   app.add_flag("--float32", o.float32, "fp32 instead of the machine's own type");
 }
 
@@ -177,27 +206,56 @@ void PrintTraining(policy::Policy& policy, const Options& o) {
       ceiling > 0 ? gflops / ceiling : 0.0);
 }
 
+policy::ModelConfig Config(const Options& o) {
+  return policy::PresetConfig(o.preset, o.vocab_size,
+                              std::max({256, o.length, o.prompt_tokens + o.new_tokens}));
+}
+
+// The folder of this model, which is made if it isn't there: drawing half a billion numbers takes
+// longer than anything that is measured.
+std::filesystem::path ModelDirectory(const Options& o) {
+  const policy::ModelConfig config = Config(o);
+  const std::filesystem::path dir =
+      std::filesystem::path(o.models) / (o.preset + "-" + std::to_string(config.vocab_size) + "-" +
+                                         std::to_string(config.max_positions));
+  if (!std::filesystem::exists(dir)) {
+    std::filesystem::create_directories(o.models);
+    WriteDirAtomic(dir, [&](const std::filesystem::path& to) {
+      policy::Policy::Create(config, policy::ComputeType::kFloat32, 1)->Save(to);
+    });
+  }
+  return dir;
+}
+
+std::unique_ptr<policy::Policy> MakePolicy(const Options& o, double& start_to_first_token_s) {
+  const auto compute = o.float32 ? policy::ComputeType::kFloat32 : policy::ComputeType::kAuto;
+  const policy::Device device = policy::ParseDevice(o.device);
+  if (o.models.empty()) return policy::Policy::Create(Config(o), compute, 1, device);
+  const auto dir = ModelDirectory(o);
+  std::unique_ptr<policy::Policy> policy;
+  start_to_first_token_s = Seconds([&] {
+    policy = policy::Policy::Load(dir, compute, device);
+    const policy::Prompt first{.tokens = {1}, .max_new_tokens = 1};
+    policy->Generate({&first, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
+  });
+  return policy;
+}
+
 int Run(int argc, char** argv) {
-  const auto start = std::chrono::steady_clock::now();
   Options o;
   CLI::App app("Speed of the policy engine as one JSON object");
   AddOptions(app, o);
   CLI11_PARSE(app, argc, argv);
 
-  auto config = policy::PresetConfig(o.preset, o.vocab_size,
-                                     std::max({256, o.length, o.prompt_tokens + o.new_tokens}));
-  const auto policy = policy::Policy::Create(
-      config, o.float32 ? policy::ComputeType::kFloat32 : policy::ComputeType::kAuto, 1,
-      policy::ParseDevice(o.device));
-  const policy::Prompt first{.tokens = {1}, .max_new_tokens = 1};
-  policy->Generate({&first, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
-  const std::chrono::duration<double> to_first = std::chrono::steady_clock::now() - start;
+  double to_first = 0;
+  const auto policy = MakePolicy(o, to_first);
   const bool bf16 = policy->compute() == policy::ComputeType::kBfloat16;
   std::printf(
       "{\"bench\": \"engine\", \"preset\": \"%s\", \"compute\": \"%s\", \"device\": \"%s\", "
-      "\"vocab\": %d, \"parameters\": %lld, \"start_to_first_token_s\": %.3f",
+      "\"vocab\": %d, \"parameters\": %lld",
       o.preset.c_str(), bf16 ? "bf16" : "f32", policy->device().KindName(), o.vocab_size,
-      static_cast<long long>(config.NumParameters()), to_first.count());
+      static_cast<long long>(policy->config().NumParameters()));
+  if (to_first > 0) std::printf(", \"start_to_first_token_s\": %.3f", to_first);
   if (o.Has("train")) PrintTraining(*policy, o);
   if (o.Has("rollout")) {
     std::printf(", \"rollout_tokens_per_s_%d_rows\": %.0f", o.rows,
@@ -208,8 +266,10 @@ int Run(int argc, char** argv) {
   }
   if (o.Has("step")) {
     const RlStep step = RlStepSeconds(*policy, o);
-    std::printf(", \"rl_step_s\": %.3f, \"rl_rollout_s\": %.3f, \"rl_train_s\": %.3f",
-                step.rollout_s + step.train_s, step.rollout_s, step.train_s);
+    std::printf(
+        ", \"rl_step_s\": %.3f, \"rl_rollout_s\": %.3f, \"rl_train_s\": %.3f, "
+        "\"logprob_diff_max\": %g",
+        step.rollout_s + step.train_s, step.rollout_s, step.train_s, step.logprob_diff_max);
   }
   std::printf("}\n");
   return 0;

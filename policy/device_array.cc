@@ -3,28 +3,37 @@
 namespace agon::policy {
 
 DeviceFloats::DeviceFloats(Backend& backend, std::string purpose, int64_t count)
-    : backend_(backend),
-      memory_(backend.NewMemory(std::move(purpose))),
-      count_(count),
-      data_(reinterpret_cast<float*>(memory_->Get(bytes()))) {}
+    : backend_(backend), memory_(backend.NewMemory(std::move(purpose))), count_(count) {}
+
+float* DeviceFloats::Memory() const {
+  if (!data_) data_ = reinterpret_cast<float*>(memory_->Get(bytes()));
+  return data_;
+}
 
 std::span<float> DeviceFloats::Host() const {
   const auto count = static_cast<size_t>(count_);
-  if (backend_.SharesHostMemory()) return {data_, count};
+  if (backend_.SharesHostMemory()) return {Memory(), count};
   if (!is_fetched_) {
     host_.resize(count);
-    backend_.Download(host_.data(), data_, bytes());
+    backend_.Download(host_.data(), Memory(), bytes());
     is_fetched_ = true;
   }
   return host_;
 }
 
+std::span<float> DeviceFloats::HostToFill() {
+  if (backend_.SharesHostMemory()) return Host();
+  host_.resize(static_cast<size_t>(count_));
+  is_fetched_ = true;
+  return host_;
+}
+
 void DeviceFloats::WriteBack() {
-  if (is_fetched_) backend_.Upload(data_, host_.data(), bytes());
+  if (is_fetched_) backend_.Upload(Memory(), host_.data(), bytes());
 }
 
 void DeviceFloats::Zero() {
-  backend_.Zero(data_, bytes());
+  if (data_) backend_.Zero(data_, bytes());
   Changed();
 }
 

@@ -17,15 +17,18 @@ namespace agon::policy {
 // CPU, else a copy that is fetched when it is asked for.
 class DeviceFloats {
  public:
-  // Zeros. Keeps a reference to the backend.
+  // Zeros, whose memory is taken when they are first asked for. Keeps a reference to the backend.
   DeviceFloats(Backend& backend, std::string purpose, int64_t count);
 
-  float* data() { return data_; }  // the backend's; call Changed() after ops wrote to it
-  const float* data() const { return data_; }
+  float* data() { return Memory(); }  // the backend's; call Changed() after ops wrote to it
+  const float* data() const { return Memory(); }
   int64_t size() const { return count_; }
 
   // Valid until Changed(). What is written to it counts once WriteBack() was called.
   std::span<float> Host() const;
+  // The same for who overwrites what matters: on a GPU it isn't fetched, but holds zeros or what
+  // was fetched last.
+  std::span<float> HostToFill();
   void WriteBack();
   // Ops wrote to data(): the host's view is out of date.
   void Changed() { is_fetched_ = false; }
@@ -36,12 +39,13 @@ class DeviceFloats {
   MemoryUse Use() const { return memory_->Use(); }
 
  private:
+  float* Memory() const;
   size_t bytes() const { return static_cast<size_t>(count_) * sizeof(float); }
 
   Backend& backend_;
   std::unique_ptr<DeviceMemory> memory_;
   int64_t count_;
-  float* data_;
+  mutable float* data_ = nullptr;
   mutable std::vector<float> host_;
   mutable bool is_fetched_ = false;
 };

@@ -83,7 +83,7 @@ void Optimizer::Save(const std::filesystem::path& file) const {
 void Optimizer::Load(const std::filesystem::path& file) {
   const SafetensorsFile tensors(file);
   const auto read = [&](const char* name, DeviceFloats& into) {
-    tensors.Read(name, {into.size()}, into.Host());
+    tensors.Read(name, {into.size()}, into.HostToFill());
     into.WriteBack();
     into.ReleaseHost();
   };

@@ -27,9 +27,9 @@ class TransformerPolicy final : public Policy {
         backend_(NewBackend(config, compute, device)),
         weights_(*backend_, "weights (fp32)", layout_.size()),
         gradients_(*backend_, "gradients (fp32)", layout_.size()),
-        transformer_(config_, layout_, *backend_, weights_.data(), gradients_.data()),
+        transformer_(config_, layout_, *backend_, weights_.data(), gradients_),
         generator_(config_, *backend_, transformer_) {
-    read(layout_, weights_.Host());
+    read(layout_, weights_.HostToFill());
     TransformerPolicy::WeightsChanged();
     weights_.ReleaseHost();
   }

@@ -61,8 +61,8 @@ void Transformer::BackwardValues(std::span<const float> dvalues) {
   const std::vector<float> hidden = ScoredHidden();
   const auto score = HostRow(weights_, layout_.score());
   const auto gain = HostRow(weights_, layout_.final_norm());
-  auto dscore = HostRow(gradients_, layout_.score());
-  auto dgain = HostRow(gradients_, layout_.final_norm());
+  auto dscore = HostRow(gradients_.data(), layout_.score());
+  auto dgain = HostRow(gradients_.data(), layout_.final_norm());
   std::vector<float> dhidden(hidden.size());
   for (size_t i = 0; i < dvalues.size(); ++i) {
     for (size_t j = 0; j < score.size(); ++j) {
@@ -73,8 +73,8 @@ void Transformer::BackwardValues(std::span<const float> dvalues) {
     }
   }
   const size_t row_bytes = score.size() * sizeof(float);
-  backend_.Upload(gradients_ + layout_.score(), dscore.data(), row_bytes);
-  backend_.Upload(gradients_ + layout_.final_norm(), dgain.data(), row_bytes);
+  backend_.Upload(gradients_.data() + layout_.score(), dscore.data(), row_bytes);
+  backend_.Upload(gradients_.data() + layout_.final_norm(), dgain.data(), row_bytes);
   backend_.Upload(buffers_->dscored_hidden, dhidden.data(), dhidden.size() * sizeof(float));
   BackwardFromHidden();
 }

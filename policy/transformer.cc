@@ -15,7 +15,7 @@ enum DecodeIndex : size_t { kDecodeTokens, kDecodePositions, kSlots, kLastRows }
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
-                         const float* weights, float* gradients)
+                         const float* weights, DeviceFloats& gradients)
     : config_(config),
       layout_(layout),
       backend_(backend),
@@ -125,7 +125,7 @@ TokenScores Transformer::ScoreRows(std::span<const float> dlogprobs) {
   backend_.GatherRows(b.final_hidden, batch_indexes_[kRows], count, c, b.scored_hidden);
   backend_.ScoreTokens(*head_, b.scored_hidden, count, batch_indexes_[kTargets], batch_.temperature,
                        b.scores, b.scores + count, dlogprobs.empty() ? nullptr : b.dlogprobs,
-                       b.dscored_hidden, head_gradient_.data());
+                       b.dscored_hidden, dlogprobs.empty() ? nullptr : head_gradient_.data());
   TokenScores scores;
   scores.logprobs.resize(batch_.rows.size());
   scores.entropies.resize(batch_.rows.size());
@@ -155,7 +155,7 @@ void Transformer::BackwardFromHidden() {
                            buffers_->dresidual, buffers_->dresidual_rounded);
   for (int i = config_.num_layers - 1; i >= 0; --i) LayerBackward(i, buffers_->layer(i));
   backend_.EmbeddingGradient(buffers_->dresidual, batch_indexes_[kTokens], rows, c,
-                             gradients_ + layout_.embedding());
+                             gradients_.data() + layout_.embedding());
 }
 
 void Transformer::LayerBackward(int i, const LayerActivations& a) {
@@ -165,23 +165,24 @@ void Transformer::LayerBackward(int i, const LayerActivations& a) {
   Buffers& b = *buffers_;
 
   backend_.LinearWeightGradient(*layer.down, b.dresidual_rounded, a.activation, rows,
-                                gradients_ + at.down);
+                                gradients_.data() + at.down);
   backend_.LinearSwiGluGradient(*layer.down, b.dresidual_rounded, rows, a.gate_up, b.dgate_up);
   backend_.LinearWeightGradient(*layer.gate_up, b.dgate_up, a.mlp_in, rows,
-                                gradients_ + at.gate_up);
+                                gradients_.data() + at.gate_up);
   backend_.LinearInputGradient(*layer.gate_up, b.dgate_up, rows, b.dnormed);
   backend_.RmsNormGradient(b.dnormed, a.mlp_in, a.mlp_rstd, rows, c, b.dresidual,
                            b.dresidual_rounded);
 
   backend_.LinearWeightGradient(*layer.o, b.dresidual_rounded, a.attention_out, rows,
-                                gradients_ + at.o);
+                                gradients_.data() + at.o);
   backend_.LinearInputGradientRounded(*layer.o, b.dresidual_rounded, rows, b.dattention_out);
   backend_.AttentionGradient(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse,
                              b.dattention_out, rows, b.dqk, b.dv);
   backend_.QkNormRopeGradient(a.qkv, batch_indexes_[kPositions], rows, weights_ + at.q_norm,
-                              weights_ + at.k_norm, b.dqk, b.dv, b.dqkv, gradients_ + at.q_norm,
-                              gradients_ + at.k_norm);
-  backend_.LinearWeightGradient(*layer.qkv, b.dqkv, a.attention_in, rows, gradients_ + at.qkv);
+                              weights_ + at.k_norm, b.dqk, b.dv, b.dqkv,
+                              gradients_.data() + at.q_norm, gradients_.data() + at.k_norm);
+  backend_.LinearWeightGradient(*layer.qkv, b.dqkv, a.attention_in, rows,
+                                gradients_.data() + at.qkv);
   backend_.LinearInputGradient(*layer.qkv, b.dqkv, rows, b.dnormed);
   backend_.RmsNormGradient(b.dnormed, a.attention_in, a.attention_rstd, rows, c, b.dresidual,
                            b.dresidual_rounded);
@@ -193,12 +194,13 @@ void Transformer::FinishGradients() {
   const int c = config_.hidden_size;
   const auto unfold = [&](int64_t matrix, int rows, int64_t gain, const float* folded, bool add) {
     backend_.UnfoldGain(folded, weights_ + matrix, weights_ + gain, rows, c, add,
-                        gradients_ + matrix, gradients_ + gain);
+                        gradients_.data() + matrix, gradients_.data() + gain);
   };
   const int qkv_rows = (config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim;
   for (const LayerOffsets& at : layout_.layers()) {
-    unfold(at.qkv, qkv_rows, at.input_norm, gradients_ + at.qkv, false);
-    unfold(at.gate_up, 2 * config_.intermediate_size, at.post_norm, gradients_ + at.gate_up, false);
+    unfold(at.qkv, qkv_rows, at.input_norm, gradients_.data() + at.qkv, false);
+    unfold(at.gate_up, 2 * config_.intermediate_size, at.post_norm, gradients_.data() + at.gate_up,
+           false);
   }
   unfold(layout_.embedding(), config_.vocab_size, layout_.final_norm(), head_gradient_.data(),
          true);

@@ -32,9 +32,9 @@ enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets };
 
 class Transformer {
  public:
-  // Keeps references. `weights` and `gradients` are the backend's, layout.size() elements each.
+  // Keeps references. `weights` are the backend's; layout.size() elements each.
   Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
-              const float* weights, float* gradients);
+              const float* weights, DeviceFloats& gradients);
   ~Transformer();
 
   // To be called before anything else, and when weights changed: packs them for the backend.
@@ -95,7 +95,7 @@ class Transformer {
   const WeightLayout& layout_;
   Backend& backend_;
   const float* weights_;
-  float* gradients_;
+  DeviceFloats& gradients_;
   std::vector<Layer> layers_;
   std::unique_ptr<PackedLinear> head_;
   // (V, C) of the folded head; apart from `gradients_` because the same matrix is also

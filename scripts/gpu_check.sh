@@ -70,7 +70,7 @@ bench() {
   local name=$1
   shift
   check "bench-$name" sh -c 'file=$1; shift; "$@" > "$file"' sh "$out/bench-$name.json" \
-    "$build/bin/engine_bench" --device "$device" "$@"
+    "$build/bin/engine_bench" --device "$device" --models "$build/models" "$@"
 }
 twin() {
   local name=$1

@@ -35,6 +35,8 @@ GOALS = [
     ("rollout-base", "rollout_tokens_per_s_1024_rows",
      "rollouts, base, 1,024 rows, 256 + 256 tokens", "tok/s", ">= 150000"),
     ("step-base", "rl_step_s", "GRPO step, base, 64 x 16, 256 + 256 tokens", "s", "<= 4"),
+    ("step-base", "logprob_diff_max",
+     "sampler's log-probabilities from the trainer's, at most", "nats", "<= 0"),
     ("decode-base", "decode_tokens_per_s", "decoding one row, base", "tok/s", ">= 60 % of bound"),
     ("decode-base", "start_to_first_token_s", "start to the first token, base", "s", "<= 3"),
 ]
@@ -122,7 +124,7 @@ def build(folder):
         row = {"what": what, "unit": unit, "goal": goal, "value": bench.get(figure),
                "bound": bound(name, figure, bench, peak), "share_of_bound_percent": None,
                "meets_goal": None, "pytorch": twin.get(figure)}
-        if row["value"]:
+        if row["value"] is not None:
             if row["bound"]:
                 row["share_of_bound_percent"] = share_of_bound(unit, row["value"], row["bound"])
             row["meets_goal"] = meets(goal, row["value"], row["share_of_bound_percent"])

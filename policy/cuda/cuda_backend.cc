@@ -50,15 +50,11 @@ void CudaBackend::Copy(void* to, const void* from, size_t bytes) {
 }
 
 void CudaBackend::Upload(void* to, const void* host, size_t bytes) {
-  if (bytes == 0) return;
-  // From memory that isn't pinned: it has been read when the call returns.
-  Check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, gpu_.stream()), "Upload");
+  staging_.Upload(to, host, bytes);
 }
 
 void CudaBackend::Download(void* host, const void* from, size_t bytes) {
-  if (bytes == 0) return;
-  Check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, gpu_.stream()), "Download");
-  Check(cudaStreamSynchronize(gpu_.stream()), "Download");
+  staging_.Download(host, from, bytes);
 }
 
 // --- rows ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "policy/cuda/graphs.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/matmul.h"
+#include "policy/cuda/staging.h"
 
 namespace agon::policy::cuda {
 
@@ -139,6 +140,7 @@ class CudaBackend final : public Backend {
   int64_t logit_bytes_;
   HeadShape shape_;
   Gpu gpu_;
+  Staging staging_{gpu_};
   Graphs graphs_{gpu_};
   Matmul matmul_;
   CudaMemory angles_, partials_, delta_, logits_, dlogits_;

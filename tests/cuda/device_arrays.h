@@ -36,11 +36,14 @@ class Device {
   }
   explicit Device(const std::vector<T>& host) : Device(host.size()) {
     Expect(cudaMemcpy(data_, host.data(), host.size() * sizeof(T), cudaMemcpyHostToDevice));
+    // A small copy may return before it has arrived, and a backend's stream waits for no other.
+    Expect(cudaDeviceSynchronize());
   }
   ~Device() { cudaFree(data_); }
   Device(const Device&) = delete;
 
   operator T*() { return data_; }
+  operator const T*() const { return data_; }
   std::vector<T> Read() const {
     Expect(cudaDeviceSynchronize());
     std::vector<T> host(count_);

@@ -93,6 +93,19 @@ TEST_F(CudaMachine, RanksOfAMachineShareItsGpus) {
   ::unsetenv("OMPI_COMM_WORLD_LOCAL_RANK");
 }
 
+// Such a GPU reads the host's pages when a copy is due: what the host wrote there meanwhile.
+TEST_F(CudaMachine, AGpuThatReadsTheHostsPagesGetsWhatWasSent) {
+  cuda_emulator::SetMachine({.reads_pageable_memory = true});
+  const auto backend = NewBackend(TinyConfig(), ComputeType::kFloat32, kGpu);
+  const auto memory = backend->NewMemory("test");
+  char* on_device = memory->Get(4);
+  int32_t host = 42, back = 0;
+  backend->Upload(on_device, &host, sizeof host);
+  host = 13;
+  backend->Download(&back, on_device, sizeof back);
+  EXPECT_EQ(back, 42);
+}
+
 TEST_F(CudaMachine, ACardsNameIsPartOfTheArithmetic) {
   cuda_emulator::SetMachine({.gpu_name = "Quadro RTX 6000/8000"});
   EXPECT_EQ(ArithmeticName(ComputeType::kAuto, kGpu), "bf16 on Quadro RTX 6000/8000");

@@ -16,6 +16,7 @@ using cuda_emulator::Stream;
 using cuda_emulator::Streams;
 
 constexpr int kRuntimeVersion = 13000;
+constexpr size_t kSmallCopyBytes = 64 << 10;
 cuda_emulator::Machine machine;
 std::set<void*> pinned;
 
@@ -33,6 +34,11 @@ cudaError_t Return(cudaError_t error) {
 bool Forbidden() { return Streams::Instance().Capturing(); }
 
 bool IsPinned(const void* p) { return pinned.contains(const_cast<void*>(p)); }
+
+std::vector<std::byte> Staged(const void* from, size_t bytes) {
+  const auto* begin = static_cast<const std::byte*>(from);
+  return {begin, begin + bytes};
+}
 
 // Does the kind of the copy fit where its ends lie?
 bool EndsFit(const void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
@@ -152,6 +158,13 @@ cudaError_t cudaFreeHost(void* p) {
 
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
   if (Forbidden()) return Return(cudaErrorStreamCaptureUnsupported);
+  if (kind == cudaMemcpyHostToDevice && bytes <= kSmallCopyBytes && !IsPinned(from) &&
+      EndsFit(to, from, bytes, kind)) {
+    // Such a call returns when the bytes are staged, which may be before they have arrived.
+    Streams::Instance().AddLazily(
+        [to, staged = Staged(from, bytes)] { std::memcpy(to, staged.data(), staged.size()); });
+    return cudaSuccess;
+  }
   return cudaMemcpyAsync(to, from, bytes, kind, nullptr);
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
@@ -160,11 +173,10 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (!EndsFit(to, from, bytes, kind)) return Return(cudaErrorInvalidValue);
   auto& streams = Streams::Instance();
   const bool capturing = streams.Get(stream).capture != nullptr;
-  if (kind == cudaMemcpyHostToDevice && !IsPinned(from) && !capturing) {
+  if (kind == cudaMemcpyHostToDevice && !IsPinned(from) && !capturing &&
+      !machine.reads_pageable_memory) {
     // Pageable memory is staged before the call returns: its owner may change it at once.
-    const auto* begin = static_cast<const std::byte*>(from);
-    std::vector<std::byte> staged(begin, begin + bytes);
-    streams.Add(stream, [to, staged = std::move(staged)] {
+    streams.Add(stream, [to, staged = Staged(from, bytes)] {
       std::memcpy(to, staged.data(), staged.size());
     });
     return cudaSuccess;

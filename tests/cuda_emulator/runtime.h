@@ -32,6 +32,7 @@ struct Machine {
   int gpu_major = 8;           // compute capability
   size_t memory_bytes = size_t{8} << 30;
   std::string gpu_name = "CUDA emulator";
+  bool reads_pageable_memory = false;  // itself, when a copy is due, as a GH200 does
 };
 void SetMachine(const Machine& machine);
 

@@ -24,6 +24,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     stream->Drain();
   } else {
     streams.DrainBlocking();
+    streams.Get(nullptr).Drain();
   }
   cuda_emulator::DeviceMemory::Instance().CheckGuards();
   return cudaSuccess;

@@ -212,5 +212,25 @@ TEST(Runtime, ErrorsNameTheOp) {
   }
 }
 
+// A copy of so few bytes may be on its way when the call returns, and a stream that doesn't wait
+// for the default one overtakes it.
+TEST(Runtime, ASmallCopyHasNotArrivedUntilSomethingWaits) {
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  int32_t* on_device = nullptr;
+  ASSERT_EQ(cudaMalloc(&on_device, 8), cudaSuccess);
+  const int32_t sent = 42;
+  int32_t early = 0, late = 0;
+  cudaMemcpy(on_device, &sent, 4, cudaMemcpyHostToDevice);
+  cudaMemcpyAsync(on_device + 1, on_device, 4, cudaMemcpyDeviceToDevice, stream);
+  cudaMemcpyAsync(&early, on_device + 1, 4, cudaMemcpyDeviceToHost, stream);
+  EXPECT_EQ(early, -1);  // cudaMalloc's poison
+  cudaDeviceSynchronize();
+  cudaMemcpyAsync(&late, on_device, 4, cudaMemcpyDeviceToHost, stream);
+  EXPECT_EQ(late, 42);
+  cudaFree(on_device);
+  cudaStreamDestroy(stream);
+}
+
 }  // namespace
 }  // namespace agon::policy::cuda

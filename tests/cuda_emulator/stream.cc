@@ -14,6 +14,7 @@ void Stream::Add(Operation operation) {
 }
 
 void Stream::RunUntil(uint64_t count) {
+  if (blocking && num_run_ < count) Streams::Instance().DrainDefault(*this);
   while (num_run_ < count) {
     const Operation operation = std::move(pending_.front());
     pending_.pop_front();
@@ -58,6 +59,10 @@ void Streams::Add(Stream* stream, Operation operation) {
   default_.Drain();
 }
 
+void Streams::DrainDefault(const Stream& caller) {
+  if (&caller != &default_) default_.Drain();
+}
+
 void Streams::DrainBlocking() {
   for (Stream* stream : streams_) {
     if (stream->blocking) stream->Drain();
@@ -65,6 +70,7 @@ void Streams::DrainBlocking() {
 }
 
 void Streams::DrainAll() {
+  default_.Drain();
   for (Stream* stream : streams_) stream->Drain();
 }
 

@@ -43,7 +43,8 @@ struct Event {
   std::chrono::steady_clock::time_point time;
 };
 
-// All streams; the default one runs at once, after what blocking streams were given before.
+// All streams; the default one runs at once, after what blocking streams were given before, except
+// for small copies.
 class Streams {
  public:
   static Streams& Instance();
@@ -52,6 +53,9 @@ class Streams {
   void Destroy(Stream* stream);
   Stream& Get(Stream* stream) { return stream ? *stream : default_; }
   void Add(Stream* stream, Operation operation);
+  // To the default stream; runs when something waits for that, not at once.
+  void AddLazily(Operation operation) { default_.Add(std::move(operation)); }
+  void DrainDefault(const Stream& caller);  // unless that is it
   void DrainBlocking();
   void DrainAll();
   bool Capturing() const;

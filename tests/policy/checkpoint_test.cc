@@ -126,6 +126,26 @@ TEST_F(CheckpointTest, ConfigsWeCannotRunAreRefusedByName) {
   }
 }
 
+TEST_F(CheckpointTest, APolicyThatIsntTrainedHasNoGradients) {
+  policy_->Save(dir_);
+  const auto loaded = Policy::Load(dir_, ComputeType::kFloat32);
+  const auto bytes = [&](std::string_view purpose) {
+    for (const MemoryUse& use : loaded->Memory()) {
+      if (use.purpose == purpose) return use.bytes;
+    }
+    return int64_t{0};
+  };
+  const Prompt prompt{.tokens = {1, 2, 3}, .max_new_tokens = 4};
+  loaded->Generate({&prompt, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
+  PackedBatch batch;
+  AppendSequence({1, 2, 3, 4}, 1, batch);
+  loaded->Score(batch);
+  EXPECT_EQ(bytes("gradients (fp32)"), 0);
+  EXPECT_EQ(bytes("head's gradient"), 0);
+  loaded->Backward(std::vector<float>(batch.rows.size(), 1.0f));
+  EXPECT_GE(bytes("gradients (fp32)"), 4 * TinyConfig().NumParameters());
+}
+
 TEST(ArithmeticNameTest, AutoIsWhatAPolicyComputesIn) {
   EXPECT_EQ(ArithmeticName(ComputeType::kFloat32, {}), "fp32");
   EXPECT_EQ(ArithmeticName(ComputeType::kAuto, {Device::Kind::kCuda, 1}), "bf16 on cuda");

@@ -82,12 +82,13 @@ class Report(unittest.TestCase):
         self.assertIn("| build | passed | 12 |", text)
 
     def test_puts_pytorch_beside_it(self):
-        ours = NANO | {"rl_step_s": 2.0}
+        ours = NANO | {"rl_step_s": 2.0, "logprob_diff_max": 0}
         _, data, text = report({"step-base": json.dumps(ours),
                                 "torch-step-base": json.dumps({"rl_step_s": 8.0})})
         self.assertTrue(figure(data, "GRPO step")["meets_goal"])
         self.assertEqual(figure(data, "GRPO step")["pytorch"], 8.0)
         self.assertIn("<= 4 (met)", text)
+        self.assertIn("| 0 | nats | <= 0 (met) |", text)
 
     def test_a_benchmark_that_was_stopped_is_not_measured(self):
         status, data, _ = report({"train-base": '{"bench": '}, "bench-train-base\tout of time\t9\n")
