@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/arena_serve.h"
+#include "apps/command_line.h"
 #include "arena/command.h"
 #include "arena/gate.h"
 #include "arena/tournament.h"
@@ -276,18 +277,14 @@ int Run(int argc, char** argv) {
   app.fallthrough();
   Options options;
   app.add_option("--db", options.db, "The arena's file")->capture_default_str();
+  AddPlugins(app);
   AddArenaServe(app, options.db, options.serve);
   AddModels(app, options);
   AddRatings(app, options);
   AddMatch(app, options);
   AddGate(app, options);
   AddExchange(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  return 0;
+  return ParseFlags(app, argc, argv).value_or(0);
 }
 
 }  // namespace

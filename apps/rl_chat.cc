@@ -5,6 +5,7 @@
 #include <iostream>
 #include <optional>
 
+#include "apps/command_line.h"
 #include "core/error.h"
 #include "judge/chat_session.h"
 #include "serve/model_directory.h"
@@ -35,11 +36,7 @@ int Run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--device", device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of the sampling")->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (const auto status = ParseFlags(app, argc, argv)) return *status;
   const serve::ModelDirectory loaded =
       serve::LoadModelDirectory(model, policy::ParseDevice(device));
   std::optional<datasets::ChatTemplate> chat;

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "apps/command_line.h"
 #include "core/error.h"
 #include "datasets/data_command.h"
 #include "envs/env.h"
@@ -123,12 +124,7 @@ int Run(int argc, char** argv) {
   AddInfo(app, command);
   trainer::PreferencesCommand preferences;
   AddPreferences(app, preferences);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  return 0;
+  return ParseFlags(app, argc, argv).value_or(0);
 }
 
 }  // namespace

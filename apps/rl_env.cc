@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "apps/command_line.h"
 #include "core/error.h"
 #include "envs/bench.h"
 #include "envs/catalog.h"
+#include "envs/env.h"
 #include "envs/grade_lines.h"
 #include "envs/scaffold.h"
 
@@ -173,15 +175,7 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   Options options;
-  // Loaded while flags are read: before any command runs.
-  app.add_option_function<std::vector<std::string>>(
-         "--plugin",
-         [](const std::vector<std::string>& files) {
-           for (const std::string& file : files) envs::LoadPlugin(file);
-         },
-         "File with environments of your own; may be repeated")
-      ->trigger_on_parse()
-      ->allow_extra_args(false);
+  AddPlugins(app);
   AddList(app, options);
   AddInfo(app, options);
   AddPlay(app, options);
@@ -189,12 +183,7 @@ int Run(int argc, char** argv) {
   AddBench(app, options);
   AddNew(app, options);
   AddGrade(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  return 0;
+  return ParseFlags(app, argc, argv).value_or(0);
 }
 
 }  // namespace

@@ -1,17 +1,15 @@
 // rl-eval: how good a model is, with error bars, and whether it beats another.
 #include <CLI/CLI.hpp>
 #include <iostream>
-#include <string>
-#include <vector>
 
+#include "apps/command_line.h"
 #include "core/error.h"
-#include "envs/env.h"
 #include "judge/eval_command.h"
 
 namespace agon {
 namespace {
 
-void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::string>& plugins) {
+void AddOptions(CLI::App& app, judge::EvalCommand& command) {
   app.footer(
       "Examples:\n"
       "  rl-eval --model runs/quickstart/checkpoints/rl-000100 --suite math/shop --out eval\n"
@@ -29,25 +27,27 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command, std::vector<std::str
   app.add_option("--compare", command.baselines,
                  "Model directory to compare with; repeated, the first is the baseline")
       ->allow_extra_args(false);
-  app.add_option("--tasks", command.num_tasks, "Tasks per benchmark (500)")
+  app.add_option("--tasks", command.num_tasks, "Tasks per benchmark, at most (its own)")
       ->check(CLI::Range(1, 10000000));
-  app.add_option("--samples", command.samples_per_task, "Samples per task (4)")
+  app.add_option("--samples", command.samples_per_task, "Samples per task (the benchmark's own)")
       ->check(CLI::Range(1, 65536));
-  app.add_option("--temperature", command.temperature, "0 is greedy, one sample per task (1)");
-  app.add_option("--max-tokens", command.max_new_tokens, "Longest response in tokens (128)")
+  app.add_option("--temperature", command.temperature,
+                 "0 is greedy, one sample per task (the benchmark's own)");
+  app.add_option("--max-tokens", command.max_new_tokens,
+                 "Longest response in tokens (the benchmark's own)")
       ->check(CLI::Range(1, 1000000));
-  app.add_option("--seed", command.seed, "Of tasks and sampling (42)");
+  app.add_option("--seed", command.seed, "Of tasks and sampling (the benchmark's own)");
   app.add_option("--opponent", command.opponent, "Model directory that plays the other seats");
   app.add_option("--device", command.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   app.add_option("--rows", command.options.max_rows,
                  "Answers decoded at once (512); scores don't depend on it")
       ->check(CLI::Range(1, 65536));
-  app.add_option("--cache", command.options.cache, "Folder of earlier results (~/.cache/agon)");
+  app.add_option("--cache", command.options.cache, "Folder of earlier results")
+      ->capture_default_str();
   app.add_flag_callback(
       "--no-cache", [&command] { command.options.cache.clear(); }, "Compute everything again");
   app.add_option("--out", command.out, "Folder for the report")->required();
-  app.add_option("--plugin", plugins, "File with environments; may be repeated")
-      ->allow_extra_args(false);
+  AddPlugins(app);
   app.add_flag("--json", command.json, "Write results.json to stdout, too");
 }
 
@@ -55,14 +55,8 @@ int Run(int argc, char** argv) {
   CLI::App app("Evaluate a model on held-out tasks.");
   judge::EvalCommand command;
   command.options.cache = judge::DefaultEvalCache();
-  std::vector<std::string> plugins;
-  AddOptions(app, command, plugins);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  for (const std::string& plugin : plugins) envs::LoadPlugin(plugin);
+  AddOptions(app, command);
+  if (const auto status = ParseFlags(app, argc, argv)) return *status;
   judge::RunEvalCommand(command, std::cout);
   return 0;
 }

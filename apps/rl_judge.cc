@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/command_line.h"
 #include "core/error.h"
-#include "core/file.h"
-#include "envs/env.h"
 #include "judge/audit.h"
 #include "judge/judge.h"
 #include "judge/judge_lines.h"
@@ -23,7 +22,6 @@ struct Options {
   bool json = false;
   judge::AuditOptions audit;
   std::vector<std::string> judges;
-  std::string token_file;
   judge::JudgeServiceOptions service;
 };
 
@@ -31,15 +29,18 @@ void AddJudge(CLI::App& command, Options& options) {
   command.add_option("--judge", options.judge, "Who judges, see rl-judge --help")->required();
 }
 
-void AddQuestion(CLI::App& command, Options& options) {
+// What is judged: lines of FILE, or one request of flags, which all need `reply`, the last of them.
+void AddQuestion(CLI::App& command, Options& options, CLI::Option* reply) {
   AddJudge(command, options);
-  command.add_option("FILE", options.file, "JSON lines of requests; stdin if none is named");
+  command.add_option("FILE", options.file, "JSON lines of requests; stdin if none is named")
+      ->excludes(reply);
   command.add_option("--threads", options.num_threads, "Lines judged at once")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  command.add_option("--prompt", options.prompt, "Instead of FILE: what was asked");
-  command.add_option("--reference", options.reference, "Instead of FILE: a right answer");
-  command.add_flag("--json", options.json, "Instead of FILE: write JSON");
+  command.add_option("--prompt", options.prompt, "Instead of FILE: what was asked")->needs(reply);
+  command.add_option("--reference", options.reference, "Instead of FILE: a right answer")
+      ->needs(reply);
+  command.add_flag("--json", options.json, "Instead of FILE: write JSON")->needs(reply);
 }
 
 // JSON lines from the file, or from stdin if it is "".
@@ -70,9 +71,6 @@ void JudgeInput(const Options& options, judge::JudgeCall call) {
 
 // One request from flags.
 void JudgeFlags(const Options& options, judge::JudgeCall call, std::vector<std::string> replies) {
-  if (!options.file.empty()) {
-    throw Error(ErrorKind::kUsage, "both FILE and a reply", options.file, "give one of them");
-  }
   judge::JudgeRequest request;
   if (!options.prompt.empty()) request.question.messages = {{Role::kUser, options.prompt}};
   request.question.reference = options.reference;
@@ -85,8 +83,8 @@ void JudgeFlags(const Options& options, judge::JudgeCall call, std::vector<std::
 
 void AddScore(CLI::App& app, Options& options) {
   CLI::App* score = app.add_subcommand("score", "What a reply is worth");
-  AddQuestion(*score, options);
   CLI::Option* reply = score->add_option("--reply", options.reply, "Instead of FILE: the reply");
+  AddQuestion(*score, options, reply);
   score->callback([&options, reply] {
     if (reply->count() > 0) return JudgeFlags(options, judge::JudgeCall::kScore, {options.reply});
     JudgeInput(options, judge::JudgeCall::kScore);
@@ -95,11 +93,11 @@ void AddScore(CLI::App& app, Options& options) {
 
 void AddCompare(CLI::App& app, Options& options) {
   CLI::App* compare = app.add_subcommand("compare", "Which of two replies is better");
-  AddQuestion(*compare, options);
   CLI::Option* a = compare->add_option("--a", options.reply_a, "Instead of FILE: one reply");
   CLI::Option* b = compare->add_option("--b", options.reply_b, "Instead of FILE: the other");
   a->needs(b);
   b->needs(a);
+  AddQuestion(*compare, options, a);
   compare->callback([&options, a] {
     if (a->count() > 0) {
       return JudgeFlags(options, judge::JudgeCall::kCompare, {options.reply_a, options.reply_b});
@@ -151,16 +149,9 @@ void AddServe(CLI::App& app, Options& options) {
   serve->add_option("--queue", options.service.max_waiting, "Requests that wait; more get 503")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  serve->add_option("--token-file", options.token_file, "File with the bearer token to ask for");
-  serve->callback([&options] {
-    if (!options.token_file.empty()) {
-      std::string token = ReadFile(options.token_file, 4096);
-      while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-      if (token.empty()) throw Error(ErrorKind::kUsage, "the token is empty", options.token_file);
-      options.service.bearer_token = token;
-    }
-    judge::RunJudgeService(options.judges, options.service);
-  });
+  serve->add_option("--token", options.service.bearer_token, "Bearer token that clients must send")
+      ->envname("AGON_JUDGE_TOKEN");
+  serve->callback([&options] { judge::RunJudgeService(options.judges, options.service); });
 }
 
 constexpr const char* kFooter =
@@ -181,7 +172,8 @@ constexpr const char* kFooter =
     "  rl-judge compare --judge endpoint:http://127.0.0.1:8000/v1#big pairs.jsonl > "
     "verdicts.jsonl\n"
     "  rl-judge audit --judge \"model:runs/judge(style=logprob)\" gold.jsonl\n"
-    "  rl-judge serve --judge right=reference --judge style=rubric:concise.toml --port 8090";
+    "  rl-judge serve --judge right=reference --judge style=rubric:concise.toml --port 8090\n"
+    "  AGON_JUDGE_TOKEN=secret rl-judge serve --judge reference --host 0.0.0.0";
 
 int Run(int argc, char** argv) {
   CLI::App app("Judge replies, and audit the judge.");
@@ -191,24 +183,12 @@ int Run(int argc, char** argv) {
   Options options;
   // So that it shows how many lines of stdin are waiting: those are judged together.
   std::ios::sync_with_stdio(false);
-  app.add_option_function<std::vector<std::string>>(
-         "--plugin",
-         [](const std::vector<std::string>& files) {
-           for (const std::string& file : files) envs::LoadPlugin(file);
-         },
-         "File with environments of your own; may be repeated")
-      ->trigger_on_parse()
-      ->allow_extra_args(false);
+  AddPlugins(app);
   AddScore(app, options);
   AddCompare(app, options);
   AddAudit(app, options);
   AddServe(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  return 0;
+  return ParseFlags(app, argc, argv).value_or(0);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "apps/command_line.h"
 #include "core/error.h"
 #include "serve/serve_command.h"
 
@@ -44,11 +45,7 @@ int Run(int argc, char** argv) {
   CLI::App app("Serve models over the OpenAI API.");
   serve::ServeCommand command;
   AddOptions(app, command);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (const auto status = ParseFlags(app, argc, argv)) return *status;
   serve::RunServeCommand(command, std::cout);
   return 0;
 }

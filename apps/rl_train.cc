@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/command_line.h"
 #include "core/error.h"
 #include "core/progress.h"
 #include "envs/env.h"
@@ -118,11 +119,7 @@ int Run(int argc, char** argv) {
   app.footer(kExamples);
   Options options;
   AddOptions(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (const auto status = ParseFlags(app, argc, argv)) return *status;
   ExecuteInJob(options);
   return 0;
 }

@@ -41,9 +41,10 @@ struct ScorePart {
 struct Verdict {
   std::optional<double> score;  // within JudgeInfo's range
   std::vector<ScorePart> parts;
-  std::string reason;                // one short line for a person
-  std::optional<envs::Mask> masked;  // kinds: "parse", "range", "endpoint", "judge", "grader", ...
-  std::string said;                  // what a model judge wrote; untrusted
+  std::string reason;  // one short line for a person
+  std::optional<envs::Mask>
+      masked;        // kinds: "parse", "range", "judge", "unfinished", "grader", ...
+  std::string said;  // what a model judge wrote; untrusted
 };
 
 enum class Preference { kA, kB, kTie };

@@ -2,8 +2,9 @@
 //
 // Strict on purpose: a text that holds no verdict, or two that differ, is a parse error and
 // never a win. (FastChat's MT-Bench parser looks for "[[A]]" first, so that a reply which quotes
-// both counts for A: a position bias that the parser makes.) Thinking before </think> doesn't
-// count. Untrusted bytes, linear time, pure and thread-safe.
+// both counts for A: a position bias that the parser makes.) Thinking doesn't count: what stands
+// before the last </think>, and what follows a <think> that isn't closed. Untrusted bytes, linear
+// time, pure and thread-safe.
 #pragma once
 
 #include <optional>

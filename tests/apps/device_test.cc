@@ -4,9 +4,8 @@
 
 #include <cstdlib>
 
-#include "datasets/tokenizer.h"
-#include "policy/policy.h"
 #include "tests/apps/command.h"
+#include "tests/apps/tiny_model.h"
 #include "tests/paths.h"
 
 namespace agon {
@@ -16,19 +15,7 @@ class DeviceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     model_ = fs::path(::testing::TempDir()) / ("agon_device_" + std::to_string(::getpid()));
-    fs::create_directories(model_);
-    const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
-    tokenizer.Save(model_ / "tokenizer.json");
-    policy::ModelConfig config;
-    config.vocab_size = tokenizer.vocab_size();
-    config.hidden_size = 32;
-    config.num_layers = 1;
-    config.num_heads = 2;
-    config.num_kv_heads = 1;
-    config.head_dim = 32;
-    config.intermediate_size = 32;
-    config.max_positions = 512;
-    policy::Policy::Create(config, policy::ComputeType::kFloat32, 1)->Save(model_);
+    SaveTinyModel(model_);
   }
   void TearDown() override {
     ::unsetenv("AGON_CUDA_LIBRARY");

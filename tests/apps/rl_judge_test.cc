@@ -71,12 +71,21 @@ TEST(RlJudgeTest, BadUsageIsStatusTwoAndNamesWhatIsWrong) {
         {std::vector<std::string>{"score", "--judge", "reference", "--reply", "x"}, "reference"},
         {std::vector<std::string>{"score", "--judge", broken.judge(), "--reply", "x"}, "lenght"},
         {std::vector<std::string>{"compare", "--judge", "reference", "--a", "x"}, "--b"},
-        {std::vector<std::string>{"audit", "--judge", "reference", "--runs", "0"}, "--runs"}}) {
+        {std::vector<std::string>{"audit", "--judge", "reference", "--runs", "0"}, "--runs"},
+        // What would be ignored is refused.
+        {std::vector<std::string>{"score", "--judge", "reference", "--json"}, "--reply"},
+        {std::vector<std::string>{"score", "--judge", "reference", "--prompt", "x", "in.jsonl"},
+         "--reply"},
+        {std::vector<std::string>{"compare", "--judge", "reference", "--reference", "x"}, "--a"},
+        {std::vector<std::string>{"score", "--judge", "reference", "--reply", "x", "in.jsonl"},
+         "FILE"}}) {
     const CommandResult result = RunCommand("rl-judge", arguments);
     EXPECT_EQ(result.exit_status, 2) << result.err;
     EXPECT_TRUE(Contains(result.err, part)) << result.err;
   }
   EXPECT_EQ(RunCommand("rl-judge", {"score", "--judge", "reference", "/no/such"}).exit_status, 1);
+  // A token in a flag is seen by all users of the machine.
+  EXPECT_TRUE(Contains(RunCommand("rl-judge", {"serve", "--help"}).out, "AGON_JUDGE_TOKEN"));
 }
 
 }  // namespace

@@ -46,6 +46,15 @@ TEST_P(UsageTest, NoArgumentAtAllIsBadUsage) {
   EXPECT_NE(result.err + result.out, "");
 }
 
+// All that make environments take files with more of them.
+TEST(PluginTest, AFileThatIsNotThereIsNamed) {
+  for (const char* command : {"rl-arena", "rl-env", "rl-eval", "rl-judge"}) {
+    const CommandResult result = RunCommand(command, {"--plugin", "/no/such.so"});
+    EXPECT_NE(result.exit_status, 0) << command;
+    EXPECT_NE(result.err.find("/no/such.so"), std::string::npos) << command << result.err;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Commands, UsageTest, ::testing::ValuesIn(Commands()),
                          [](const auto& info) {
                            std::string name = info.param;

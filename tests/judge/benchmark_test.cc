@@ -173,23 +173,43 @@ TEST_F(BenchmarkTest, ExtractorsAreReportedSideBySide) {
   EXPECT_THROW(Run(policy, spec), Error);
 }
 
-// Where a judge decides its score leads, and lines need no answer of their own.
+// Where a judge decides its score leads, on its own scale; a second one is found by its whole name,
+// slashes and all. The judges are rubrics: at most as many characters as they say, falling to 0
+// over as many again.
 TEST_F(BenchmarkTest, JudgesScoreAnswers) {
-  ScriptedPolicy policy(tokenizer_, [](const std::string&, uint32_t sample) {
-    return sample == 0 ? std::string("Answer: 12") : std::string("Answer: 13");
+  ScriptedPolicy policy(tokenizer_, [](const std::string& prompt, uint32_t sample) {
+    return std::string(prompt.find("first") != std::string::npos ? 10 : 12, 'x') +
+           std::string(sample * 2, 'y');
   });
-  BenchmarkSpec spec = Spec(BenchmarkKind::kGeneration, "{\"question\": \"Q\", \"answer\": 12}\n");
+  const std::string lines = "{\"question\": \"the first\"}\n{\"question\": \"the other\"}\n";
+  BenchmarkSpec spec = Spec(BenchmarkKind::kGeneration, lines);
+  const auto rubric = [&](const std::string& name, const std::string& bounds) {
+    const auto file = std::filesystem::path(spec.file).parent_path() / name;
+    WriteFileAtomic(file, "[[rule]]\nname = \"r\"\nkind = \"length\"\nunit = \"chars\"\n" + bounds);
+    return "judge:rubric:" + file.string();
+  };
   spec.prompting = Prompting::kChat;
   spec.samples_per_task = 2;
-  spec.extractors = {"judge:reference:number", "exact"};
+  const std::string second = rubric("second.toml", "max = 11\n");
+  spec.extractors = {rubric("first.toml", "max = 10\nslack = 10\n"), second};
   const EvalResult result = Run(policy, spec);
   EXPECT_EQ(result.metrics[0].metric, "score");
-  EXPECT_DOUBLE_EQ(result.metrics[0].value, 0.5);
-  EXPECT_DOUBLE_EQ(Value(result, "match:exact"), 0.5);
+  // Lengths 10, 12, 12, 14: scores 1, 0.8, 0.8, 0.6; of the second judge 1, 0, 0, 0.
+  EXPECT_NEAR(result.metrics[0].value, 0.8, 1e-12);
+  EXPECT_EQ(result.metrics[0].n, 2);
+  EXPECT_NEAR(Value(result, second), 0.25, 1e-12);
   EXPECT_EQ(FindMetric(result, "b", "pass@1"), nullptr);
-  // Only judges do without an answer.
-  BenchmarkSpec open_ended = Spec(BenchmarkKind::kGeneration, "{\"question\": \"Q\"}\n");
-  EXPECT_THROW(Run(policy, open_ended), Error);
+  EXPECT_FALSE(HasRightAnswers(result, "b"));
+  EXPECT_NEAR(result.samples[3].reward, 0.6, 1e-12);
+  // Where answers are found, too, each line needs one.
+  spec.extractors = {"exact", second};
+  EXPECT_THROW(Run(policy, spec), Error);
+  // What its judge masks is counted, and its score still leads.
+  BenchmarkSpec failing = spec;
+  failing.extractors = {"judge:reward:http://127.0.0.1:1/get_reward"};
+  const EvalResult masked = Run(policy, failing);
+  EXPECT_EQ(masked.metrics[0].metric, "score");
+  EXPECT_EQ(Value(masked, "masked"), 4);
 }
 
 TEST_F(BenchmarkTest, PlainAnswersEndAtABlankLineOrAStop) {

@@ -147,8 +147,9 @@ TEST_F(ReportTest, ModelOutputIsShownAsText) {
 
 TEST_F(ReportTest, NamesAreEscapedToo) {
   input_.title = "<u>t</u>";
+  input_.facts = {{"<u>k</u>", "<u>v</u>"}};
   for (EvalResult& model : input_.models) {
-    model.model = "<u>m</u>";
+    model.model = "<u>" + model.model + "</u>";
     for (SampleRecord& sample : model.samples) {
       sample.family = sample.benchmark = sample.reason = sample.answer = sample.extracted =
           "<u>s</u>";
@@ -156,8 +157,16 @@ TEST_F(ReportTest, NamesAreEscapedToo) {
     model.benchmarks[0].name = model.benchmarks[0].settings = "<u>s</u>";
     model.metrics = ComputeMetrics(model.benchmarks[0], model.samples);
   }
-  EXPECT_FALSE(Contains(Write("report.html"), "<u>"));
-  EXPECT_FALSE(Contains(Write("report.md"), "<u>"));
+  input_.comparisons = Compare(input_.models[0], input_.models[1]);
+  const std::string html = Write("report.html"), markdown = Write("report.md");
+  for (const std::string* text : {&html, &markdown}) {
+    EXPECT_FALSE(Contains(*text, "<u>"));
+    for (const char* name : {"t", "k", "v", "before", "after", "s"}) {
+      EXPECT_TRUE(Contains(*text, "&lt;u&gt;" + std::string(name) + "&lt;/u&gt;")) << name;
+    }
+  }
+  // In sentences, too.
+  EXPECT_TRUE(Contains(html, "<b>&lt;u&gt;after&lt;/u&gt;</b> is better than"));
 }
 
 TEST_F(ReportTest, HeadlineShowsBeforeAfterAndInterval) {
