@@ -1,19 +1,17 @@
 // rl-arena: models against each other, and ratings that can be trusted.
 #include <CLI/CLI.hpp>
 #include <iostream>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "apps/arena_serve.h"
 #include "apps/command_line.h"
+#include "apps/contests.h"
 #include "arena/command.h"
 #include "arena/gate.h"
 #include "arena/tournament.h"
 #include "core/error.h"
-#include "core/progress.h"
 #include "envs/env.h"
-#include "judge/contest.h"
 
 namespace agon {
 namespace {
@@ -121,82 +119,23 @@ void AddExchange(CLI::App& app, Options& options) {
   });
 }
 
-// Two of the arena's models on tasks of an environment.
-arena::PlayContest PlayOn(std::shared_ptr<const envs::Env> env, const Options& options,
-                          judge::Contestants& contestants) {
-  return [&, env](const arena::Model& a, const arena::Model& b, std::span<const uint64_t> tasks) {
-    std::vector<arena::Match> matches;
-    for (judge::ContestResult& result :
-         judge::RunContest(contestants.Get(a.location), contestants.Get(b.location), env, tasks,
-                           options.contest)) {
-      const bool a_first = result.first == 0;
-      matches.push_back({.decider = options.tournament.decider,
-                         .subject = options.tournament.subject,
-                         .task = result.task,
-                         .model_a = a_first ? a.name : b.name,
-                         .model_b = a_first ? b.name : a.name,
-                         .score = a_first ? result.score : 1 - result.score,
-                         .detail = std::move(result.detail)});
-    }
-    return matches;
-  };
-}
-
-std::shared_ptr<const envs::Env> ContestEnv(Options& options) {
+Contests MakeContests(Options& options) {
   options.contest.split = options.split == "val" ? envs::Split::kVal : envs::Split::kTest;
-  if (!options.judge.empty()) options.contest.judge = judge::MakeJudge(options.judge);
-  return envs::MakeEnv(options.env);
+  return Contests(options.env, options.judge, options.contest);
 }
 
 void RunMatch(Options& options) {
-  const std::shared_ptr<const envs::Env> env = ContestEnv(options);
-  const std::string task_env = env->Get(options.contest.split, options.contest.seed, 0).id.env;
-  options.tournament.decider = judge::IsGame(*env)     ? "game"
-                               : options.judge.empty() ? "grader"
-                                                       : "judge";
-  options.tournament.subject = options.judge.empty() ? task_env : options.judge + " on " + task_env;
+  Contests contests = MakeContests(options);
+  options.tournament.decider = options.board.filter.decider = contests.decider();
+  options.tournament.subject = options.board.filter.subject = contests.subject();
   arena::Arena arena = Open(options, true);
-  judge::Contestants contestants;
-  Progress progress("match", options.tournament.max_matches, "match");
-  const auto result = arena::RunTournament(
-      arena, options.tournament, PlayOn(env, options, contestants),
-      [&](const arena::TournamentProgress& now) { progress.Update(now.num_matches, now.pair); });
-  progress.Update(result.num_matches);
-  progress.Finish();
-  options.board.filter.decider = options.tournament.decider;
-  options.board.filter.subject = options.tournament.subject;
+  contests.RunTournament(arena, options.tournament);
   RunLeaderboard(arena, options.board, options.json, std::cout);
 }
 
-// Both games of an opening, or the one result of a task twice, as points of the candidate.
-std::vector<double> PairPoints(const std::vector<judge::ContestResult>& results, bool is_game) {
-  std::map<std::string, std::vector<double>> by_task;
-  for (const auto& result : results) by_task[result.task].push_back(result.score);
-  std::vector<double> points;
-  for (const auto& [task, scores] : by_task) {
-    if (!is_game) points.push_back(2 * scores[0]);
-    if (scores.size() == 2) points.push_back(scores[0] + scores[1]);
-  }
-  return points;
-}
-
 void RunGateCommand(Options& options) {
-  const std::shared_ptr<const envs::Env> env = ContestEnv(options);
-  judge::Contestants contestants;
-  const judge::Player candidate = contestants.Get(options.candidate);
-  const judge::Player incumbent = contestants.Get(options.incumbent);
-  const bool is_game = judge::IsGame(*env);
-  Progress progress("gate", options.gate.max_tasks, "task");
-  const arena::GateResult result = arena::RunGate(
-      options.gate,
-      [&](std::span<const uint64_t> tasks) {
-        return PairPoints(judge::RunContest(candidate, incumbent, env, tasks, options.contest),
-                          is_game);
-      },
-      [&](const arena::GateResult& now) {
-        progress.Update(now.num_tasks, arena::GateText(now, options.gate));
-      });
-  progress.Finish();
+  const arena::GateResult result =
+      MakeContests(options).RunGate(options.gate, options.candidate, options.incumbent);
   std::cout << arena::GateText(result, options.gate) << "\n";
   if (result.test.decision != arena::SprtDecision::kPromoted) {
     throw Error(ErrorKind::kFailed, "not promoted", options.candidate);

@@ -1,11 +1,13 @@
 // rl-train: a recipe's stages from raw text to an evaluated model.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "apps/arena_entry.h"
 #include "apps/command_line.h"
 #include "core/error.h"
 #include "core/progress.h"
@@ -24,6 +26,7 @@ constexpr char kExamples[] =
     "  rl-train quickstart --device cuda\n"
     "  rl-train my.toml --out runs/mine --set rl.group_size=8 --set run.seed=2\n"
     "  rl-train my.toml --out runs/mine --set rl.group_size=8 --set run.seed=2 --resume\n"
+    "  rl-train quickstart --arena arena.db --gate sft\n"
     "Keys of a recipe: docs/config.md. Exit status: 0 done, 1 failed, 2 bad usage,\n"
     "130 interrupted (everything is saved; go on with --resume).";
 
@@ -31,6 +34,7 @@ struct Options {
   std::string recipe;
   std::vector<std::string> overrides, plugins;
   trainer::RunOptions run;
+  ArenaEntry arena;
   bool dry_run = false, quiet = false, bench = false;
 };
 
@@ -50,6 +54,7 @@ void AddOptions(CLI::App& app, Options& options) {
       "cpu, cuda, cuda:N or auto: --set run.device=...");
   app.add_option("--plugin", options.plugins, "File with environments; may be repeated")
       ->allow_extra_args(false);
+  AddArenaEntry(app, options.arena);
   app.add_flag("--dry-run", options.dry_run, "Check the recipe and print it as resolved");
   app.add_flag("--quiet", options.quiet, "No progress bars");
   app.add_flag("--verbose", options.run.verbose, "A line per step, and the memory of each stage");
@@ -73,7 +78,18 @@ std::string ResumeCommand(const Options& options) {
   for (const std::string& assignment : options.overrides) {
     command += " --set " + ShellQuoted(assignment);
   }
+  if (!options.arena.db.empty()) command += " --arena " + ShellQuoted(options.arena.db);
+  if (!options.arena.incumbent.empty())
+    command += " --gate " + ShellQuoted(options.arena.incumbent);
   return command + " --resume";
+}
+
+// The run is finished and on disk, and so is each contest when it ends: a signal may kill.
+void Compete(const Options& options, const trainer::Recipe& recipe) {
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
+  std::ostream& out = options.run.json ? std::cerr : std::cout;
+  if (!options.arena.db.empty()) EnterRun(options.arena, recipe, options.run.out, out);
+  if (!options.arena.incumbent.empty()) RunGateOfRun(options.arena, recipe, options.run.out, out);
 }
 
 void Execute(Options& options) {
@@ -95,8 +111,11 @@ void Execute(Options& options) {
     options.run.out = std::filesystem::path("runs") / std::filesystem::path(options.recipe).stem();
   }
   options.run.resume_command = ResumeCommand(options);
+  const bool leads = options.run.ranks->is_leader();
+  if (leads) CheckArenaEntry(options.arena, options.run.out);
   trainer::StopOnSignals();
   trainer::RunRecipe(recipe, options.run, std::cout);
+  if (leads) Compete(options, recipe);
 }
 
 // The job that this process belongs to.

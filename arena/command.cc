@@ -1,5 +1,6 @@
 #include "arena/command.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <ostream>
@@ -36,7 +37,41 @@ int64_t ImportFile(Arena& arena, const fs::path& file) {
                            : arena.ImportFastChat(in, file.string());
 }
 
+// The last, and others spread evenly.
+void AppendSpread(const std::vector<fs::path>& from, size_t max, std::vector<fs::path>& to) {
+  const size_t count = std::min(max, from.size());
+  if (count == 1) to.push_back(from.back());
+  if (count < 2) return;
+  for (size_t i = 0; i < count; ++i) {
+    to.push_back(from[(i * (from.size() - 1) + count - 2) / (count - 1)]);
+  }
+}
+
 }  // namespace
+
+std::vector<fs::path> FoldersIn(const fs::path& folder) {
+  std::vector<fs::path> folders;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.is_directory(error)) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+std::vector<fs::path> CheckpointsOfRun(const fs::path& run, size_t max_sft, size_t max_rl) {
+  std::vector<fs::path> sft, rl, chosen;
+  for (const fs::path& folder : FoldersIn(run / "checkpoints")) {
+    if (!fs::exists(folder / "model.safetensors")) continue;
+    // Steps are written with leading zeros, so the order of names is that of steps.
+    const auto parts = StageAndStep(folder.filename().string());
+    if (parts && parts->first == "sft") sft.push_back(folder);
+    if (parts && parts->first == "rl") rl.push_back(folder);
+  }
+  AppendSpread(sft, max_sft, chosen);
+  AppendSpread(rl, max_rl, chosen);
+  return chosen;
+}
 
 Model ModelOfCheckpoint(const fs::path& dir) {
   const fs::path path = fs::absolute(dir).lexically_normal();

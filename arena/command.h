@@ -18,6 +18,13 @@ namespace agon::arena {
 // Throws kNotFound if there is no model.safetensors.
 Model ModelOfCheckpoint(const std::filesystem::path& dir);
 
+std::vector<std::filesystem::path> FoldersIn(const std::filesystem::path& folder);  // sorted
+
+// Chat checkpoints of a run directory, in the order in which they were trained: of sft and of rl
+// so many at most, spread evenly, each stage's last among them.
+std::vector<std::filesystem::path> CheckpointsOfRun(const std::filesystem::path& run,
+                                                    size_t max_sft, size_t max_rl);
+
 struct AddCommand {
   std::vector<std::filesystem::path> checkpoints{};
   // Of a single checkpoint, instead of what its path says.

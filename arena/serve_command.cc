@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <ostream>
 #include <utility>
 
@@ -52,36 +51,12 @@ void LoadKnown(const fs::path& db, ModelSpeakers& speakers) {
 
 bool IsLoopback(const std::string& host) { return host.starts_with("127.") || host == "::1"; }
 
-std::vector<fs::path> FoldersIn(const fs::path& folder) {
-  std::vector<fs::path> folders;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.is_directory(error)) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
 }  // namespace
 
 std::vector<fs::path> FindCheckpoints(const fs::path& runs) {
   std::vector<fs::path> found;
   for (const fs::path& run : FoldersIn(runs)) {
-    std::map<std::string, std::vector<fs::path>> stages;
-    for (const fs::path& folder : FoldersIn(run / "checkpoints")) {
-      const std::string name = folder.filename().string();
-      const std::string stage = name.substr(0, name.rfind('-'));
-      if (fs::exists(folder / "model.safetensors")) stages[stage].push_back(folder);
-    }
-    for (const char* stage : {"sft", "rl"}) {
-      // Steps are written with leading zeros, so the order of names is that of steps.
-      const std::vector<fs::path>& all = stages[stage];
-      if (all.empty()) continue;
-      const bool has_middle = stage == std::string("rl") && all.size() > 2;
-      if (all.size() > 1) found.push_back(all.front());
-      if (has_middle) found.push_back(all[all.size() / 2]);
-      found.push_back(all.back());
-    }
+    for (const fs::path& checkpoint : CheckpointsOfRun(run, 2, 3)) found.push_back(checkpoint);
   }
   if (found.size() > kMaxCheckpoints) found.resize(kMaxCheckpoints);
   return found;
