@@ -12,7 +12,10 @@ void WriteReport(const std::filesystem::path& dir, const ReportInput& input) {
   RunLogs logs;
   if (input.run_log) {
     logs.log = ReadRunLog(*input.run_log);
-    logs.timing = ReadRunLog(input.run_log->parent_path() / "timing.jsonl");
+    const std::filesystem::path run_dir = input.run_log->parent_path();
+    logs.timing = ReadRunLog(run_dir / "timing.jsonl");
+    logs.exploits = ReadExploits(run_dir / "exploits.jsonl");
+    logs.best_of_n = ReadBestOfN(run_dir / "best_of_n.json");
   }
   std::error_code failure;
   std::filesystem::create_directories(dir, failure);

@@ -134,6 +134,8 @@ std::string ReportMarkdown(const ReportInput& input, const RunLogs& logs) {
             "with a probability of 80 % at the 5 % level.\n" +
             ChangeTable(input) + CostTable(input);
   }
+  const std::string learned = LearnedRewardSentence(logs);
+  if (!learned.empty()) text += "\n## Learned reward\n\n" + learned + "\n";
   return text + StageTable(logs);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "judge/eval.h"
+#include "judge/exploits.h"
 #include "judge/run_log.h"
 #include "judge/statistics.h"
 
@@ -17,6 +18,9 @@ namespace agon::judge {
 struct RunLogs {
   std::vector<StageLog> log;     // log.jsonl
   std::vector<StageLog> timing;  // timing.jsonl beside it
+  // Of a learned reward: exploits.jsonl and best_of_n.json beside it.
+  std::vector<Exploit> exploits = {};
+  std::vector<BestOfNPoint> best_of_n = {};
 };
 
 // One line of the table of stages. Absent numbers are NaN.
@@ -121,6 +125,12 @@ class TaskAnchors {
 const char* ReportStyle();
 std::string HtmlStages(const RunLogs& logs);
 std::string HtmlCurves(const RunLogs& logs);
+// What became of a learned reward; "" if the run had none.
+std::string HtmlLearnedReward(const RunLogs& logs);
+// The same in one sentence.
+std::string LearnedRewardSentence(const RunLogs& logs);
+// Those with the widest gaps between promised and true reward, no reply twice.
+std::vector<const Exploit*> WorstExploits(const std::vector<Exploit>& exploits, size_t max_count);
 // The first screen: is it better, by how much, how sure, and at what.
 std::string HtmlOverview(const ReportInput& input);
 // Which tasks of each skill fail: the holes.

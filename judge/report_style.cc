@@ -128,6 +128,9 @@ th:first-child{padding-left:0}
 border-radius:2px;background:var(--third);opacity:.75}
 .metrics{font-size:15px}.metrics small{display:block;font-size:11.5px}
 .more{margin:0 0 20px}.more summary{color:var(--soft);font-size:15px;cursor:pointer}
+h3{margin:34px 0 10px;font-size:19px;font-weight:600}
+.exploits{font-size:15px}.exploits .said{white-space:normal;overflow-wrap:anywhere}
+.exploits small{display:block}
 .confusion{width:auto;margin:0 0 8px;border-spacing:0}
 .confusion td{min-width:150px;padding:14px 20px;border:1px solid var(--rule);text-align:center}
 .confusion td b{display:block;font-size:28px;font-weight:600;line-height:1.2}

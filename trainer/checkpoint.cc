@@ -43,6 +43,8 @@ Json RlStateJson(const RlState& state) {
           {"kl_coef", state.kl_coef ? Json(*state.kl_coef) : Json()},
           {"course", course},
           {"steps_past_peak", state.course.steps_past_peak},
+          {"start", state.course.start ? Json(*state.course.start) : Json()},
+          {"slope", state.course.slope},
           {"stopped", state.stopped}};
 }
 
@@ -76,6 +78,10 @@ RlState ReadRlState(const Json& json, const std::string& where) {
     state.course.points.push_back({row[0], row[1]});
   }
   state.course.steps_past_peak = JsonField<int>(json, "steps_past_peak", where);
+  if (!JsonField<Json>(json, "start", where).is_null()) {
+    state.course.start = JsonField<double>(json, "start", where);
+  }
+  state.course.slope = JsonField<double>(json, "slope", where);
   state.stopped = JsonField<bool>(json, "stopped", where);
   return state;
 }

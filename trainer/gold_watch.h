@@ -13,6 +13,10 @@ namespace agon::trainer {
 struct GoldCourse {
   std::vector<GoldPoint> points;  // of each step; `gain` is the gold itself
   int steps_past_peak = 0;        // in a row, up to the last
+  // Gold of the starting policy, and how much more goes with one deviation more of the learned
+  // reward among its replies.
+  std::optional<double> start{};
+  double slope = 0;
 };
 
 // Gold reward as one expects it from the course so far.
@@ -23,7 +27,7 @@ struct GoldOutlook {
 };
 
 // Adds a step's point, unless a number isn't finite, and fits the law of RL to all of them.
-// The first point is the starting policy's.
+// Starts from course.start, or the first point where that isn't known.
 GoldOutlook ObserveGold(double distance, double gold, GoldCourse& course);
 
 // Whether the last steps all stood beyond the peak that was predicted after each: one noisy step

@@ -48,25 +48,12 @@ void ScoreScales::Observe(std::span<const std::vector<double>> scores) {
   if (initial.empty()) initial = running;
 }
 
-double CombineScores(std::span<const double> scores, RewardCombination combination,
-                     double uncertainty_coef) {
-  AGON_CHECK(!scores.empty());
-  if (combination == RewardCombination::kWorst) {
-    return *std::min_element(scores.begin(), scores.end());
-  }
-  const Moments moments = Of(scores);
-  if (combination == RewardCombination::kMean) return moments.mean;
-  return moments.mean - uncertainty_coef * moments.squares / moments.count;
-}
-
 double LearnedReward(std::span<const double> scores, const ScoreScales& scales, RewardScale scale,
                      const LearnedRewardConfig& config) {
   if (!AllFinite(scores)) return NAN;
-  const auto combine = [&](std::span<const double> scaled) {
-    return CombineScores(scaled, config.combination, static_cast<double>(config.uncertainty_coef));
-  };
-  if (scale == RewardScale::kNone) return combine(scores);
-  return combine(Scaled(scores, scale == RewardScale::kInitial ? scales.initial : scales.running));
+  if (scale == RewardScale::kNone) return judge::CombineRewards(scores, config.ensemble);
+  const auto& moments = scale == RewardScale::kInitial ? scales.initial : scales.running;
+  return judge::CombineRewards(Scaled(scores, moments), config.ensemble);
 }
 
 double Disagreement(std::span<const double> scores, const ScoreScales& scales) {

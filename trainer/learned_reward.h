@@ -7,14 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace agon::trainer {
+#include "judge/reward_checkpoints.h"
 
-// How the rewards r (M) of several models become one (Coste et al. 2023, arXiv 2310.02743).
-enum class RewardCombination {
-  kMean,         // mean r
-  kWorst,        // min r
-  kUncertainty,  // mean r - uncertainty_coef * variance of r (over M)
-};
+namespace agon::trainer {
 
 // What a score is measured in before scores are combined and weighted.
 enum class RewardScale {
@@ -29,8 +24,7 @@ struct LearnedRewardConfig {
   // Of the environment's own reward beside it. 0: that one is only measured, as the gold that the
   // learned reward stands for.
   float env_weight = 1.0f;
-  RewardCombination combination = RewardCombination::kMean;
-  float uncertainty_coef = 1.0f;
+  judge::EnsembleConfig ensemble;  // how the scores of several become one
   RewardScale scale = RewardScale::kInitial;
 
   bool is_on() const { return !models.empty(); }
@@ -55,10 +49,6 @@ struct ScoreScales {
   // Scores that aren't all finite don't count.
   void Observe(std::span<const std::vector<double>> scores);
 };
-
-// REQUIRES: at least one score.
-double CombineScores(std::span<const double> scores, RewardCombination combination,
-                     double uncertainty_coef);
 
 // One completion's scores (M) on that scale, combined. NaN where one isn't finite.
 double LearnedReward(std::span<const double> scores, const ScoreScales& scales, RewardScale scale,

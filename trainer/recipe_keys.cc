@@ -119,18 +119,23 @@ void BindLoss(RlConfig& rl, ConfigTable& t) {
   t.Add("rl.warmup_steps", &rl.schedule.warmup_steps, 0, kMaxSteps, "steps", "linear warm-up");
 }
 
+std::vector<std::string> RuleNames() {
+  const auto names = judge::EnsembleRuleNames();
+  return {names.begin(), names.end()};
+}
+
 void BindLearnedReward(RlConfig& rl, ConfigTable& t) {
   LearnedRewardConfig& learned = rl.learned;
   t.Add("rl.reward_models", &learned.models,
-        "models that learned a reward from preferences: addresses that answer POST /get_reward "
-        "(http://...); empty: only the environment rewards");
+        "models that learned a reward from preferences: directories, or addresses that answer POST "
+        "/get_reward (http://...); empty: only the environment rewards");
   t.Add("rl.reward_weight", &learned.weight, 0, 1000, "", "of the learned reward");
   t.Add("rl.env_weight", &learned.env_weight, 0, 1000, "",
         "of the environment's reward beside it; 0: that is only measured, as the gold");
-  t.AddChoice("rl.reward_combine", &learned.combination, {"mean", "worst", "uncertainty"},
+  t.AddChoice("rl.reward_combine", &learned.ensemble.rule, RuleNames(),
               "how the rewards of several models become one; uncertainty: the mean less "
-              "rl.uncertainty_coef times their variance");
-  t.Add("rl.uncertainty_coef", &learned.uncertainty_coef, 0, 1000, "",
+              "rl.uncertainty_weight times their variance");
+  t.Add("rl.uncertainty_weight", &learned.ensemble.uncertainty_weight, 0, 1000, "",
         "what models pay for their disagreement");
   t.AddChoice("rl.reward_scale", &learned.scale, {"none", "initial", "running"},
               "what rewards of models are measured in before they are combined: as they are, or "
@@ -140,6 +145,9 @@ void BindLearnedReward(RlConfig& rl, ConfigTable& t) {
         "of KL per completion, to which rl.kl_coef is adapted; 0: it stays");
   t.Add("rl.kl_limit", &rl.kl_limit, 0, 1e6, "nats",
         "of KL per completion, at which RL ends early; 0: none");
+  t.Add("rl.best_of_n", &rl.best_of_n, 0, 4096, "replies",
+        "of the starting policy to each of rl.tasks_per_step prompts, of which the learned reward "
+        "takes the best: a baseline for the report; 0: none");
   t.Add("rl.stop_at_peak", &rl.stop_at_peak,
         "end early where the environment's reward, as a curve over the distance from the starting "
         "policy, is predicted to fall");

@@ -9,8 +9,10 @@
 
 namespace agon::trainer {
 
-// Of rl.reward_models, in order. Throws Error(kUsage) for what names none.
-std::vector<std::shared_ptr<judge::RewardModel>> MakeRewardModels(const RlConfig& rl);
+// Of config.learned.models, in order: directories or addresses. Throws what RewardCheckpoints and
+// MakeRemoteRewardModel throw.
+std::vector<std::shared_ptr<judge::RewardModel>> MakeRewardModels(const RlConfig& rl,
+                                                                  const policy::Device& device);
 
 // Whoever charges KL or watches a learned reward measures the distance from the start.
 bool NeedsReference(const RlConfig& rl);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "trainer/exploits.h"
 #include "trainer/losses.h"
 
 namespace agon::trainer {
@@ -157,7 +158,7 @@ void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vecto
   }
 }
 
-Numbers RewardStatistics(const RlConfig& config, const ScoreScales& scales,
+Numbers RewardStatistics(const RlConfig& config, const RlState* state,
                          const std::vector<Group>& groups) {
   Mean kl, gold, proxy, disagreement;
   for (const Group& group : groups) {
@@ -165,8 +166,9 @@ Numbers RewardStatistics(const RlConfig& config, const ScoreScales& scales,
       if (!rollout.ref_logprobs.empty()) kl.Add(CompletionKl(rollout));
       if (rollout.gold) gold.Add(*rollout.gold);
       if (rollout.scores.empty()) continue;
-      proxy.Add(LearnedReward(rollout.scores, scales, RewardScale::kInitial, config.learned));
-      disagreement.Add(Disagreement(rollout.scores, scales));
+      proxy.Add(
+          LearnedReward(rollout.scores, state->scales, RewardScale::kInitial, config.learned));
+      disagreement.Add(Disagreement(rollout.scores, state->scales));
     }
   }
   Numbers numbers;
@@ -176,6 +178,7 @@ Numbers RewardStatistics(const RlConfig& config, const ScoreScales& scales,
   if (!config.learned.is_on()) return numbers;
   numbers.emplace_back("gold", gold.value());
   numbers.emplace_back("proxy", proxy.value());
+  numbers.emplace_back("promised", PromisedGold(proxy.value(), state->course));
   if (config.learned.models.size() > 1) {
     numbers.emplace_back("disagreement", disagreement.value());
   }

@@ -35,8 +35,9 @@ double CompletionKl(const Rollout& rollout);
 void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vector<Group>& groups);
 
 // How far the policy is from the reference and, with learned rewards, what they and the
-// environment say of it: kl_completion, distance, gold, proxy, disagreement.
-Numbers RewardStatistics(const RlConfig& config, const ScoreScales& scales,
+// environment say of it: kl_completion, distance, gold, proxy, promised, disagreement. `state` is
+// needed for the latter only.
+Numbers RewardStatistics(const RlConfig& config, const RlState* state,
                          const std::vector<Group>& groups);
 
 }  // namespace agon::trainer

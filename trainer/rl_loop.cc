@@ -273,6 +273,9 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
     if (config.loss.kl_target > 0) numbers.emplace_back("kl_coef", config.loss.kl_coef);
     if (config.learned.is_on()) Observe(rollouts, state.course, numbers);
     context.log.Append("rl", step, numbers);
+    for (const judge::Exploit& exploit : rollouts.exploits) {
+      context.log.AppendExploit(judge::ExploitLine("rl", exploit));
+    }
 
     const auto sampled = static_cast<double>(rollouts.num_sampled_tokens);
     const double decode_flop =

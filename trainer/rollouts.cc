@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "core/error.h"
 #include "trainer/advantages.h"
+#include "trainer/exploits.h"
 #include "trainer/rewards.h"
 #include "trainer/rollout_wire.h"
 
@@ -48,13 +50,33 @@ std::vector<Group> RollOutHere(const RlConfig& config, const std::shared_ptr<con
   return groups;
 }
 
+// The widest gaps of all ranks.
+std::vector<judge::Exploit> ShareExploits(std::vector<judge::Exploit> mine,
+                                          policy::Communicator& ranks) {
+  if (ranks.size() == 1) return mine;
+  std::string lines;
+  for (const judge::Exploit& exploit : mine) lines += judge::ExploitLine("rl", exploit) + "\n";
+  std::vector<judge::Exploit> all;
+  for (const std::string& part : ranks.AllGather(lines)) {
+    std::istringstream in(part);
+    for (std::string line; std::getline(in, line);) {
+      all.push_back(judge::ParseExploit(line, "exploits of another rank"));
+    }
+  }
+  return WidestGaps(std::move(all));
+}
+
 // Each rank rolls out its part of the tasks; all of them get all groups, by task.
 std::vector<Group> RollOut(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
                            const std::optional<judge::Player>& opponent, int step,
-                           uint64_t first_task, int num_tasks, const StageContext& context) {
+                           uint64_t first_task, int num_tasks, const StageContext& context,
+                           std::vector<judge::Exploit>* exploits) {
   const Range mine = context.team.Mine(static_cast<size_t>(num_tasks));
   auto groups = RollOutHere(config, env, opponent, step, first_task, mine, context);
   policy::Communicator& ranks = context.team.ranks();
+  if (exploits && config.learned.is_on()) {
+    *exploits = ShareExploits(FindExploits(config, step, *context.rl, groups), ranks);
+  }
   if (ranks.size() == 1) return groups;
   std::vector<Group> all;
   for (const std::string& part : ranks.AllGather(EncodeGroups(groups))) {
@@ -93,12 +115,15 @@ Numbers Statistics(const std::vector<Group>& groups, double max_reward) {
           {"episodes", static_cast<double>(episodes)}};
 }
 
-void ObserveScores(const std::vector<Group>& groups, ScoreScales& scales) {
+// Brings scales up to date; the first step's replies are the starting policy's.
+void ObserveScores(const RlConfig& config, const std::vector<Group>& groups, RlState& state) {
+  const bool is_first = state.scales.initial.empty();
   std::vector<std::vector<double>> scores;
   for (const Group& group : groups) {
     for (const Rollout& rollout : group) scores.push_back(rollout.scores);
   }
-  scales.Observe(scores);
+  state.scales.Observe(scores);
+  if (is_first && !state.scales.initial.empty()) CalibrateGold(config, groups, state);
 }
 
 bool AssignAdvantages(Group& group, AdvantageKind kind) {
@@ -122,15 +147,16 @@ RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const
   uint64_t next_task = config.first_task + static_cast<uint64_t>(step - 1) * tasks_of_a_step;
   int wanted = config.tasks_per_step;
   for (int round = 0; round <= config.refill_rounds && wanted > 0; ++round) {
-    auto groups = RollOut(config, env, opponent, step, next_task, wanted, context);
+    auto groups = RollOut(config, env, opponent, step, next_task, wanted, context,
+                          round == 0 ? &batch.exploits : nullptr);
     next_task += static_cast<uint64_t>(wanted);
     if (round > 0) batch.num_refilled += wanted;
-    if (round == 0 && config.learned.is_on()) ObserveScores(groups, context.rl->scales);
+    if (round == 0 && config.learned.is_on()) ObserveScores(config, groups, *context.rl);
     const ScoreScales& scales = config.learned.is_on() ? context.rl->scales : no_scales;
     AssignRewards(config, scales, groups);
     if (round == 0) {
       batch.statistics = Statistics(groups, env->info().max_reward);
-      const Numbers of_rewards = RewardStatistics(config, scales, groups);
+      const Numbers of_rewards = RewardStatistics(config, context.rl, groups);
       batch.statistics.insert(batch.statistics.end(), of_rewards.begin(), of_rewards.end());
     }
     for (Group& group : groups) {

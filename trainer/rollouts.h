@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "envs/env.h"
+#include "judge/exploits.h"
 #include "trainer/pack.h"
 #include "trainer/run_log.h"
 #include "trainer/trainer.h"
@@ -17,8 +18,9 @@ struct RolloutBatch {
   int num_zero_variance = 0;  // groups dropped
   int num_refilled = 0;       // groups that were rolled out to replace dropped ones
   int64_t num_sampled_tokens = 0;
-  Numbers statistics;  // of the first round: reward, reward_std, correct, length,
-                       // truncated, masked, episodes, RewardStatistics
+  std::vector<judge::Exploit> exploits;  // of the first round, with learned rewards
+  Numbers statistics;                    // of the first round: reward, reward_std, correct, length,
+                                         // truncated, masked, episodes, RewardStatistics
 };
 
 // Rolls out tasks_per_step groups of step `step`, in a game one for each seat that the policy

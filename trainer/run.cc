@@ -13,7 +13,9 @@
 #include "core/file.h"
 #include "core/progress.h"
 #include "datasets/pipeline.h"
+#include "trainer/best_of_n.h"
 #include "trainer/checkpoint.h"
+#include "trainer/exploits.h"
 #include "trainer/reward_models.h"
 #include "trainer/run_device.h"
 #include "trainer/run_directory.h"
@@ -73,6 +75,7 @@ class Run {
       ThrowIfStopped(team_.ranks());
       RunStage(stage);
       ThrowIfStopped(team_.ranks());
+      if (stage.name == "rl" && recipe_.rl.learned.is_on() && leads()) ConcludeLearnedReward();
       if (stage.evaluated && leads()) EvaluateStage(stage);
     }
     if (leads()) Report();
@@ -97,6 +100,7 @@ class Run {
   void RunStage(const Stage& stage);
   void TrainStage(const Stage& stage);
   void RunLoop(const Stage& stage, const StageContext& context);
+  void ConcludeLearnedReward();
   void EvaluateStage(const Stage& stage);
   std::string ModelDir(const std::string& name_or_dir) const;
   void Report();
@@ -262,7 +266,7 @@ void Run::TrainStage(const Stage& stage) {
   log_.Event(stage.name + " begins at step " + std::to_string(first_step));
 
   std::vector<std::shared_ptr<judge::RewardModel>> reward_models;
-  if (stage.name == "rl") reward_models = MakeRewardModels(recipe_.rl);
+  if (stage.name == "rl") reward_models = MakeRewardModels(recipe_.rl, device_);
   std::vector<policy::MemoryUse> memory;
   const auto save = [&](int step) {
     if (!leads()) return;
@@ -318,6 +322,25 @@ std::string Run::ModelDir(const std::string& name_or_dir) const {
         .string();
   }
   return name_or_dir;
+}
+
+// The baseline that needs no training, and what the next reward model can learn from this one.
+void Run::ConcludeLearnedReward() {
+  const size_t num_pairs = WriteExploitPreferences(options_.out);
+  log_.Event(std::to_string(num_pairs) + " preferences from exploits of the learned reward");
+  const fs::path file = options_.out / "best_of_n.json";
+  if (recipe_.rl.best_of_n == 0 || fs::exists(file)) return;
+  RlState state = FindLastCheckpoint(options_.out, "rl")->state.rl;
+  const auto rl = std::find(finished_.begin(), finished_.end(), "rl");
+  UsePolicyOf(rl == finished_.begin() ? "" : *(rl - 1));
+  const StageContext context{.policy = *policy_,
+                             .chat = *chat_,
+                             .log = log_,
+                             .save = {},
+                             .stop_requested = {},
+                             .rl = &state,
+                             .reward_models = MakeRewardModels(recipe_.rl, device_)};
+  WriteFileAtomic(file, judge::BestOfNJson(MeasureBestOfN(recipe_.rl, context)));
 }
 
 void Run::EvaluateStage(const Stage& stage) {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <ctime>
+#include <optional>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -59,6 +60,7 @@ struct RunLog::Files {
   explicit Files(const std::filesystem::path& dir)
       : log(dir / "log.jsonl"), timing(dir / "timing.jsonl"), events(dir / "events.log") {}
   AppendFile log, timing, events;
+  std::optional<AppendFile> exploits;
 };
 
 RunLog::RunLog() noexcept = default;
@@ -76,8 +78,9 @@ void RunLog::TruncateAfter(const std::vector<std::string>& finished_stages, std:
                            int step) {
   if (!files_) return;
   files_.reset();
-  for (const char* name : {"log.jsonl", "timing.jsonl"}) {
+  for (const char* name : {"log.jsonl", "timing.jsonl", "exploits.jsonl"}) {
     const auto path = run_dir_ / name;
+    if (!std::filesystem::exists(path)) continue;
     WriteFileAtomic(path, KeptLines(ReadFile(path), finished_stages, stage, step));
   }
   files_ = std::make_unique<Files>(run_dir_);
@@ -89,6 +92,12 @@ void RunLog::Append(std::string_view stage, int step, const Numbers& numbers) {
 
 void RunLog::AppendTiming(std::string_view stage, int step, const Numbers& numbers) {
   if (files_) files_->timing.Append(Line(stage, step, numbers));
+}
+
+void RunLog::AppendExploit(std::string_view line) {
+  if (!files_) return;
+  if (!files_->exploits) files_->exploits.emplace(run_dir_ / "exploits.jsonl");
+  files_->exploits->Append(line);
 }
 
 void RunLog::Event(std::string_view text) {
@@ -104,6 +113,7 @@ void RunLog::Sync() {
   if (!files_) return;
   files_->log.Sync();
   files_->timing.Sync();
+  if (files_->exploits) files_->exploits->Sync();
 }
 
 }  // namespace agon::trainer

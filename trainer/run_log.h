@@ -1,5 +1,5 @@
-// The run's records: log.jsonl with deterministic numbers, timing.jsonl beside it
-// (docs/formats/run.md).
+// The run's records: log.jsonl with deterministic numbers, timing.jsonl and exploits.jsonl beside
+// it (docs/formats/run.md).
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,8 @@ class RunLog {
 
   void Append(std::string_view stage, int step, const Numbers& numbers);
   void AppendTiming(std::string_view stage, int step, const Numbers& numbers);
+  // exploits.jsonl, made when there is a first one: one JSON object with "stage" and "step".
+  void AppendExploit(std::string_view line);
   // events.log: a line for people, with the time.
   void Event(std::string_view text);
   void Sync();

@@ -95,6 +95,7 @@ struct RlConfig {
   LearnedRewardConfig learned;
   float length_coef = 0.0f;   // paid by an episode for each token it sampled
   float kl_limit = 0.0f;      // nats per completion at which RL ends early; 0: none
+  int best_of_n = 0;          // most replies of best-of-n sampling, the baseline; 0: not measured
   bool stop_at_peak = false;  // end early where gold reward is predicted to turn
   int num_minibatches = 1;    // optimizer steps per epoch over a batch; divides tasks_per_step
   int num_epochs = 1;         // passes over a batch

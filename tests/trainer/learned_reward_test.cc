@@ -36,28 +36,17 @@ TEST(ScoreScales, TheFirstStepStaysAsTheInitialScale) {
   EXPECT_DOUBLE_EQ(scales.running[0].Deviation(), std::sqrt(8.0 / 3.0));
 }
 
-TEST(CombineScores, MeanWorstAndWhatDisagreementCosts) {
-  const Scores scores = {1.0, 2.0, 6.0};  // mean 3, variance (4 + 1 + 9) / 3
-  EXPECT_DOUBLE_EQ(CombineScores(scores, RewardCombination::kMean, 0), 3.0);
-  EXPECT_DOUBLE_EQ(CombineScores(scores, RewardCombination::kWorst, 0), 1.0);
-  EXPECT_DOUBLE_EQ(CombineScores(scores, RewardCombination::kUncertainty, 0.5), 3.0 - 7.0 / 3.0);
-  for (const auto combination :
-       {RewardCombination::kMean, RewardCombination::kWorst, RewardCombination::kUncertainty}) {
-    EXPECT_DOUBLE_EQ(CombineScores(Scores{-4.0}, combination, 1.0), -4.0);  // one has no variance
-  }
-}
-
 TEST(LearnedReward, IsCombinedOnTheScaleThatIsAskedFor) {
   ScoreScales scales;
   scales.Observe(std::vector<Scores>{{0.0, 10.0}, {2.0, 30.0}});  // 1 +- 1, 20 +- 10
   scales.Observe(std::vector<Scores>{{6.0, 20.0}, {4.0, 20.0}});  // running 3 +- sqrt 5, 20 +- ...
   const Scores scores = {4.0, 10.0};                              // 3 and -1 deviations
   LearnedRewardConfig config;
-  config.combination = RewardCombination::kWorst;
+  config.ensemble.rule = judge::EnsembleRule::kWorst;
   EXPECT_DOUBLE_EQ(LearnedReward(scores, scales, RewardScale::kNone, config), 4.0);
   EXPECT_DOUBLE_EQ(LearnedReward(scores, scales, RewardScale::kInitial, config), -1.0);
   EXPECT_DOUBLE_EQ(LearnedReward(scores, scales, RewardScale::kRunning, config), -std::sqrt(2.0));
-  config.combination = RewardCombination::kMean;
+  config.ensemble.rule = judge::EnsembleRule::kMean;
   EXPECT_DOUBLE_EQ(LearnedReward(scores, scales, RewardScale::kInitial, config), 1.0);
   EXPECT_DOUBLE_EQ(Disagreement(scores, scales), 2.0);
   EXPECT_TRUE(std::isnan(LearnedReward(Scores{1.0, INFINITY}, scales, config.scale, config)));

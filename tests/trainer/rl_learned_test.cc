@@ -8,6 +8,7 @@
 #include "tests/error_of.h"
 #include "tests/trainer/fake_reward_model.h"
 #include "tests/trainer/loop_fixture.h"
+#include "trainer/best_of_n.h"
 #include "trainer/rewards.h"
 #include "trainer/rollouts.h"
 
@@ -97,7 +98,7 @@ TEST_F(RlLearned, BothRewardsAddUp) {
 TEST_F(RlLearned, TheWorstOfTwoModelsIsNotGamed) {
   RlConfig config = Config(40);
   config.learned.models = {"a", "b"};
-  config.learned.combination = RewardCombination::kWorst;
+  config.learned.ensemble.rule = judge::EnsembleRule::kWorst;
   const auto wants_letters = [](const std::string&, const std::string& reply) {
     return IsLetter(reply, 'a', 'z') || IsLetter(reply, 'A', 'D') ? 1.0 : 0.0;
   };
@@ -214,6 +215,42 @@ TEST_F(RlLearned, AResumedRunIsTheSameRun) {
   RunRl(config, context);
   EXPECT_EQ(policy_.logits, whole_weights);
   EXPECT_EQ(LogText(), whole_log);
+}
+
+TEST_F(RlLearned, WritesDownWhatFoolsTheModel) {
+  RunRl(Config(20), WithModels({WantsCapitals}));
+  const auto exploits = judge::ReadExploits(dir_ / "exploits.jsonl");
+  ASSERT_GT(exploits.size(), 20u);
+  for (const judge::Exploit& exploit : exploits) {
+    EXPECT_TRUE(IsLetter(exploit.reply, 'A', 'Z')) << exploit.reply;
+    EXPECT_EQ(exploit.gold, 0.0);
+    EXPECT_GT(exploit.proxy, 0.0);
+    EXPECT_EQ(exploit.prompt.back().content, "say " + std::to_string(exploit.task_index));
+  }
+  // What was cut off by a kill is written again.
+  log_->TruncateAfter({}, "rl", 10);
+  for (const judge::Exploit& exploit : judge::ReadExploits(dir_ / "exploits.jsonl")) {
+    EXPECT_LE(exploit.step, 10);
+  }
+}
+
+TEST_F(RlLearned, BestOfNOfTheStartingPolicy) {
+  RlConfig config = Config(1);
+  config.best_of_n = 16;
+  StageContext context = WithModels({WantsCapitals});
+  RlState state;
+  context.rl = &state;
+  RunRl(config, context);
+  StageContext of_start = ContextOf(reference_);
+  of_start.rl = &state;
+  of_start.reward_models = {std::make_shared<FakeRewardModel>(WantsCapitals)};
+  const auto points = MeasureBestOfN(config, of_start);
+  ASSERT_EQ(points.size(), 5u);
+  for (size_t i = 1; i < points.size(); ++i) EXPECT_GT(points[i].proxy, points[i - 1].proxy);
+  EXPECT_LT(points.back().gold, points.front().gold);
+  const fs::path file = dir_ / "best_of_n.json";
+  WriteFileAtomic(file, judge::BestOfNJson(points));
+  EXPECT_EQ(judge::ReadBestOfN(file)[4].gold_high, points[4].gold_high);
 }
 
 TEST_F(RlLearned, ScoresThatAreNoNumbersAreLeftOut) {
