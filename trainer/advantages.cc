@@ -9,6 +9,7 @@ namespace agon::trainer {
 GroupAdvantages ComputeAdvantages(std::span<const std::optional<double>> rewards,
                                   AdvantageKind kind) {
   AGON_CHECK(rewards.size() >= 2, "a group of one has no baseline");
+  AGON_CHECK(kind != AdvantageKind::kGae, "a value model's advantages are of tokens");
   const auto scored = [](const std::optional<double>& r) { return r && !std::isnan(*r); };
   GroupAdvantages result;
   result.values.resize(rewards.size());

@@ -35,9 +35,15 @@ void CheckRl(const RlConfig& config, const policy::ModelConfig& model) {
   const auto refuse = [](const std::string& what, const char* key, const char* hint) {
     throw Error(ErrorKind::kUsage, what, key, hint);
   };
-  if (config.group_size < 2) {
-    refuse("a group of " + std::to_string(config.group_size) + " has no baseline to compare with",
-           "rl.group_size", "use at least 2, better 8 to 16");
+  if (config.group_size < 2 && config.advantage != AdvantageKind::kGae) {
+    refuse(
+        "a group of " + std::to_string(config.group_size) + " has no baseline to compare with",
+        "rl.group_size",
+        "use at least 2, better 8 to 16, or rl.advantage = \"gae\", whose value model needs none");
+  }
+  if (config.advantage == AdvantageKind::kGae && config.loss.kind == LossKind::kGspo) {
+    refuse("gspo has one advantage for a whole completion, a value model one for each token",
+           "rl.loss", "use dapo or grpo with rl.advantage = \"gae\"");
   }
   if (config.num_minibatches < 1 || config.tasks_per_step % config.num_minibatches != 0) {
     refuse(std::to_string(config.tasks_per_step) + " tasks don't divide into " +

@@ -15,6 +15,8 @@ namespace {
 constexpr char kCheckpoints[] = "checkpoints";
 constexpr char kState[] = "trainer_state/state.json";
 constexpr char kOptimizer[] = "trainer_state/optimizer.safetensors";
+constexpr char kValue[] = "trainer_state/value";
+constexpr char kValueOptimizer[] = "trainer_state/value_optimizer.safetensors";
 constexpr size_t kKeptOfRunningStage = 2;
 
 // What decides the bits of a step.
@@ -153,12 +155,18 @@ fs::path CheckpointDir(const fs::path& run_dir, std::string_view stage, int step
 }
 
 void SaveCheckpoint(const fs::path& run_dir, const TrainerState& state,
-                    const policy::Policy& policy, const datasets::ChatTemplate& chat) {
+                    const policy::Policy& policy, const datasets::ChatTemplate& chat,
+                    const policy::Policy* value) {
   WriteDirAtomic(CheckpointDir(run_dir, state.stage, state.step), [&](const fs::path& dir) {
     policy.Save(dir);
     chat.Save(dir, /*is_base_model=*/state.stage == "pretrain");
     fs::create_directory(dir / fs::path(kState).parent_path());
     policy.SaveOptimizer(dir / kOptimizer);
+    if (value) {
+      fs::create_directory(dir / kValue);
+      value->Save(dir / kValue);
+      value->SaveOptimizer(dir / kValueOptimizer);
+    }
     WriteFileAtomic(dir / kState, StateJson(state, policy));
   });
   DeleteOlder(run_dir, state.stage);
@@ -187,6 +195,16 @@ std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
   policy->ConfigureOptimizer(optimizer);
   policy->LoadOptimizer(checkpoint.dir / kOptimizer);
   return policy;
+}
+
+std::unique_ptr<policy::Policy> LoadValueModel(const Checkpoint& checkpoint,
+                                               policy::ComputeType compute,
+                                               const policy::OptimizerConfig& optimizer,
+                                               const policy::Device& device) {
+  auto value = policy::Policy::Load(checkpoint.dir / kValue, compute, device, policy::Head::kScore);
+  value->ConfigureOptimizer(optimizer);
+  value->LoadOptimizer(checkpoint.dir / kValueOptimizer);
+  return value;
 }
 
 void RemoveTornWrites(const fs::path& run_dir) {

@@ -41,8 +41,10 @@ std::filesystem::path CheckpointDir(const std::filesystem::path& run_dir, std::s
 
 // Writes one, then deletes those that needn't stay: the last two of the running stage and
 // the last of every earlier one do. Throws kIo (disk full): the older ones are intact then.
+// PPO's value model goes to trainer_state/value/ with its own moments.
 void SaveCheckpoint(const std::filesystem::path& run_dir, const TrainerState& state,
-                    const policy::Policy& policy, const datasets::ChatTemplate& chat);
+                    const policy::Policy& policy, const datasets::ChatTemplate& chat,
+                    const policy::Policy* value = nullptr);
 
 // The one that is furthest in the run; of `stage` only, if one is named. Folders without
 // trainer_state/ are no checkpoints. Throws kCorrupt on an unreadable state.json.
@@ -52,6 +54,12 @@ std::optional<Checkpoint> FindLastCheckpoint(const std::filesystem::path& run_di
 // Weights, and moments as they were under the same OptimizerConfig. Throws kCorrupt, and
 // kUsage if `device` would go on in another arithmetic.
 std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
+                                               policy::ComputeType compute,
+                                               const policy::OptimizerConfig& optimizer,
+                                               const policy::Device& device = {});
+
+// The value model beside it. Throws kCorrupt, kNotFound.
+std::unique_ptr<policy::Policy> LoadValueModel(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
                                                const policy::OptimizerConfig& optimizer,
                                                const policy::Device& device = {});

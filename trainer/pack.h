@@ -17,9 +17,13 @@ struct Rollout {
   judge::Trajectory trajectory;
   std::optional<double> reward;  // absent: masked or not scored
   float advantage = 0;
-  std::optional<double> gold{};       // the environment's own reward
-  std::vector<double> scores{};       // (M) by the reward models, on their own scales
-  std::vector<float> ref_logprobs{};  // of the sampled tokens; empty without a reference
+  std::optional<double> gold{};  // the environment's own reward
+  std::vector<double> scores{};  // (M) by the reward models, on their own scales
+  // Of the sampled tokens. Empty: no reference; no value model; not in its loss.
+  std::vector<float> ref_logprobs{};
+  std::vector<float> values{};
+  std::vector<float> token_advantages{};
+  std::vector<double> returns{};
 };
 
 // Episodes of one task and seat. They share the first prompt, except where a game's seat

@@ -100,8 +100,16 @@ void BindRollouts(RlConfig& rl, ConfigTable& t) {
 }
 
 void BindLoss(RlConfig& rl, ConfigTable& t) {
-  t.AddChoice("rl.advantage", &rl.advantage, {"mean", "mean_std", "rloo"},
-              "what a reward is compared with: Dr. GRPO, GRPO, RLOO");
+  t.AddChoice("rl.advantage", &rl.advantage, {"mean", "mean_std", "rloo", "gae"},
+              "what a reward is compared with: the group's mean (Dr. GRPO, GRPO, RLOO), or what a "
+              "value model expects at each token (PPO)");
+  t.Add("rl.gae_lambda", &rl.gae.lambda, 0, 1, "",
+        "with gae, how far rewards are looked ahead to: 1 is the whole episode");
+  t.Add("rl.value_learning_rate", &rl.value.learning_rate, 0, 1, "", "of the value model");
+  t.Add("rl.value_clip", &rl.value.clip, 0, 1000, "",
+        "how far a value may move from the one before the step; 0: any way");
+  t.Add("rl.value_warmup_steps", &rl.value.warmup_steps, 0, kMaxSteps, "steps",
+        "in which the value model learns alone");
   t.AddChoice("rl.loss", &rl.loss.kind, {"grpo", "dapo", "gspo", "cispo", "reinforce"},
               "policy-gradient loss");
   t.Add("rl.clip_low", &rl.loss.clip_low, 0, 100, "",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/error.h"
 #include "trainer/exploits.h"
@@ -41,21 +42,6 @@ std::optional<double> BaseReward(const Rollout& rollout, const RlConfig& config,
   const double by_models = LearnedReward(rollout.scores, scales, learned.scale, learned);
   reward += static_cast<double>(learned.weight) * by_models;
   return std::isfinite(reward) ? std::optional(reward) : std::nullopt;
-}
-
-// KL in the reward: each episode pays kl_coef times its summed estimate.
-double KlCharge(const Rollout& rollout, const LossConfig& loss) {
-  if (loss.kl == KlEstimator::kNone || loss.kl_place != KlPlace::kReward) return 0.0;
-  AGON_CHECK(!rollout.ref_logprobs.empty(), "KL in the reward needs a reference");
-  double sum = 0.0;
-  size_t next = 0;
-  const judge::Trajectory& t = rollout.trajectory;
-  for (size_t i = 0; i < t.tokens.size(); ++i) {
-    if (!t.action_mask[i]) continue;
-    sum += KlEstimate(loss.kl, static_cast<double>(t.rollout_logprobs[i]),
-                      static_cast<double>(rollout.ref_logprobs[next++]));
-  }
-  return static_cast<double>(loss.kl_coef) * sum;
 }
 
 class Mean {
@@ -131,6 +117,27 @@ void ScoreByReference(policy::Policy& reference, const RlConfig& config,
   }
 }
 
+std::vector<double> KlCharges(const Rollout& rollout, const LossConfig& loss) {
+  const bool charged = loss.kl != KlEstimator::kNone && loss.kl_place == KlPlace::kReward;
+  AGON_CHECK(!charged || !rollout.ref_logprobs.empty(), "KL in the reward needs a reference");
+  std::vector<double> charges;
+  const judge::Trajectory& t = rollout.trajectory;
+  for (size_t i = 0; i < t.tokens.size(); ++i) {
+    if (!t.action_mask[i]) continue;
+    charges.push_back(
+        charged ? static_cast<double>(loss.kl_coef) *
+                      KlEstimate(loss.kl, static_cast<double>(t.rollout_logprobs[i]),
+                                 static_cast<double>(rollout.ref_logprobs[charges.size()]))
+                : 0.0);
+  }
+  return charges;
+}
+
+bool InLoss(const Rollout& rollout, const RlConfig& config) {
+  return rollout.reward.has_value() &&
+         !(config.mask_truncated && rollout.trajectory.length_limited);
+}
+
 double CompletionKl(const Rollout& rollout) {
   double sum = 0.0;
   size_t next = 0;
@@ -153,7 +160,9 @@ void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vecto
       if (config.length_coef > 0) {
         reward -= static_cast<double>(config.length_coef) * trajectory.CompletionTokens();
       }
-      rollout.reward = Overlong(reward, trajectory, config) - KlCharge(rollout, config.loss);
+      const std::vector<double> charges = KlCharges(rollout, config.loss);
+      rollout.reward = Overlong(reward, trajectory, config) -
+                       std::accumulate(charges.begin(), charges.end(), 0.0);
     }
   }
 }

@@ -30,6 +30,13 @@ void ScoreByReference(policy::Policy& reference, const RlConfig& config,
 // Summed k1 estimate of a completion's KL from the reference, nats. REQUIRES: ref_logprobs.
 double CompletionKl(const Rollout& rollout);
 
+// What KL in the reward costs at each sampled token; zeros where it isn't charged there.
+// REQUIRES: ref_logprobs if it is.
+std::vector<double> KlCharges(const Rollout& rollout, const LossConfig& loss);
+
+// Whether the rollout's tokens are in the loss: all of them are, or none.
+bool InLoss(const Rollout& rollout, const RlConfig& config);
+
 // Fills `reward` of every rollout from what the functions above filled. `scales` are needed with
 // learned rewards only.
 void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vector<Group>& groups);

@@ -8,9 +8,11 @@
 #include "trainer/curriculum.h"
 #include "trainer/gold_watch.h"
 #include "trainer/losses.h"
+#include "trainer/rewards.h"
 #include "trainer/rollouts.h"
 #include "trainer/step_meter.h"
 #include "trainer/trainer.h"
+#include "trainer/value_model.h"
 
 namespace agon::trainer {
 namespace {
@@ -35,19 +37,15 @@ struct StepUpdate {
   UpdateStats stats;
   double on_policy_difference = 0;  // before the first update
   double grad_norm = 0;             // of the last update
+  ValueStats value;                 // of the first pass, if there is a value model
 };
-
-bool Counts(const Rollout& rollout, const RlConfig& config) {
-  return rollout.reward.has_value() &&
-         !(config.mask_truncated && rollout.trajectory.length_limited);
-}
 
 // Scored tokens of a micro-batch that count: all of a rollout's, or none.
 std::vector<uint8_t> LossMask(const TrainBatch& batch, const RlConfig& config) {
   std::vector<uint8_t> mask(batch.rollout_logprobs.size());
   for (size_t i = 0; i < batch.rollouts.size(); ++i) {
     std::fill(mask.begin() + batch.offsets[i], mask.begin() + batch.offsets[i + 1],
-              Counts(*batch.rollouts[i], config));
+              InLoss(*batch.rollouts[i], config));
   }
   return mask;
 }
@@ -55,8 +53,13 @@ std::vector<uint8_t> LossMask(const TrainBatch& batch, const RlConfig& config) {
 std::vector<float> TokenAdvantages(const TrainBatch& batch) {
   std::vector<float> advantages(batch.rollout_logprobs.size());
   for (size_t i = 0; i < batch.rollouts.size(); ++i) {
-    std::fill(advantages.begin() + batch.offsets[i], advantages.begin() + batch.offsets[i + 1],
-              batch.rollouts[i]->advantage);
+    const auto begin = advantages.begin() + batch.offsets[i];
+    const Rollout& rollout = *batch.rollouts[i];
+    if (rollout.token_advantages.empty()) {
+      std::fill(begin, advantages.begin() + batch.offsets[i + 1], rollout.advantage);
+    } else {
+      std::copy(rollout.token_advantages.begin(), rollout.token_advantages.end(), begin);
+    }
   }
   return advantages;
 }
@@ -90,7 +93,7 @@ LossNormalizer NormalizerOf(std::span<const Group> groups, const RlConfig& confi
   LossNormalizer normalizer;
   for (const Group& group : groups) {
     for (const Rollout& rollout : group) {
-      const int tokens = Counts(rollout, config) ? rollout.trajectory.CompletionTokens() : 0;
+      const int tokens = InLoss(rollout, config) ? rollout.trajectory.CompletionTokens() : 0;
       normalizer.num_tokens += tokens;
       normalizer.num_trajectories += tokens > 0;
     }
@@ -122,8 +125,10 @@ void UpdateOnce(std::span<const Group> groups, float lr, const RlConfig& config,
 
 // All updates of a step. The first sees the weights that sampled, so its log-probabilities
 // must be the sampler's, bit for bit.
-StepUpdate UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig& config,
+StepUpdate UpdatePolicy(const RolloutBatch& rollouts, int step, float lr, const RlConfig& config,
                         const StageContext& context) {
+  const bool has_value = config.advantage == AdvantageKind::kGae;
+  const bool is_warm = !has_value || step > config.value.warmup_steps;
   StepUpdate update;
   const std::span<const Group> groups(rollouts.groups);
   const auto parts = static_cast<size_t>(config.num_minibatches);
@@ -132,7 +137,14 @@ StepUpdate UpdatePolicy(const RolloutBatch& rollouts, float lr, const RlConfig& 
     for (size_t part = 0; part < parts; ++part) {
       const Range range = PartOf(groups.size(), part, parts);
       if (range.size() == 0) continue;
-      UpdateOnce(groups.subspan(range.begin, range.size()), lr, config, context, update);
+      const auto some = groups.subspan(range.begin, range.size());
+      if (has_value) {
+        const ValueStats value =
+            UpdateValueModel(some, config, config.value.learning_rate, context);
+        if (epoch == 0) update.value.Add(value);
+      }
+      if (!is_warm) continue;
+      UpdateOnce(some, lr, config, context, update);
       if (first) update.on_policy_difference = update.stats.loss.logprob_diff_max;
       first = false;
     }
@@ -161,6 +173,11 @@ Numbers StepNumbers(const RolloutBatch& rollouts, const StepUpdate& update, floa
                              {"zero_variance_groups", rollouts.num_zero_variance},
                              {"refilled_groups", rollouts.num_refilled}};
   numbers.insert(numbers.end(), of_update.begin(), of_update.end());
+  if (update.value.num_tokens > 0) {
+    numbers.emplace_back("value_loss", update.value.error_squares / update.value.num_tokens / 2);
+    numbers.emplace_back("explained_variance", update.value.ExplainedVariance());
+    numbers.emplace_back("value_clip_fraction", update.value.num_clipped / update.value.num_tokens);
+  }
   return numbers;
 }
 
@@ -243,6 +260,7 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
   RlState own_state;
   StageContext context = outer;
   if (!context.rl) context.rl = &own_state;
+  AGON_CHECK(context.value || recipe.advantage != AdvantageKind::kGae, "gae needs a value model");
   RlState& state = *context.rl;
   RlConfig config = recipe;
   Curriculum curriculum(config, state.curriculum);
@@ -265,7 +283,7 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
     // Packing, loss, backward, optimizer.
     const float lr = config.schedule.At(step, config.num_steps);
     const StepUpdate update =
-        meter.In(step, [&] { return UpdatePolicy(rollouts, lr, config, context); });
+        meter.In(step, [&] { return UpdatePolicy(rollouts, step, lr, config, context); });
 
     Numbers numbers = StepNumbers(rollouts, update, lr);
     if (curriculum.is_active()) numbers.emplace_back("level", curriculum.level());

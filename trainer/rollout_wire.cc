@@ -10,7 +10,7 @@ namespace {
 // Plain numbers of this machine's kind: ranks run one build.
 struct Head {
   double reward, score, gold;
-  uint64_t policy_version, num_tokens, num_scores, num_ref_logprobs;
+  uint64_t policy_version, num_tokens, num_scores, num_ref_logprobs, num_values;
   uint32_t sample;
   int32_t seat, prompt_tokens, num_turns;
   uint8_t has_reward, length_limited, has_gold, is_masked, unused[4];
@@ -30,6 +30,7 @@ void PutRollout(const Rollout& rollout, std::string& bytes) {
                   t.tokens.size(),
                   rollout.scores.size(),
                   rollout.ref_logprobs.size(),
+                  rollout.values.size(),
                   t.sample,
                   t.seat,
                   t.prompt_tokens,
@@ -45,6 +46,7 @@ void PutRollout(const Rollout& rollout, std::string& bytes) {
   Put(t.rollout_logprobs.data(), t.tokens.size(), bytes);
   Put(rollout.scores.data(), rollout.scores.size(), bytes);
   Put(rollout.ref_logprobs.data(), rollout.ref_logprobs.size(), bytes);
+  Put(rollout.values.data(), rollout.values.size(), bytes);
 }
 
 class Reader {
@@ -94,6 +96,7 @@ Rollout ReadRollout(Reader& reader) {
   if (head.has_gold) rollout.gold = head.gold;
   rollout.scores = reader.ReadVector<double>(head.num_scores);
   rollout.ref_logprobs = reader.ReadVector<float>(head.num_ref_logprobs);
+  rollout.values = reader.ReadVector<float>(head.num_values);
   return rollout;
 }
 

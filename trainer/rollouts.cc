@@ -9,6 +9,7 @@
 #include "trainer/exploits.h"
 #include "trainer/rewards.h"
 #include "trainer/rollout_wire.h"
+#include "trainer/value_model.h"
 
 namespace agon::trainer {
 namespace {
@@ -44,9 +45,11 @@ std::vector<Group> RollOutHere(const RlConfig& config, const std::shared_ptr<con
     groups[i / (group_size * seats) * seats + i % seats].push_back(std::move(rollout));
   }
   // One alone has nothing to be compared with.
-  std::erase_if(groups, [](const Group& group) { return group.size() < 2; });
+  const size_t fewest = config.advantage == AdvantageKind::kGae ? 1 : 2;
+  std::erase_if(groups, [&](const Group& group) { return group.size() < fewest; });
   ScoreByModels(context.reward_models, groups);
   if (context.reference) ScoreByReference(*context.reference, config, groups);
+  if (config.advantage == AdvantageKind::kGae) ScoreByValueModel(*context.value, config, groups);
   return groups;
 }
 
@@ -161,7 +164,9 @@ RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const
     }
     for (Group& group : groups) {
       for (const Rollout& r : group) batch.num_sampled_tokens += r.trajectory.CompletionTokens();
-      const bool is_useful = AssignAdvantages(group, config.advantage);
+      // A value model learns from every group, also from one whose rewards are alike.
+      const bool is_useful =
+          config.advantage == AdvantageKind::kGae || AssignAdvantages(group, config.advantage);
       if (is_useful) {
         batch.groups.push_back(std::move(group));
       } else {
@@ -170,6 +175,7 @@ RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const
       wanted -= is_useful;
     }
   }
+  if (config.advantage == AdvantageKind::kGae) AssignTokenAdvantages(config, batch.groups);
   return batch;
 }
 

@@ -106,6 +106,7 @@ class Run {
   void Report();
 
   std::unique_ptr<policy::Policy> StartingPolicy() const;
+  std::unique_ptr<policy::Policy> ValueModel(const std::string& before) const;
   void UsePolicyOf(const std::string& stage);
   // Of the CPU's kernels: what a GPU could do isn't measured.
   double CeilingGflops() const {
@@ -214,6 +215,25 @@ std::unique_ptr<policy::Policy> Run::StartingPolicy() const {
   return policy::Policy::Create(model, recipe_.run.compute, recipe_.run.seed, device_);
 }
 
+// PPO's: the policy's body from the stage `before` RL, with a head of zeros, or where it was.
+std::unique_ptr<policy::Policy> Run::ValueModel(const std::string& before) const {
+  const policy::OptimizerConfig& optimizer = recipe_.rl.value.optimizer;
+  if (start_ && start_->state.stage == "rl") {
+    return LoadValueModel(*start_, recipe_.run.compute, optimizer, device_);
+  }
+  std::unique_ptr<policy::Policy> value;
+  if (before.empty()) {
+    policy::ModelConfig config = policy_->config();
+    config.has_score_head = true;
+    value = policy::Policy::Create(config, recipe_.run.compute, recipe_.run.seed, device_);
+  } else {
+    value = policy::Policy::Load(FindLastCheckpoint(options_.out, before)->dir, recipe_.run.compute,
+                                 device_, policy::Head::kScore);
+  }
+  value->ConfigureOptimizer(optimizer);
+  return value;
+}
+
 void Run::UsePolicyOf(const std::string& stage) {
   if (policy_ && policy_stage_ == stage) return;
   policy_.reset();  // two policies needn't fit into memory
@@ -262,6 +282,8 @@ void Run::TrainStage(const Stage& stage) {
     UsePolicyOf(before);
     policy_->ConfigureOptimizer(stage.optimizer);
   }
+  std::unique_ptr<policy::Policy> value;
+  if (stage.name == "rl" && recipe_.rl.advantage == AdvantageKind::kGae) value = ValueModel(before);
   policy_stage_ = stage.name;
   log_.Event(stage.name + " begins at step " + std::to_string(first_step));
 
@@ -273,7 +295,7 @@ void Run::TrainStage(const Stage& stage) {
     const bool done = step == stage.num_steps || rl.stopped;
     SaveCheckpoint(options_.out,
                    {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_), rl},
-                   *policy_, *chat_);
+                   *policy_, *chat_, value.get());
     log_.Event("saved " + stage.name + " step " + std::to_string(step));
   };
   const auto stop_requested = [&] {
@@ -292,6 +314,7 @@ void Run::TrainStage(const Stage& stage) {
                   .ceiling_gflops = CeilingGflops(),
                   .rl = &rl,
                   .team = team_,
+                  .value = value.get(),
                   .reward_models = std::move(reward_models)});
   team_.ranks().Barrier();  // what the leader saved is there for all
   finished_.push_back(stage.name);

@@ -21,6 +21,7 @@
 #include "trainer/gold_watch.h"
 #include "trainer/learned_reward.h"
 #include "trainer/team.h"
+#include "trainer/value.h"
 
 namespace agon::trainer {
 
@@ -62,7 +63,7 @@ struct SftConfig {
   uint64_t seed = 1;
 };
 
-enum class AdvantageKind { kMean, kMeanStd, kRloo };
+enum class AdvantageKind { kMean, kMeanStd, kRloo, kGae };
 enum class LossKind { kGrpo, kDapo, kGspo, kCispo, kReinforce };
 enum class KlEstimator { kNone, kK1, kK2, kK3 };
 enum class KlPlace { kLoss, kReward };
@@ -78,6 +79,14 @@ struct LossConfig {
   float kl_target = 0.0f;  // nats per completion that kl_coef is adapted to; 0: it stays
 };
 
+// With kGae: PPO's value model.
+struct ValueConfig {
+  float learning_rate = 1e-3f;
+  float clip = 0.2f;     // how far a value may move from the one before the step; 0: any way
+  int warmup_steps = 0;  // steps in which it learns alone
+  policy::OptimizerConfig optimizer{};
+};
+
 struct RlConfig {
   std::string env = "math/shop";
   std::string opponent;    // model directory for a game's other seats; "": the policy
@@ -85,12 +94,14 @@ struct RlConfig {
   float curriculum_success = 0.7f;  // share of right answers that opens the next level
   int num_steps = 100;
   int tasks_per_step = 32;
-  int group_size = 16;            // G >= 2
+  int group_size = 16;            // G >= 2, with kGae >= 1
   uint64_t first_task = 1000000;  // RL's tasks are [first_task, ...) of the train split
   int max_new_tokens = 96;
   float temperature = 1.0f;
   int max_rows = 512;
   AdvantageKind advantage = AdvantageKind::kMean;
+  GaeConfig gae;
+  ValueConfig value;
   LossConfig loss;
   LearnedRewardConfig learned;
   float length_coef = 0.0f;   // paid by an episode for each token it sampled
@@ -136,10 +147,11 @@ struct StageContext {
   int save_every = 50;
   std::function<void(int step)> save;
   std::function<bool()> stop_requested;
-  bool verbose = false;       // a line per step on stdout besides the bar
-  double ceiling_gflops = 0;  // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
-  RlState* rl = nullptr;      // read at the start, written before each save
-  Team team{};                // who takes part in the steps
+  bool verbose = false;             // a line per step on stdout besides the bar
+  double ceiling_gflops = 0;        // MeasureGemmCeiling, for "% of ceiling"; 0: not shown
+  RlState* rl = nullptr;            // read at the start, written before each save
+  Team team{};                      // who takes part in the steps
+  policy::Policy* value = nullptr;  // with kGae: has a score head
   // For a reward that was learned.
   std::vector<std::shared_ptr<judge::RewardModel>> reward_models{};
 };

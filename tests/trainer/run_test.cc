@@ -133,6 +133,21 @@ TEST_F(RunTest, AKilledRunGoesOnWithTheSameBits) {
   kill_after("");  // in the first step of RL
 }
 
+TEST_F(RunTest, AValueModelGoesOnWithTheSameBits) {
+  const std::vector<std::string> ppo = {"rl.advantage=gae", "run.save_every=2"};
+  Train("d", false, ppo);
+  fs::copy(root_ / "d", root_ / "e", fs::copy_options::recursive);
+  fs::remove_all(root_ / "e/checkpoints/rl-000005");
+  fs::remove_all(root_ / "e/eval/rl");
+  Train("e", true, ppo);
+  ExpectSameResult("d", "e");
+  for (const char* file : {"value/model.safetensors", "value_optimizer.safetensors"}) {
+    const fs::path state = fs::path("checkpoints/rl-000005/trainer_state") / file;
+    EXPECT_TRUE(ReadFile(root_ / "d" / state) == ReadFile(root_ / "e" / state)) << file;
+  }
+  EXPECT_NE(ReadFile(root_ / "d/log.jsonl").find("explained_variance"), std::string::npos);
+}
+
 TEST_F(RunTest, ResumingBeforeTheFirstCheckpointStartsAnew) {
   CopyFinished("a");
   CopyFinished("b");

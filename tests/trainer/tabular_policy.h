@@ -83,6 +83,23 @@ class TabularPolicy : public policy::Policy {
     return scores;
   }
 
+  // The value after a token is the diagonal of the table: a value model has no other use for it.
+  std::vector<float> Values(const policy::PackedBatch& batch) override {
+    last_batch_ = batch;
+    std::vector<float> values;
+    for (size_t i = 0; i < batch.rows.size(); ++i) {
+      const int32_t token = ContextOf(batch, i);
+      values.push_back(logits[Index(token, token)]);
+    }
+    return values;
+  }
+  void BackwardValues(std::span<const float> dvalues) override {
+    for (size_t i = 0; i < dvalues.size(); ++i) {
+      const int32_t token = ContextOf(last_batch_, i);
+      gradient[Index(token, token)] += dvalues[i];
+    }
+  }
+
   std::vector<float> TakeGradient() override {
     return std::exchange(gradient, std::vector<float>(gradient.size()));
   }

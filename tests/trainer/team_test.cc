@@ -156,6 +156,7 @@ Rollout SomeRollout(uint32_t sample) {
   if (sample > 1) t.outcome.masked = envs::Mask{"timeout", "too slow"};
   rollout.scores = {1.5, -2.0, 1.0 / 3.0};
   rollout.ref_logprobs = {-0.2f, -3.0f};
+  rollout.values = {0.5f, 0.25f};
   return rollout;
 }
 
@@ -185,6 +186,7 @@ TEST(RolloutWire, WhatTrainingNeedsComesBack) {
   EXPECT_TRUE(b.outcome.masked);
   EXPECT_EQ(back[2][0].scores, sent[2][0].scores);
   EXPECT_EQ(back[2][0].ref_logprobs, sent[2][0].ref_logprobs);
+  EXPECT_EQ(back[2][0].values, sent[2][0].values);
 }
 
 TEST(RolloutWire, WhatIsCutShortIsRefused) {
