@@ -18,7 +18,7 @@ namespace {
 using SortedJson = nlohmann::json;
 
 constexpr size_t kMaxTokenizerBytes = size_t{1} << 28;
-constexpr int kMaxDepth = 16;
+constexpr int kMaxJsonDepth = 16;
 
 void AppendUtf8(uint32_t codepoint, std::string& out) {  // codepoint < 0x800
   if (codepoint < 0x80) {
@@ -246,7 +246,7 @@ class Reader {
 
 SortedJson ParseSorted(std::string_view text, const std::string& where) {
   const auto limit_depth = [&](int depth, SortedJson::parse_event_t, SortedJson&) {
-    if (depth > kMaxDepth) throw Error(ErrorKind::kCorrupt, "JSON nested too deep", where);
+    if (depth > kMaxJsonDepth) throw Error(ErrorKind::kCorrupt, "JSON nested too deep", where);
     return true;
   };
   try {

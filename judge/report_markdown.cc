@@ -9,7 +9,7 @@
 namespace agon::judge {
 namespace {
 
-std::string Difference(const Comparison& comparison) {
+std::string DifferenceCell(const Comparison& comparison) {
   const std::string interval = IntervalText(comparison);
   return DifferenceText(comparison.metric, comparison.diff) +
          (interval.empty() ? "" : " " + interval);
@@ -61,7 +61,7 @@ std::string MetricTable(const ReportInput& input) {
         continue;
       }
       const double shown = TraitsOf(c->metric).is_share ? 100 * c->min_effect : c->min_effect;
-      text += " " + Difference(*c) + " | " +
+      text += " " + DifferenceCell(*c) + " | " +
               (std::isnan(c->p_value) ? "–" : FormatNumber(c->p_value, 4)) + " | " +
               FormatShort(shown) + " |";
     }

@@ -14,7 +14,7 @@ namespace agon::judge {
 namespace {
 
 // Tokens of one forward pass: enough to keep matrix products busy.
-constexpr int kMaxBatchTokens = 8192;
+constexpr int kMaxPackTokens = 8192;
 constexpr size_t kMaxMembers = 64;
 constexpr size_t kMaxSharers = 32;  // completions that are read behind one copy of their prompt
 
@@ -155,7 +155,7 @@ std::vector<std::vector<double>> RewardCheckpoints::MemberRewards(
                     std::to_string(max_positions()),
                 "prompt " + std::to_string(i));
   }
-  const auto batches = PackForValues(groups, kMaxBatchTokens);
+  const auto batches = PackForValues(groups, kMaxPackTokens);
   std::vector<std::vector<double>> rewards;
   const std::lock_guard lock(mutex_);
   for (const auto& member : members_) {

@@ -156,7 +156,7 @@ class FastChatImport {
   LogTransaction& log_;
 };
 
-Json Conversation(const BattleRecord& record, int side) {
+Json ConversationJson(const BattleRecord& record, int side) {
   Json messages = Json::array();
   for (size_t turn = 0; turn < record.turns.size(); ++turn) {
     messages.push_back({{"role", "user"}, {"content", record.turns[turn]}});
@@ -221,8 +221,8 @@ void Arena::ExportFastChat(std::ostream& out) {
                        {"model_b", record->battle.model_b},
                        {"winner", winner},
                        {"judge", "arena_user_" + std::string(rows.Text(1))},
-                       {"conversation_a", Conversation(*record, 0)},
-                       {"conversation_b", Conversation(*record, 1)},
+                       {"conversation_a", ConversationJson(*record, 0)},
+                       {"conversation_b", ConversationJson(*record, 1)},
                        {"turn", record->turns.size()},
                        {"anony", true},
                        {"language", record->battle.category},

@@ -12,7 +12,7 @@
 namespace agon::judge {
 namespace {
 
-constexpr size_t kMaxFileBytes = size_t{1} << 30;
+constexpr size_t kMaxItemsBytes = size_t{1} << 30;
 constexpr size_t kMaxChoices = 26;
 
 // Texts as they are, numbers and truth values as JSON writes them; nullopt of the rest.
@@ -118,7 +118,7 @@ const char* DefaultTemplate(const BenchmarkSpec& spec) {
 }  // namespace
 
 std::vector<Item> ReadItems(const std::filesystem::path& file, BenchmarkKind kind) {
-  const std::string text = ReadFile(file, kMaxFileBytes);
+  const std::string text = ReadFile(file, kMaxItemsBytes);
   std::vector<Item> items;
   if (kind == BenchmarkKind::kText && file.extension() != ".jsonl") {
     if (!text.empty()) items.emplace_back().fields["text"] = text;

@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "core/rng.h"
 #include "judge/model/verdict_text.h"
+#include "judge/text.h"
 
 namespace agon::judge {
 namespace {
@@ -29,8 +30,6 @@ std::vector<double> Normalized(const std::vector<double>& logprobs) {
   for (double& share : shares) share /= sum;
   return shares;
 }
-
-std::string Percent(double share) { return std::to_string(std::lround(100 * share)) + " %"; }
 
 class ModelJudge final : public Judge {
  public:
@@ -110,7 +109,7 @@ class ModelJudge final : public Judge {
     verdict.parts = {{"rating", *verdict.score}};
     const auto best = std::max_element(shares.begin(), shares.end()) - shares.begin();
     verdict.reason = rating_answers_[static_cast<size_t>(best)] + " with " +
-                     Percent(shares[static_cast<size_t>(best)]);
+                     FormatPercent(shares[static_cast<size_t>(best)], 0);
     return verdict;
   }
 
@@ -125,8 +124,8 @@ class ModelJudge final : public Judge {
     } else {
       verdict.preference = shares[0] > shares[1] ? Preference::kA : Preference::kB;
     }
-    verdict.reason =
-        "A " + Percent(shares[0]) + ", B " + Percent(shares[1]) + ", tie " + Percent(shares[2]);
+    verdict.reason = "A " + FormatPercent(shares[0], 0) + ", B " + FormatPercent(shares[1], 0) +
+                     ", tie " + FormatPercent(shares[2], 0);
     return verdict;
   }
 

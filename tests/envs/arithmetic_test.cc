@@ -6,18 +6,17 @@
 
 #include "envs/env.h"
 #include "envs/math/expression.h"
+#include "tests/envs/outcomes.h"
 
 namespace agon::envs {
 namespace {
 
-constexpr uint64_t kNumTasks = 500;
+constexpr uint64_t kNumQuestions = 500;
 
 std::unique_ptr<Env> Make(const std::string& family, int difficulty) {
   return MakeEnv("math/arithmetic-v1(families=" + family +
                  ",difficulty=" + std::to_string(difficulty) + ")");
 }
-
-std::string QuestionOf(const Task& task) { return task.messages.back().content; }
 
 // "What is 1 + 2?" -> "1 + 2"
 std::string ExpressionIn(const std::string& question) {
@@ -44,7 +43,7 @@ TEST(ArithmeticTest, AnswersAndStepsAreTheExactValues) {
     for (int difficulty = 0; difficulty < 4; ++difficulty) {
       const auto env = Make(family, difficulty);
       double num_steps = 0;
-      for (uint64_t i = 0; i < kNumTasks; ++i) {
+      for (uint64_t i = 0; i < kNumQuestions; ++i) {
         const Task task = env->Get(Split::kTrain, 1, i);
         const Evaluation evaluation = Evaluate(ExpressionIn(QuestionOf(task)));
         ASSERT_TRUE(evaluation.value) << QuestionOf(task) << ": " << evaluation.problem;
@@ -55,13 +54,13 @@ TEST(ArithmeticTest, AnswersAndStepsAreTheExactValues) {
       EXPECT_GE(num_steps, previous) << family << " difficulty " << difficulty;
       previous = num_steps;
     }
-    EXPECT_GT(previous, 1.9 * kNumTasks) << family;
+    EXPECT_GT(previous, 1.9 * kNumQuestions) << family;
   }
 }
 
 TEST(ArithmeticTest, WholeNumberFamiliesStayBelowAHundred) {
   const auto env = MakeEnv("math/arithmetic(families=chain|products|parentheses)");
-  for (uint64_t i = 0; i < 4 * kNumTasks; ++i) {
+  for (uint64_t i = 0; i < 4 * kNumQuestions; ++i) {
     const Task task = env->Get(Split::kTrain, 2, i);
     EXPECT_LT(ParseNumber(task.answer), Rational(100)) << QuestionOf(task);
     EXPECT_TRUE(ParseNumber(task.answer)->IsInteger());
@@ -72,7 +71,7 @@ TEST(ArithmeticTest, ComparisonsNameTheLargerOrSmaller) {
   int num_larger = 0, num_shorter_right = 0, num_misleading = 0;
   for (int difficulty = 0; difficulty < 4; ++difficulty) {
     const auto env = Make("comparison", difficulty);
-    for (uint64_t i = 0; i < kNumTasks; ++i) {
+    for (uint64_t i = 0; i < kNumQuestions; ++i) {
       const Task task = env->Get(Split::kTest, 1, i);
       std::istringstream words(QuestionOf(task));
       std::string which, is, kind, first, conjunction, second;
@@ -87,9 +86,9 @@ TEST(ArithmeticTest, ComparisonsNameTheLargerOrSmaller) {
       num_misleading += (a < b) == (first.size() > second.size());
     }
   }
-  EXPECT_NEAR(num_larger, 2 * kNumTasks, 150);
-  EXPECT_NEAR(num_shorter_right, 2 * kNumTasks, 150) << "length must not give it away";
-  EXPECT_GT(num_misleading, static_cast<int>(2 * kNumTasks)) << "more digits, yet smaller";
+  EXPECT_NEAR(num_larger, 2 * kNumQuestions, 150);
+  EXPECT_NEAR(num_shorter_right, 2 * kNumQuestions, 150) << "length must not give it away";
+  EXPECT_GT(num_misleading, static_cast<int>(2 * kNumQuestions)) << "more digits, yet smaller";
 }
 
 TEST(ArithmeticTest, RoundedAnswersAreWrong) {

@@ -10,18 +10,18 @@
 namespace agon::envs {
 namespace {
 
-Rational Of(int64_t numerator, int64_t denominator = 1) {
+Rational Fraction(int64_t numerator, int64_t denominator = 1) {
   return Rational::Fraction(numerator, denominator).value();
 }
 
 TEST(EvaluateTest, PrecedenceAndAssociation) {
   const std::pair<const char*, Rational> cases[] = {
-      {"7", Of(7)},         {"2+3*4", Of(14)},         {"(2+3)*4", Of(20)},
-      {"10-4-3", Of(3)},    {"10-(4-3)", Of(9)},       {"24/4/2", Of(3)},
-      {"24/(4/2)", Of(12)}, {"1/3+1/6", Of(1, 2)},     {"8/(3-8/3)", Of(24)},
-      {"-3+8", Of(5)},      {"-(3-8)", Of(5)},         {"--3", Of(3)},
-      {"2*-3", Of(-6)},     {"1.5 + 2.75", Of(17, 4)}, {" ( 1 + 2 ) ", Of(3)},
-      {"((((5))))", Of(5)},
+      {"7", Fraction(7)},         {"2+3*4", Fraction(14)},         {"(2+3)*4", Fraction(20)},
+      {"10-4-3", Fraction(3)},    {"10-(4-3)", Fraction(9)},       {"24/4/2", Fraction(3)},
+      {"24/(4/2)", Fraction(12)}, {"1/3+1/6", Fraction(1, 2)},     {"8/(3-8/3)", Fraction(24)},
+      {"-3+8", Fraction(5)},      {"-(3-8)", Fraction(5)},         {"--3", Fraction(3)},
+      {"2*-3", Fraction(-6)},     {"1.5 + 2.75", Fraction(17, 4)}, {" ( 1 + 2 ) ", Fraction(3)},
+      {"((((5))))", Fraction(5)},
   };
   for (const auto& [text, expected] : cases) {
     const Evaluation evaluation = Evaluate(text);

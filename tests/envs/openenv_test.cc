@@ -11,6 +11,7 @@
 #include "envs/env.h"
 #include "envs/openenv/text.h"
 #include "net/http_client.h"
+#include "tests/envs/outcomes.h"
 #include "tests/error_of.h"
 #include "tests/net/fake_server.h"
 
@@ -46,12 +47,6 @@ Outcome StepIn(const std::string& mode, const std::string& params = "",
   const StepResult result = env->Start(TaskFor(*env))->Step(completion, false);
   EXPECT_TRUE(std::holds_alternative<Outcome>(result)) << mode;
   return std::holds_alternative<Outcome>(result) ? std::get<Outcome>(result) : Outcome();
-}
-
-void ExpectMasked(const Outcome& outcome, const std::string& kind, const std::string& reason) {
-  ASSERT_TRUE(outcome.masked) << outcome.reason;
-  EXPECT_EQ(outcome.masked->kind, kind);
-  EXPECT_TRUE(Contains(outcome.masked->reason, reason)) << outcome.masked->reason;
 }
 
 TEST(OpenEnvTest, IsListedWithoutAServer) {

@@ -9,18 +9,12 @@
 
 #include "core/error.h"
 #include "envs/env.h"
+#include "tests/envs/outcomes.h"
 #include "tests/envs/program_file.h"
 #include "tests/error_of.h"
 
 namespace agon::envs {
 namespace {
-
-void ExpectMasked(const Outcome& outcome, const std::string& kind, const std::string& reason) {
-  ASSERT_TRUE(outcome.masked) << outcome.Reward();
-  EXPECT_EQ(outcome.masked->kind, kind);
-  EXPECT_TRUE(Contains(outcome.masked->reason, reason)) << outcome.masked->reason;
-  EXPECT_TRUE(outcome.parts.empty());
-}
 
 const char* const kFaults = R"(
     def grade(self, task, completion):

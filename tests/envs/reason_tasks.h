@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "envs/env.h"
+#include "tests/envs/outcomes.h"
 
 namespace agon::envs {
 
@@ -23,7 +24,6 @@ inline std::vector<Task> TasksOf(const Env& env, int count = kNumTasks) {
   }
   return tasks;
 }
-inline const std::string& QuestionOf(const Task& task) { return task.messages.back().content; }
 
 inline std::string ReasonFor(const Env& env, const Task& task, const std::string& answer) {
   const Outcome outcome = std::get<Outcome>(env.Start(task)->Step("Answer: " + answer, false));

@@ -16,7 +16,7 @@
 namespace agon::envs {
 namespace {
 
-constexpr int kNumTasks = 2000;
+constexpr int kNumStories = 2000;
 
 struct Step {
   int64_t a = 0, b = 0, result = 0;
@@ -62,7 +62,7 @@ double RewardOf(const Env& env, const Task& task, const std::string& completion,
 
 TEST(ShopTest, EveryStepIsRightSmallAndMadeOfKnownNumbers) {
   const auto env = MakeEnv("math/shop-v1");
-  for (int i = 0; i < kNumTasks; ++i) {
+  for (int i = 0; i < kNumStories; ++i) {
     const Task task = env->Get(Split::kTrain, 7, static_cast<uint64_t>(i));
     const std::string& story = task.messages.back().content;
     std::multiset<int64_t> known = NumbersIn(story);
@@ -117,9 +117,9 @@ TEST(ShopTest, AllFamiliesAppearAboutEquallyOften) {
   const auto env = MakeEnv("math/shop");
   ASSERT_GE(env->info().families.size(), 6u);
   std::map<std::string, int> counts;
-  for (uint64_t i = 0; i < kNumTasks; ++i) ++counts[env->Get(Split::kTest, 0, i).family];
+  for (uint64_t i = 0; i < kNumStories; ++i) ++counts[env->Get(Split::kTest, 0, i).family];
   for (const std::string& family : env->info().families) {
-    const double share = static_cast<double>(counts[family]) / kNumTasks;
+    const double share = static_cast<double>(counts[family]) / kNumStories;
     EXPECT_NEAR(share, 1.0 / static_cast<double>(env->info().families.size()), 0.03) << family;
   }
 }
@@ -145,7 +145,7 @@ TEST(ShopTest, DistractorsComeOnlyWithHarderTasksAndNeverEnterTheWork) {
 
 TEST(ShopTest, StoriesAndWorkStayShort) {
   const auto env = MakeEnv("math/shop");
-  for (uint64_t i = 0; i < kNumTasks; ++i) {
+  for (uint64_t i = 0; i < kNumStories; ++i) {
     const Task task = env->Get(Split::kTrain, 9, i);
     const std::string& story = task.messages.back().content;
     // Words, single digits and marks: an upper bound on tokens once words are merged.
@@ -166,10 +166,10 @@ TEST(ShopTest, StoriesAndWorkStayShort) {
 TEST(ShopTest, AnswersAreSpreadSoThatGuessingFails) {
   const auto env = MakeEnv("math/shop(difficulty=2..3)");
   std::map<std::string, int> counts;
-  for (uint64_t i = 0; i < kNumTasks; ++i) ++counts[env->Get(Split::kTest, 1, i).answer];
+  for (uint64_t i = 0; i < kNumStories; ++i) ++counts[env->Get(Split::kTest, 1, i).answer];
   int most = 0;
   for (const auto& [answer, count] : counts) most = std::max(most, count);
-  EXPECT_LT(most, kNumTasks * 0.10);
+  EXPECT_LT(most, kNumStories * 0.10);
   EXPECT_GT(counts.size(), 40u);
 }
 
@@ -180,7 +180,7 @@ TEST(ShopTest, OneCalculationStaysInOneSplitWhateverTheNames) {
     const Task task = env->Get(Split::kTrain, 1, i);
     train.insert(task.family + WorkOf(*env, task));
   }
-  for (uint64_t i = 0; i < kNumTasks; ++i) {
+  for (uint64_t i = 0; i < kNumStories; ++i) {
     const Task task = env->Get(Split::kTest, 2, i);
     EXPECT_FALSE(train.count(task.family + WorkOf(*env, task))) << WorkOf(*env, task);
   }

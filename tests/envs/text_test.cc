@@ -12,11 +12,10 @@
 #include "envs/env.h"
 #include "envs/math/rational.h"
 #include "envs/text/words.h"
+#include "tests/envs/outcomes.h"
 
 namespace agon::envs {
 namespace {
-
-std::string QuestionOf(const Task& task) { return task.messages.back().content; }
 
 double Reward(const Env& env, const Task& task, const std::string& completion) {
   return std::get<Outcome>(env.Start(task)->Step(completion, false)).Reward();

@@ -81,13 +81,13 @@ class LevelsEnv : public ToyEnv {
   envs::EnvInfo info_;
   envs::TaskChoice choice_;
 };
-const bool registered = envs::internal::Register(
+const bool levels_registered = envs::internal::Register(
     "toy/levels-v1", [](std::string_view params) { return std::make_unique<LevelsEnv>(params); });
 
 class CurriculumLoop : public LoopTest {};
 
 TEST_F(CurriculumLoop, LevelsRiseAsThePolicyLearnsAndAreLogged) {
-  ASSERT_TRUE(registered);
+  ASSERT_TRUE(levels_registered);
   RlConfig config = Config("toy/levels", "difficulty");
   config.num_steps = 40;
   config.tasks_per_step = 8;

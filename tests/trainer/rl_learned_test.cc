@@ -20,7 +20,7 @@ bool IsLetter(const std::string& text, char low, char high) {
 }
 
 // The environment wants a..z.
-const bool registered = envs::internal::Register("toy/gold-v1", [](std::string_view) {
+const bool gold_registered = envs::internal::Register("toy/gold-v1", [](std::string_view) {
   return std::make_unique<ToyEnv>("toy/gold-v1", GradeLetter);
 });
 
@@ -29,7 +29,7 @@ class RlLearned : public LoopTest {
   RlLearned() : reference_(tokenizer_.vocab_size()) {}
 
   static RlConfig Config(int num_steps) {
-    EXPECT_TRUE(registered);
+    EXPECT_TRUE(gold_registered);
     RlConfig config;
     config.env = "toy/gold";
     config.num_steps = num_steps;

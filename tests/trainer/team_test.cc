@@ -44,7 +44,7 @@ TEST(Team, AnyIsAgreedUpon) {
 }
 
 const char* const kLetter = "toy/team-v1";
-const bool registered = envs::internal::Register(
+const bool team_registered = envs::internal::Register(
     kLetter, [](std::string_view) { return std::make_unique<ToyEnv>(kLetter, GradeLetter); });
 
 // A table and its log after RL or SFT by so many ranks.
@@ -86,7 +86,7 @@ class TeamLoop : public LoopTest {
 };
 
 TEST_F(TeamLoop, RlHasTheSameBitsOnAnyNumberOfRanks) {
-  ASSERT_TRUE(registered);
+  ASSERT_TRUE(team_registered);
   RlConfig config;
   config.env = kLetter;
   config.num_steps = 6;

@@ -72,17 +72,17 @@ TEST(TokenAdvantages, WhatIsNotInTheLossHasNone) {
   EXPECT_TRUE(groups[0][1].returns.empty());
 }
 
-std::unique_ptr<envs::Env> MakeLetter(std::string_view) {
+std::unique_ptr<envs::Env> MakePpoLetter(std::string_view) {
   return std::make_unique<ToyEnv>("toy/ppo-v1", GradeLetter);
 }
-const bool registered = envs::internal::Register("toy/ppo-v1", MakeLetter);
+const bool ppo_registered = envs::internal::Register("toy/ppo-v1", MakePpoLetter);
 
 class Ppo : public LoopTest {
  protected:
   Ppo() : value_(tokenizer_.vocab_size()) {}
 
   static RlConfig Config(int num_steps) {
-    EXPECT_TRUE(registered);
+    EXPECT_TRUE(ppo_registered);
     RlConfig config;
     config.env = "toy/ppo";
     config.num_steps = num_steps;
