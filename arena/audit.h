@@ -41,8 +41,8 @@ inline constexpr int kMinTestedVotes = 5, kMaxTestedVotes = 100;
 // bets that he wants one contestant up, or down: for each of both the product of
 // 0.9 / p or 0.1 / (1 - p), p the share of the pair's votes for it, averaged over contestants.
 // Returns voters with at least kMinTestedVotes, sorted by number; `comparisons` are in the order
-// of voting. Source of the product test: lm-sys/FastChat, serve/monitor/elo_analysis.py, which
-// orders a pair by name instead of by strength.
+// of voting, and matches among them are passed over. Source of the product test: lm-sys/FastChat,
+// serve/monitor/elo_analysis.py, which orders a pair by name instead of by strength.
 std::vector<VoterTest> TestVoters(std::span<const Comparison> comparisons, const Fit& fit,
                                   double alpha);
 

@@ -52,9 +52,6 @@ struct Leaderboard {
   std::string head;                       // of the log that it was computed from, if known
 };
 
-// Prior of boards whose plain ratings would be infinite, in nats (700 points); said in notes.
-inline constexpr double kBoardPriorSd = 4;
-
 Leaderboard ComputeLeaderboard(const Comparisons& comparisons, const LeaderboardOptions& options);
 // Reads what the options ask for, then computes.
 Leaderboard ReadLeaderboard(Arena& arena, const LeaderboardOptions& options);

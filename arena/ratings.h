@@ -32,10 +32,11 @@ Style StyleDifference(const Style& a, const Style& b);
 struct Comparison {
   int a = 0, b = 0;  // contestants, different
   Outcome outcome = Outcome::kTie;
-  double weight = 1;    // >= 0
-  uint64_t voter = 0;   // who decided: verdicts of one voter are not independent
-  uint64_t prompt = 0;  // what was asked: nor are those on one prompt
-  Style style{};        // StyleDifference of the two replies; 0 where unknown
+  double weight = 1;      // >= 0
+  uint64_t voter = 0;     // who decided: verdicts of one voter are not independent
+  uint64_t prompt = 0;    // what was asked: nor are those on one prompt
+  Style style{};          // StyleDifference of the two replies; 0 where unknown
+  bool is_person = true;  // a vote; false: a match, whose "voter" is a game, a grader or a judge
 };
 
 // All verdicts on one pair, a < b. Counts are sums of weights; "both bad" is a tie.
@@ -55,9 +56,13 @@ enum class TieModel {
 struct FitOptions {
   TieModel ties = TieModel::kHalfWin;
   // Standard deviation in nats of a normal prior around the mean; 0: none, the plain maximum
-  // likelihood, which is infinite where is_finite is false.
+  // likelihood, which is infinite where is_finite is false: there it is kWidePriorSd.
   double prior_sd = 0;
 };
+// So wide that it only keeps finite what nothing else does.
+inline constexpr double kWidePriorSd = 20;
+// Holds models that have only won near enough to be shown (700 points).
+inline constexpr double kBoardPriorSd = 4;
 
 struct Fit {
   std::vector<double> strength;  // (n) nats, mean 0 in each component
@@ -69,20 +74,20 @@ struct Fit {
   std::vector<double> bread;  // (d, d) inverse Hessian, d = n + other parameters
   // Contestants with equal numbers are linked by verdicts; between others nothing is known.
   std::vector<int> component;  // (n)
-  // Whether all strengths have finite maximum likelihood: within a component each one can be
-  // reached from each other by "won against or tied with". Where not, `group` tells who
-  // stands above whom without any verdict to the contrary.
+  // Whether strengths and tie parameter have a finite maximum likelihood: within a component
+  // each one can be reached from each other by "won against or tied with", and with a tie
+  // parameter some circle has more wins than ties. `group` tells who stands above whom without
+  // any verdict to the contrary.
   bool is_finite = true;
   std::vector<int> group;  // (n) strongly connected parts
   TieModel ties = TieModel::kHalfWin;
-  double prior_sd = 0;
+  double prior_sd = 0;  // that was used
   int num_iterations = 0;
 };
 
 // Newton's method on pair counts: exact to rounding, milliseconds for hundreds of
-// contestants. Without verdicts, or where contestants never met, strengths are 0. A fit that
-// is not finite and has no prior stops at strengths of some 20 nats. Throws Error(kUsage) if
-// a count is negative or not finite.
+// contestants. Without verdicts, or where contestants never met, strengths are 0. Throws
+// Error(kUsage) if a count is negative or above 1e12.
 Fit FitBradleyTerry(int n, std::span<const PairCount> pairs, const FitOptions& options = {});
 
 // The same with the style differences (scaled to unit standard deviation) as covariates:
@@ -105,12 +110,14 @@ Covariance SandwichCovariance(const Fit& fit, std::span<const Comparison> compar
 
 // Strengths of `num_samples` multinomial resamples of all verdicts, (num_samples, n). Sample i
 // depends on (seed, i) only. A resample may lack verdicts that make it finite, so all have a
-// prior of at most kBootstrapPriorSd nats.
-inline constexpr double kBootstrapPriorSd = 20;
+// prior of at most kWidePriorSd nats.
 std::vector<double> BootstrapStrengths(const Fit& fit, std::span<const PairCount> pairs,
                                        int num_samples, uint64_t seed);
 
-// How sure it is that i and j differ: standard error of s_i - s_j by a covariance (n, n).
+// Variances up to this are rounding: nothing was spread, which is no certainty.
+inline constexpr double kNoVariance = 1e-18;
+// How sure it is that i and j differ: standard error of s_i - s_j by a covariance (n, n). NaN
+// where it has no variance, 0 for i = j.
 double DifferenceError(std::span<const double> covariance, int n, int i, int j);
 
 struct RankInterval {
@@ -118,9 +125,10 @@ struct RankInterval {
 };
 // best = 1 + number of contestants that are significantly stronger, worst = n - number that
 // are significantly weaker, by the covariance of differences and `critical`, the quantile for
-// one difference (1.96). Contestants of other components can't be told apart.
+// one difference (1.96). Contestants of other components, or whose difference has no variance,
+// can't be told apart. The result is in the order of `among`, the contestants that are ranked.
 std::vector<RankInterval> RankIntervals(const Fit& fit, std::span<const double> covariance,
-                                        double critical);
+                                        double critical, std::span<const size_t> among);
 
 struct NextPair {
   int a = 0, b = 0;

@@ -12,9 +12,6 @@
 namespace agon::arena {
 namespace {
 
-// Keeps ratings finite while few have met, in nats.
-constexpr double kPriorSd = 4;
-
 class Tournament {
  public:
   Tournament(Arena& arena, const TournamentOptions& options) : arena_(arena), options_(options) {
@@ -69,7 +66,7 @@ class Tournament {
     const Comparisons all =
         arena_.Compare({.decider = options_.decider, .subject = options_.subject});
     const auto n = static_cast<int>(models_.size());
-    const Fit fit = FitBradleyTerry(n, CountPairs(all.comparisons), {.prior_sd = kPriorSd});
+    const Fit fit = FitBradleyTerry(n, CountPairs(all.comparisons), {.prior_sd = kBoardPriorSd});
     result.largest_error = 0;
     const auto pairs = MostInformativePairs(fit, eligible_, n * n);
     for (const NextPair& pair : pairs) {

@@ -174,7 +174,7 @@ std::vector<VoterTest> TestVoters(std::span<const Comparison> comparisons, const
   std::map<std::pair<int, int>, PairWins> pairs;
   std::map<uint64_t, std::vector<Decision>> voters;  // in the order of voting
   for (const Comparison& c : comparisons) {
-    if (c.outcome != Outcome::kWinA && c.outcome != Outcome::kWinB) continue;
+    if (!c.is_person || (c.outcome != Outcome::kWinA && c.outcome != Outcome::kWinB)) continue;
     const Decision decision = Oriented(c, fit);
     PairWins& pair = pairs[{decision.stronger, decision.weaker}];
     pair.wins += decision.stronger_won;

@@ -36,7 +36,7 @@ std::vector<double> BootstrapStrengths(const Fit& fit, std::span<const PairCount
   const size_t n = fit.strength.size();
   Problem whole;
   whole.n = static_cast<int>(n);
-  whole.prior_sd = fit.prior_sd > 0 ? std::min(fit.prior_sd, kBootstrapPriorSd) : kBootstrapPriorSd;
+  whole.prior_sd = fit.prior_sd > 0 ? std::min(fit.prior_sd, kWidePriorSd) : kWidePriorSd;
   whole.component = fit.component;
   double total = 0;
   for (const PairCount& pair : pairs) {

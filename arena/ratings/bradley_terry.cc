@@ -13,11 +13,12 @@ namespace agon::arena {
 namespace {
 
 constexpr double kToleranceNats = 1e-11;
+constexpr double kMaxCount = 1e12;  // more than was ever voted, and far from where sums overflow
 
 Row RowOf(const PairCount& pair, int n) {
   AGON_CHECK(pair.a >= 0 && pair.b >= 0 && pair.a < n && pair.b < n && pair.a != pair.b);
   for (const double count : {pair.a_wins, pair.b_wins, pair.ties}) {
-    if (!(count >= 0) || std::isinf(count)) {
+    if (!(count >= 0) || count > kMaxCount) {
       throw Error(ErrorKind::kUsage, "a count of verdicts is " + std::to_string(count));
     }
   }
@@ -46,13 +47,15 @@ Fit FitRows(Problem problem, TieModel ties) {
 
   Fit fit;
   fit.ties = ties;
-  fit.prior_sd = problem.prior_sd;
   fit.component = problem.component;
   fit.group = StronglyLinkedParts(problem.n, problem.rows);
   const auto num_parts = [](const std::vector<int>& part) {
     return part.empty() ? 0 : *std::max_element(part.begin(), part.end()) + 1;
   };
-  fit.is_finite = num_parts(fit.group) == num_parts(fit.component);
+  fit.is_finite = num_parts(fit.group) == num_parts(fit.component) &&
+                  (!problem.has_tie_parameter() || TiesHoldAll(problem.n, problem.rows));
+  if (!fit.is_finite && problem.prior_sd == 0) problem.prior_sd = kWidePriorSd;
+  fit.prior_sd = problem.prior_sd;
 
   std::vector<double> x(problem.num_parameters(), 0.0);
   if (problem.has_tie_parameter()) {

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "arena/online.h"
 #include "core/error.h"
 #include "core/quantiles.h"
 
@@ -16,7 +17,6 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kConfidence = 0.975;  // each side of a 95 % interval
-constexpr double kNoVariance = 1e-18;  // rounding
 
 // Names of the models in `keep`, at most three of them.
 std::string Names(const std::vector<Model>& models, const std::vector<size_t>& keep) {
@@ -74,7 +74,8 @@ class Board {
         if (test.is_outlier) outliers.insert(test.voter);
       }
       if (outliers.size() == before) break;
-      std::erase_if(comparisons_, [&](const Comparison& c) { return outliers.contains(c.voter); });
+      std::erase_if(comparisons_,
+                    [&](const Comparison& c) { return c.is_person && outliers.contains(c.voter); });
       FitAll();
     }
     if (outliers.empty()) return;
@@ -90,6 +91,8 @@ class Board {
   void RobustIntervals();
   void Statements();
   void Rows();
+  // Two-sided, of at least that much of one between equals.
+  double ChanceOfDifference(size_t i, size_t j) const;
   void Matrices();
   void FirstPlaceOf();
 
@@ -103,6 +106,7 @@ class Board {
   std::vector<double> covariance_;  // (n, n)
   std::vector<double> low_, high_;  // (n) nats
   double critical_ = 0;             // quantile of one difference
+  double degrees_ = 0;              // of freedom of Student's t; 0: normal
   std::vector<size_t> order_;       // contestants of the rows, strongest first
   Leaderboard board_;
 };
@@ -153,21 +157,21 @@ void Board::RobustIntervals() {
     return;
   }
   covariance_ = robust.values;
-  critical_ = StudentQuantile(kConfidence, static_cast<double>(robust.num_clusters - 1));
+  degrees_ = static_cast<double>(robust.num_clusters - 1);
+  critical_ = StudentQuantile(kConfidence, degrees_);
   const auto n = static_cast<size_t>(n_);
   bool has_spread = false;
   for (size_t i = 0; i < n; ++i) {
     const double variance = covariance_[i * n + i];
-    has_spread |= variance > kNoVariance;
-    const double error = critical_ * std::sqrt(std::max(0.0, variance));
+    if (!(variance > kNoVariance)) continue;
+    has_spread = true;
+    const double error = critical_ * std::sqrt(variance);
     low_[i] = fit_.strength[i] - error;
     high_[i] = fit_.strength[i] + error;
   }
   if (!has_spread) {
     // Both orders of each game cancel, or all are ties: that is no certainty.
     Note("No intervals: no prompt or voter says anything else than the others.");
-    low_.assign(n, kNan);
-    high_.assign(n, kNan);
     return;
   }
   Note("Intervals: 95 %, robust, clustered by " +
@@ -188,11 +192,17 @@ void Board::RobustIntervals() {
 
 void Board::Statements() {
   if (prior_sd_ > 0) {
-    Note(
-        "Some models have only won or only lost against the rest, so plain ratings would be "
-        "infinite: a normal prior of " +
-        std::to_string(std::lround(prior_sd_ * kPointsPerNat)) +
-        " points around the mean holds them.");
+    bool has_only_won = false;
+    for (size_t i = 1; i < models_.size(); ++i) {
+      for (size_t j = 0; j < i; ++j) {
+        has_only_won |= fit_.component[i] == fit_.component[j] && fit_.group[i] != fit_.group[j];
+      }
+    }
+    Note(std::string(has_only_won ? "Some models have only won or only lost against the rest"
+                                  : "No circle of models has more wins than ties") +
+         ", so plain ratings would be infinite: a normal prior of " +
+         std::to_string(std::lround(prior_sd_ * kPointsPerNat)) +
+         " points around the mean holds them.");
   }
   std::map<int, std::vector<size_t>> parts;
   for (size_t i = 0; i < models_.size(); ++i) parts[fit_.component[i]].push_back(i);
@@ -213,7 +223,7 @@ void Board::Rows() {
   const auto n = static_cast<size_t>(n_);
   std::vector<LeaderboardRow> rows(n);
   for (const Comparison& c : comparisons_) {
-    const double score = c.outcome == Outcome::kWinA ? 1 : c.outcome == Outcome::kWinB ? 0 : 0.5;
+    const double score = ScoreOfA(c.outcome);
     for (const auto& [who, points] : {std::pair(c.a, score), std::pair(c.b, 1 - score)}) {
       LeaderboardRow& row = rows[static_cast<size_t>(who)];
       (points == 1 ? row.wins : points == 0 ? row.losses : row.ties) += c.weight;
@@ -228,6 +238,7 @@ void Board::Rows() {
   }
   std::stable_sort(order_.begin(), order_.end(),
                    [&](size_t i, size_t j) { return fit_.strength[i] > fit_.strength[j]; });
+  const auto ranks = RankIntervals(fit_, covariance_, critical_, order_);
   for (size_t k = 0; k < order_.size(); ++k) {
     const size_t i = order_[k];
     LeaderboardRow row = rows[i];
@@ -237,20 +248,18 @@ void Board::Rows() {
     row.ci_high = kMeanPoints + kPointsPerNat * high_[i];
     row.share =
         static_cast<double>(row.num_comparisons) / (2 * static_cast<double>(comparisons_.size()));
-    row.rank = {1, static_cast<int>(order_.size())};
-    row.p_next = kNan;
-    for (size_t m = 0; m < order_.size(); ++m) {
-      const size_t j = order_[m];
-      if (j == i || fit_.component[i] != fit_.component[j]) continue;
-      const double error =
-          DifferenceError(covariance_, n_, static_cast<int>(i), static_cast<int>(j));
-      const double lead = fit_.strength[i] - fit_.strength[j];
-      if (-lead > critical_ * error) ++row.rank.best;
-      if (lead > critical_ * error) --row.rank.worst;
-      if (m == k + 1) row.p_next = std::erfc(std::abs(lead) / error / std::numbers::sqrt2);
-    }
+    row.rank = ranks[k];
+    row.p_next = k + 1 < order_.size() ? ChanceOfDifference(i, order_[k + 1]) : kNan;
     board_.rows.push_back(row);
   }
+}
+
+double Board::ChanceOfDifference(size_t i, size_t j) const {
+  if (fit_.component[i] != fit_.component[j]) return kNan;
+  const double error = DifferenceError(covariance_, n_, static_cast<int>(i), static_cast<int>(j));
+  if (std::isnan(error)) return kNan;
+  const double t = std::abs(fit_.strength[i] - fit_.strength[j]) / error;
+  return degrees_ > 0 ? 2 * StudentTail(t, degrees_) : std::erfc(t / std::numbers::sqrt2);
 }
 
 void Board::Matrices() {

@@ -10,8 +10,6 @@
 namespace agon::arena {
 namespace {
 
-// Beyond this nothing finite can be said: sigma(-20) = 2e-9.
-constexpr double kRunawayNats = 20;
 constexpr double kLongestStepNats = 5;
 constexpr int kMaxSteps = 200;
 
@@ -125,14 +123,6 @@ double Objective::FixMeans() {
   return kappa_;
 }
 
-double LongestStrength(const Problem& problem, const std::vector<double>& x) {
-  double longest = 0;
-  for (int i = 0; i < problem.n; ++i) {
-    longest = std::max(longest, std::abs(x[static_cast<size_t>(i)]));
-  }
-  return longest;
-}
-
 }  // namespace
 
 std::vector<int> LinkedParts(int n, const std::vector<Row>& rows) {
@@ -208,6 +198,35 @@ std::vector<int> StronglyLinkedParts(int n, const std::vector<Row>& rows) {
   return part;
 }
 
+// Runs away with strengths v and tie parameter 1 where v_a - v_b >= 1 for every win of a over b
+// and |v_a - v_b| <= 1 for every tie: if no circle has more wins than ties. Searched as the
+// longest path.
+bool TiesHoldAll(int n, const std::vector<Row>& rows) {
+  std::vector<double> longest(static_cast<size_t>(n), 0.0);
+  for (int round = 0; round <= n; ++round) {
+    bool is_longer = false;
+    for (const Row& row : rows) {
+      const auto raise = [&](int from, int to, double by) {
+        const double length = longest[static_cast<size_t>(from)] + by;
+        if (length <= longest[static_cast<size_t>(to)]) return;
+        longest[static_cast<size_t>(to)] = length;
+        is_longer = true;
+      };
+      const auto link = [&](int a, int b, double wins) {
+        if (wins > 0) {
+          raise(b, a, 1);
+        } else if (row.cell.ties > 0) {
+          raise(b, a, -1);
+        }
+      };
+      link(row.a, row.b, row.cell.a_wins);
+      link(row.b, row.a, row.cell.b_wins);
+    }
+    if (!is_longer) return false;
+  }
+  return true;
+}
+
 int Minimize(const Problem& problem, double tolerance, std::vector<double>& x) {
   Objective objective(problem);
   double loss = objective.Evaluate(x);
@@ -238,7 +257,6 @@ int Minimize(const Problem& problem, double tolerance, std::vector<double>& x) {
       next = objective.Evaluate(x);
     }
     loss = next;
-    if (problem.prior_sd == 0 && LongestStrength(problem, x) > kRunawayNats) return step;
   }
   return kMaxSteps;
 }

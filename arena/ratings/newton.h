@@ -36,9 +36,11 @@ struct Problem {
 std::vector<int> LinkedParts(int n, const std::vector<Row>& rows);
 // Numbers them by the parts in which each has points from each other, directly or not.
 std::vector<int> StronglyLinkedParts(int n, const std::vector<Row>& rows);
+// Whether a tie parameter has a finite estimate beside strengths that have one each.
+bool TiesHoldAll(int n, const std::vector<Row>& rows);
 
 // Starts from `x` (num_parameters) and leaves the minimum there. Returns the number of steps.
-// Stops where no step is longer than `tolerance` nats, or strengths have run away.
+// Stops where no step is longer than `tolerance` nats. REQUIRES: there is a finite minimum.
 int Minimize(const Problem& problem, double tolerance, std::vector<double>& x);
 
 // Inverse Hessian at x (num_parameters, num_parameters), without the share of the direction

@@ -12,22 +12,24 @@ double DifferenceError(std::span<const double> covariance, int n, int i, int j) 
     return covariance[static_cast<size_t>(row) * static_cast<size_t>(n) +
                       static_cast<size_t>(column)];
   };
-  // Rounding, or a covariance by two kinds of clusters, may leave a little less than nothing.
+  if (i == j) return 0;
   const double variance = at(i, i) + at(j, j) - 2 * at(i, j);
-  return std::sqrt(variance < 0 ? 0.0 : variance);
+  return variance > kNoVariance ? std::sqrt(variance) : std::numeric_limits<double>::quiet_NaN();
 }
 
 std::vector<RankInterval> RankIntervals(const Fit& fit, std::span<const double> covariance,
-                                        double critical) {
+                                        double critical, std::span<const size_t> among) {
   const auto n = static_cast<int>(fit.strength.size());
-  std::vector<RankInterval> ranks(static_cast<size_t>(n), {1, n});
-  for (int i = 0; i < n; ++i) {
-    for (int j = 0; j < n; ++j) {
-      const auto a = static_cast<size_t>(i), b = static_cast<size_t>(j);
-      if (i == j || fit.component[a] != fit.component[b]) continue;
-      const double margin = critical * DifferenceError(covariance, n, i, j);
-      if (fit.strength[b] - fit.strength[a] > margin) ++ranks[a].best;
-      if (fit.strength[a] - fit.strength[b] > margin) --ranks[a].worst;
+  std::vector<RankInterval> ranks(among.size(), {1, static_cast<int>(among.size())});
+  for (size_t k = 0; k < among.size(); ++k) {
+    for (const size_t j : among) {
+      const size_t i = among[k];
+      if (i == j || fit.component[i] != fit.component[j]) continue;
+      // Nothing is larger than NaN.
+      const double margin =
+          critical * DifferenceError(covariance, n, static_cast<int>(i), static_cast<int>(j));
+      if (fit.strength[j] - fit.strength[i] > margin) ++ranks[k].best;
+      if (fit.strength[i] - fit.strength[j] > margin) --ranks[k].worst;
     }
   }
   return ranks;

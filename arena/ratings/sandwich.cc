@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -113,10 +114,38 @@ std::vector<Key> KeysOf(std::span<const Comparison> comparisons, Clusters cluste
   return keys;
 }
 
-double Trace(const std::vector<double>& matrix, size_t size, size_t n) {
-  double trace = 0;
-  for (size_t i = 0; i < n; ++i) trace += matrix[i * size + i];
-  return trace;
+// The variance of a difference.
+double PairVariance(const std::vector<double>& matrix, size_t size, size_t i, size_t j) {
+  return matrix[i * size + i] + matrix[j * size + j] - 2 * matrix[i * size + j];
+}
+
+// What is shared by voter and by prompt, less what was counted twice. In small samples that may
+// be no covariance: a component with a difference of no positive variance gets the larger of
+// the two.
+std::vector<double> TwoWay(const Fit& fit, const std::vector<double>& by_voter,
+                           const std::vector<double>& by_prompt, const std::vector<double>& by_both,
+                           size_t size) {
+  std::vector<double> full = by_voter;
+  for (size_t i = 0; i < full.size(); ++i) full[i] += by_prompt[i] - by_both[i];
+  std::map<int, std::vector<size_t>> components;
+  for (size_t i = 0; i < fit.component.size(); ++i) components[fit.component[i]].push_back(i);
+  for (const auto& [number, members] : components) {
+    bool is_variance = true;
+    double voter_trace = 0, prompt_trace = 0;
+    for (const size_t i : members) {
+      voter_trace += by_voter[i * size + i];
+      prompt_trace += by_prompt[i * size + i];
+      for (const size_t j : members) {
+        is_variance &= i == j || PairVariance(full, size, i, j) > kNoVariance;
+      }
+    }
+    if (is_variance) continue;
+    const std::vector<double>& larger = voter_trace > prompt_trace ? by_voter : by_prompt;
+    for (const size_t i : members) {
+      for (const size_t j : members) full[i * size + j] = larger[i * size + j];
+    }
+  }
+  return full;
 }
 
 }  // namespace
@@ -134,19 +163,11 @@ Covariance SandwichCovariance(const Fit& fit, std::span<const Comparison> compar
   if (clusters != Clusters::kVoterAndPrompt) {
     full = covariance(clusters, result.num_clusters);
   } else {
-    // What is shared by voter and by prompt, less what was counted twice.
     int64_t num_voters = 0, num_prompts = 0, num_both = 0;
     const auto by_voter = covariance(Clusters::kVoter, num_voters);
     const auto by_prompt = covariance(Clusters::kPrompt, num_prompts);
     const auto by_both = covariance(Clusters::kVoterAndPrompt, num_both);
-    full = by_voter;
-    bool is_variance = true;
-    for (size_t i = 0; i < full.size(); ++i) full[i] += by_prompt[i] - by_both[i];
-    for (size_t i = 0; i < n; ++i) is_variance &= full[i * size + i] > 0;
-    // In small samples the difference may be no covariance: then the larger of the two.
-    if (!is_variance) {
-      full = Trace(by_voter, size, n) > Trace(by_prompt, size, n) ? by_voter : by_prompt;
-    }
+    full = TwoWay(fit, by_voter, by_prompt, by_both, size);
     result.num_clusters = std::min(num_voters, num_prompts);
   }
   for (size_t i = 0; i < n; ++i) {

@@ -10,9 +10,6 @@
 namespace agon::arena {
 namespace {
 
-// Keeps strengths of models with few votes finite while pairs are drawn, in nats.
-constexpr double kDrawPriorSd = 4;
-
 std::vector<PairCount> VotesAmong(Database& database, const std::vector<int64_t>& ids) {
   std::vector<PairCount> pairs;
   Statement rows = database.Prepare("SELECT low, high, low_wins, high_wins, ties FROM pair");
@@ -32,7 +29,7 @@ std::vector<PairCount> VotesAmong(Database& database, const std::vector<int64_t>
 std::pair<int64_t, int64_t> DrawPair(Database& database, const std::vector<int64_t>& ids,
                                      Rng& rng) {
   const auto n = static_cast<int>(ids.size());
-  const Fit fit = FitBradleyTerry(n, VotesAmong(database, ids), {.prior_sd = kDrawPriorSd});
+  const Fit fit = FitBradleyTerry(n, VotesAmong(database, ids), {.prior_sd = kBoardPriorSd});
   const std::vector<uint8_t> all(ids.size(), 1);
   std::vector<NextPair> pairs = MostInformativePairs(fit, all, n * n);
   // Where nothing links two models, nothing else is as urgent.

@@ -130,6 +130,7 @@ Comparisons Arena::Compare(const Filter& filter, bool with_style) {
     if (!contestants.Set(rows.Int(3), rows.Int(4), comparison)) continue;
     const double score = rows.Real(5);
     comparison.outcome = score == 1 ? Outcome::kWinA : score == 0 ? Outcome::kWinB : Outcome::kTie;
+    comparison.is_person = false;
     comparison.voter = Hash64(rows.Text(1), Hash64(rows.Text(0)));
     comparison.prompt = Hash64(rows.Text(2), comparison.voter);
     result.comparisons.push_back(comparison);

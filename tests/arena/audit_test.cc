@@ -112,6 +112,24 @@ TEST(VoterTest, MultipliesProductsAndBets) {
   EXPECT_TRUE(TestVoters(std::span(votes).first(4), fit, 0.05).empty());
 }
 
+// A game that the weaker side always wins is a "voter" that contradicts everyone; it is none.
+TEST(VoterTest, PassesOverMatches) {
+  std::vector<Comparison> comparisons;
+  for (uint64_t i = 0; i < 60; ++i) {
+    comparisons.push_back({0, 1, Outcome::kWinA, 1, i % 6, i});
+    Comparison match{0, 1, Outcome::kWinB, 1, 77, i};
+    match.is_person = false;
+    if (i % 3 == 0) comparisons.push_back(match);
+  }
+  const Fit fit = FitBradleyTerry(2, CountPairs(comparisons));
+  const auto tests = TestVoters(comparisons, fit, 0.05);
+  EXPECT_EQ(tests.size(), 6u);
+  for (const VoterTest& test : tests) {
+    EXPECT_LT(test.voter, 6u);
+    EXPECT_FALSE(test.is_outlier);
+  }
+}
+
 // The example of evalica's README, k = 30.
 TEST(EloTest, MovesAsEvalicaDoes) {
   const std::vector<Comparison> games = {

@@ -122,6 +122,50 @@ TEST(LeaderboardTest, TakesNoSpreadForNoCertainty) {
   EXPECT_EQ(board.rows[0].rank.worst, 2);
 }
 
+// Four prompts that say the same: 0 beats 1 three times of four on each.
+TEST(LeaderboardTest, SeparatesNobodyWithoutSpread) {
+  std::vector<Comparison> votes;
+  for (uint64_t i = 0; i < 16; ++i) {
+    votes.push_back({0, 1, i % 4 == 0 ? Outcome::kWinB : Outcome::kWinA, 1, 7, i / 4});
+  }
+  const Leaderboard board = ComputeLeaderboard(Among(2, votes), {});
+  EXPECT_GT(board.rows[0].rating, board.rows[1].rating);
+  EXPECT_EQ(board.rows[0].rank.worst, 2);
+  EXPECT_EQ(board.rows[1].rank.best, 1);
+  EXPECT_TRUE(std::isnan(board.rows[0].p_next));
+  EXPECT_TRUE(std::isnan(board.rows[0].ci_low));
+}
+
+// Two contestants, three voters of 4, 3 and 1 wins in 4 votes, each on prompts of its own; so
+// clusters are voters. p = 8/12, scores of a voter w - 4 p: 4/3, 1/3, -5/3, sum of squares
+// 42/9, times 3/2. Information 12 p q = 8/3, so d = log 2, variance 7 / (64/9) = 63/64, and
+// p_next is that of Student's t with 2 degrees of freedom at log 2 / sqrt(63/64): with
+// t = 0.698633, 1 - t / sqrt(2 + t^2) = 0.557090.
+TEST(LeaderboardTest, TestsTheNextPlaceWithStudentsT) {
+  std::vector<Comparison> votes;
+  const uint64_t wins[] = {4, 3, 1};
+  for (uint64_t voter = 0; voter < 3; ++voter) {
+    for (uint64_t k = 0; k < 4; ++k) {
+      votes.push_back({0, 1, k < wins[voter] ? Outcome::kWinA : Outcome::kWinB, 1, voter, voter});
+    }
+  }
+  const Leaderboard board = ComputeLeaderboard(Among(2, votes), {});
+  EXPECT_NEAR(board.rows[0].p_next, 0.557090, 1e-5);
+}
+
+// Nor may matches be taken for people: a grader that always contradicts the votes stays.
+TEST(LeaderboardTest, SetsNoMatchesAside) {
+  std::vector<Comparison> all = HonestVotes(2000);
+  for (uint64_t i = 0; i < 60; ++i) {
+    Comparison match{0, 4, Outcome::kWinB, 1, 4242, i};
+    match.is_person = false;
+    all.push_back(match);
+  }
+  const Leaderboard board = ComputeLeaderboard(Among(5, all), {});
+  EXPECT_EQ(board.num_voters_set_aside, 0);
+  EXPECT_EQ(board.num_comparisons, 2060);
+}
+
 TEST(LeaderboardTest, StyleControlStatesItsPenalty) {
   const Leaderboard board =
       ComputeLeaderboard(Among(5, HonestVotes(400)), {.has_style_control = true});
