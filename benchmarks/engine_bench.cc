@@ -81,7 +81,6 @@ double TrainTokensPerSecond(policy::Policy& policy, const Options& o) {
     }
   }
   const std::vector<float> derivatives(batch.rows.size(), -1.0f / static_cast<float>(o.tokens));
-  policy.ConfigureOptimizer({});
   const double seconds = MedianSeconds(o.runs, [&] {
     policy.ScoreAndBackward(batch, derivatives);
     policy.OptimizerStep(1e-4f);
@@ -249,6 +248,7 @@ int Run(int argc, char** argv) {
 
   double to_first = 0;
   const auto policy = MakePolicy(o, to_first);
+  policy->ConfigureOptimizer({});
   const bool bf16 = policy->compute() == policy::ComputeType::kBfloat16;
   std::printf(
       "{\"bench\": \"engine\", \"preset\": \"%s\", \"compute\": \"%s\", \"device\": \"%s\", "

@@ -45,14 +45,14 @@ class DeviceMemory {
   virtual MemoryUse Use() const = 0;
 };
 
+struct RowTable;  // policy/row_table.h
+
 // Keys and values of decoded sequences: `num_slots` of `capacity` tokens, all layers.
 class KvCache {
  public:
   virtual ~KvCache() = default;
   virtual int num_slots() const = 0;
   virtual int capacity() const = 0;
-  // A slot that no sequence has, for the rows that Backend::PaddedRows adds.
-  virtual int padding_slot() const { return num_slots(); }
 };
 
 class Backend {
@@ -114,7 +114,8 @@ class Backend {
   virtual void RmsNormGradient(const float* dxhat, const void* xhat, const float* rstd, int rows,
                                int c, float* dx, void* dx_rounded) = 0;
   virtual void Round(const float* x, int64_t count, void* rounded) = 0;  // fp32 to T
-  // out T (count, c) = rows of x T (·, c).
+  // out T (count, c) = rows of x T (·, c). `out` may be `x`, if each row is taken from itself or
+  // from beyond `count`.
   virtual void GatherRows(const void* x, const int32_t* rows, int count, int c, void* out) = 0;
   // dx fp32 (·, c): row rows[i] += d[i], in the order of i.
   virtual void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) = 0;
@@ -139,7 +140,8 @@ class Backend {
 
   // --- decoding ----------------------------------------------------------------------
   virtual std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) = 0;
-  // Row i's key and value go to slots[i] at positions[i].
+  // Row i's key and value go to slots[i] at positions[i]. Slot -1 is nobody's row: nothing is
+  // stored, and what its attention is doesn't matter.
   virtual void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv,
                         const int32_t* slots, const int32_t* positions, int rows) = 0;
   // The first `num_tokens` positions of slot `from`, all layers.
@@ -152,6 +154,12 @@ class Backend {
   // Queues what `body` queues. For one key `body` makes the same calls with the same arguments
   // every time, as long as no memory of the backend grew: it may be recorded and played again.
   virtual void Replay(int /*key*/, const std::function<void()>& body) { body(); }
+
+  // Tokens of a row that are worth decoding before the host looks at them.
+  virtual int StepsAtOnce() const { return 1; }
+  // After step `step` of the table drew tokens: keeps them, ends rows, fills places again, says
+  // what is decoded next, and draws the random numbers of the next step.
+  virtual void AdvanceRows(const RowTable& table, int step) = 0;
 
   // --- head --------------------------------------------------------------------------
   // hidden T (rows, c), vocabulary of `head`'s `out`. With `dlogprobs` (rows): dhidden fp32

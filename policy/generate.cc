@@ -66,12 +66,12 @@ void CheckSampling(const Sampling& sampling) {
   // A comparison with NaN is false.
   const bool is_top_p = sampling.top_p > 0 && sampling.top_p <= 1;
   if (is_temperature && is_top_p && sampling.top_k >= 0 && sampling.num_top >= 0 &&
-      sampling.max_rows >= 1) {
+      sampling.max_rows >= 1 && sampling.tokens_at_once >= 0) {
     return;
   }
   throw Error(ErrorKind::kUsage, "sampling out of range", "",
               "temperature 0 or at least 0.0001, top_k >= 0, 0 < top_p <= 1, num_top >= 0, at "
-              "least one row");
+              "least one row, tokens_at_once >= 0");
 }
 
 std::vector<Completion> Policy::Generate(std::span<const Prompt> prompts, const Sampling& sampling,
@@ -94,7 +94,8 @@ Generator::Generator(const ModelConfig& config, Backend& backend, Transformer& t
       transformer_(transformer),
       memory_(backend.NewMemory("rows that are decoded")),
       top_memory_(backend.NewMemory("rows that are decoded")),
-      gathered_rows_(backend, "rows that are decoded") {}
+      gathered_rows_(backend, "rows that are decoded"),
+      window_(backend) {}
 
 void Generator::ReserveMemory(int num_rows) {
   const size_t hidden_bytes = static_cast<size_t>(num_rows) * HiddenBytes();
@@ -107,7 +108,7 @@ void Generator::ReserveMemory(int num_rows) {
 
 MemoryUse Generator::Memory() const {
   MemoryUse use = memory_->Use();
-  use.bytes += top_memory_->Use().bytes + gathered_rows_.Use().bytes;
+  use.bytes += top_memory_->Use().bytes + gathered_rows_.Use().bytes + window_.Use().bytes;
   return use;
 }
 
@@ -212,7 +213,7 @@ void Generator::Refill(const Request& request) {
     }
     if (!started.empty()) Prefill(jobs, std::move(started));
   }
-  steps_waited_ = waits ? steps_waited_ + 1 : 0;
+  steps_waited_ = waits ? steps_waited_ + last_steps_ : 0;
 }
 
 // A prompt is prefilled once, into the slot of the first of its samples that start here; the
@@ -312,22 +313,13 @@ std::vector<int32_t> Generator::NextTokens(const Request& request) {
     Row& row = rows_[i];
     int32_t token = 0;
     if (row.IsSampled()) {
-      Completion& c = row.completion;
-      const int limit = row.job->prompt.max_new_tokens;
-      bool done = limit == 0;
       token = drawn.tokens[i];
-      if (!done) {
-        c.tokens.push_back(token);
-        c.rollout_logprobs.push_back(drawn.logprobs[i]);
-        c.top.insert(c.top.end(), drawn.top[i].begin(), drawn.top[i].end());
-        const auto& stops = SamplingOf(request, row).stop_token_ids;
-        const bool goes_on = request.source.OnToken(c);
-        const bool stopped =
-            !goes_on || std::find(stops.begin(), stops.end(), token) != stops.end();
-        if (stopped) c.finish_reason = FinishReason::kStop;
-        done = stopped || static_cast<int>(c.tokens.size()) >= limit;
+      if (row.job->prompt.max_new_tokens == 0) {
+        row.has_ended = true;
+      } else {
+        AppendToken(request, token, drawn.logprobs[i], drawn.top[i], row);
       }
-      if (done) {
+      if (row.has_ended) {
         Retire(request, row);
         continue;
       }
@@ -354,12 +346,16 @@ void Generator::Retire(const Request& request, Row& row) {
 void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampling,
                     const RngKey& key, uint64_t policy_version) {
   CheckSampling(sampling);
-  const int num_slots = sampling.max_rows;
+  const bool looks_at_each =
+      (sampling.tokens_at_once > 0 ? sampling.tokens_at_once : backend_.StepsAtOnce()) == 1;
+  // Some more rows wait for places that become free while nobody looks.
+  const int num_slots = sampling.max_rows + (looks_at_each ? 0 : (sampling.max_rows + 7) / 8);
   const Request request{source, sampling, key, policy_version,
                         std::min(max_tokens, config_.max_positions)};
   // What an exception left behind is dropped here.
   rows_.clear(), free_slots_.clear(), kept_.clear(), job_.reset();
   num_prompts_ = steps_waited_ = 0;
+  last_steps_ = 1;
   for (int slot = num_slots - 1; slot >= 0; --slot) free_slots_.push_back(slot);
   if (!TakeJob(request, /*may_wait=*/true)) return;
   if (!cache_ || cache_->num_slots() < num_slots || cache_->capacity() < request.max_tokens) {
@@ -367,20 +363,29 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
     cache_ = backend_.NewKvCache(num_slots, request.max_tokens);
   }
   ReserveMemory(num_slots);
-  std::vector<int32_t> slots, positions;
   while (true) {
     source.BeforeStep();
     Refill(request);
     if (rows_.empty()) return;
-    const std::vector<int32_t> tokens = NextTokens(request);
-    if (tokens.empty()) continue;
-    slots.clear(), positions.clear();
-    for (Row& row : rows_) {
-      slots.push_back(row.slot);
-      positions.push_back(row.position++);
+    last_steps_ = StepsAtOnce(request);
+    if (last_steps_ > 1) {
+      TakeSteps(request, last_steps_);
+    } else {
+      Step(request);
     }
-    transformer_.Decode(tokens, slots, positions, *cache_, hidden_);
   }
+}
+
+// One token for each row.
+void Generator::Step(const Request& request) {
+  const std::vector<int32_t> tokens = NextTokens(request);
+  if (tokens.empty()) return;
+  std::vector<int32_t> slots, positions;
+  for (Row& row : rows_) {
+    slots.push_back(row.slot);
+    positions.push_back(row.position++);
+  }
+  transformer_.Decode(tokens, slots, positions, *cache_, hidden_);
 }
 
 }  // namespace agon::policy

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "policy/device_array.h"
+#include "policy/row_table.h"
 #include "policy/transformer.h"
 
 namespace agon::policy {
@@ -36,6 +37,7 @@ class Generator {
     Completion completion;
     int slot = 0;
     int position = 0;  // of the token that is decoded next: tokens before it are cached
+    bool has_ended = false;
     // Tokens of the prompt are fed, not sampled, while position is below its length.
     bool IsSampled() const { return position >= static_cast<int>(job->prompt.tokens.size()); }
   };
@@ -75,7 +77,19 @@ class Generator {
   Drawn Draw(const Request& request);
   void DrawGroup(const Request& request, std::span<const int32_t> rows, Drawn& drawn);
   std::vector<int32_t> NextTokens(const Request& request);
+  // A drawn token goes to its row, which may end with it.
+  void AppendToken(const Request& request, int32_t token, float logprob,
+                   std::span<const TokenLogprob> top, Row& row);
   void Retire(const Request& request, Row& row);
+  void Step(const Request& request);
+
+  // generate_window.cc
+  static std::span<const int32_t> Unfed(const Row& row);
+  int StepsAtOnce(const Request& request) const;
+  void TakeSteps(const Request& request, int num_steps);
+  void SendRows(const Request& request, int places, int num_steps);
+  void Keep(const Request& request, std::span<const RowWindow::Drawn> drawn);
+  void CloseRanks(const Request& request);
 
   const ModelConfig& config_;
   Backend& backend_;
@@ -87,6 +101,7 @@ class Generator {
   std::shared_ptr<Job> job_;  // its samples start next; null: none is waiting
   int32_t num_prompts_ = 0;   // taken from the source so far
   int steps_waited_ = 0;      // with a slot free for a prompt that waits
+  int last_steps_ = 1;        // taken at once
 
   // In the backend's memory, for the most rows of a Run.
   std::unique_ptr<DeviceMemory> memory_, top_memory_;
@@ -95,6 +110,7 @@ class Generator {
   float* uniforms_ = nullptr;  // (rows)
   char* drawn_ = nullptr;      // tokens, then log-probabilities of rows drawn together
   Indexes gathered_rows_;
+  RowWindow window_;
 };
 
 }  // namespace agon::policy

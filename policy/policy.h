@@ -129,12 +129,16 @@ struct Sampling {
   std::vector<int32_t> stop_token_ids = {};
   int num_top = 0;     // most likely tokens recorded beside each token drawn
   int max_rows = 512;  // rows decoded at once
+  // Tokens of each row that are decoded between two looks of the host; 0: as suits the device.
+  // Changes the work and when tokens are heard of, never the result.
+  int tokens_at_once = 0;
 };
 
 // Below it, but above 0, logits divided by the temperature leave the range of float.
 inline constexpr float kLowestTemperature = 1e-4f;
 // Throws Error(kUsage) unless temperature is 0 or at least kLowestTemperature and finite, top_k >=
-// 0, 0 < top_p <= 1, num_top >= 0 and max_rows >= 1.
+// 0, 0 < top_p <= 1, num_top >= 0 and max_rows >= 1 and
+// tokens_at_once >= 0.
 void CheckSampling(const Sampling& sampling);
 
 struct Prompt {
@@ -183,8 +187,8 @@ class PromptSource {
   // A token was decoded: the last of `so_far`. False ends the completion with it, as a stop
   // token does.
   virtual bool OnToken(const Completion& /*so_far*/) { return true; }
-  // Comes once before each step of decoding. May call Policy::Score: its work then stands
-  // between two steps.
+  // Comes before each step of decoding, or before several that are taken at once. May call
+  // Policy::Score: its work then stands between two steps.
   virtual void BeforeStep() {}
 };
 

@@ -236,28 +236,37 @@ void Transformer::Prefill(std::span<const std::span<const int32_t>> prompts,
 void Transformer::Decode(std::span<const int32_t> tokens, std::span<const int32_t> slots,
                          std::span<const int32_t> positions, KvCache& cache, char* hidden) {
   const int rows = backend_.PaddedRows(static_cast<int>(tokens.size()));
-  // Rows that nobody wants: the first token of no sequence.
   const auto padded = [&](std::span<const int32_t> values, int32_t padding) {
     std::vector<int32_t> all(values.begin(), values.end());
     all.resize(static_cast<size_t>(rows), padding);
     return all;
   };
-  decode_indexes_.Send({padded(tokens, 0), padded(positions, 0),
-                        padded(slots, static_cast<int32_t>(cache.padding_slot()))});
+  decode_indexes_.Send({padded(tokens, 0), padded(positions, 0), padded(slots, -1)});
   const Indexes& sent = decode_indexes_;
-  buffers_->ReserveForward(rows, false);  // before a recording, in which nothing may grow
+  RunDecoding(rows, sent[kDecodeTokens], sent[kDecodePositions], sent[kSlots],
+              static_cast<int>(tokens.size()), rows, cache, hidden);
+}
+
+void Transformer::DecodeRows(const int32_t* tokens, const int32_t* positions, const int32_t* slots,
+                             int rows, KvCache& cache, char* hidden) {
+  const int padded = backend_.PaddedRows(rows);
+  RunDecoding(-padded, tokens, positions, slots, rows, padded, cache, hidden);
+}
+
+void Transformer::RunDecoding(int key, const int32_t* tokens, const int32_t* positions,
+                              const int32_t* slots, int rows, int padded, KvCache& cache,
+                              char* hidden) {
+  buffers_->ReserveForward(padded, false);  // before a recording, in which nothing may grow
   kept_ = false;
-  backend_.Replay(rows, [&] {
-    RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, false,
-              [&](int layer, const LayerActivations& a) {
-                backend_.AppendKv(cache, layer, a.qk, a.qkv, sent[kSlots], sent[kDecodePositions],
-                                  rows);
-                backend_.AttentionDecode(cache, layer, a.qk, sent[kSlots], sent[kDecodePositions],
-                                         rows, a.attention_out);
-              });
+  backend_.Replay(key, [&] {
+    RunLayers(tokens, positions, padded, false, [&](int layer, const LayerActivations& a) {
+      backend_.AppendKv(cache, layer, a.qk, a.qkv, slots, positions, padded);
+      backend_.AttentionDecode(cache, layer, a.qk, slots, positions, padded, a.attention_out);
+    });
   });
   backend_.Copy(hidden, buffers_->final_hidden,
-                tokens.size() * static_cast<size_t>(config_.hidden_size) * backend_.ElementBytes());
+                static_cast<size_t>(rows) * static_cast<size_t>(config_.hidden_size) *
+                    static_cast<size_t>(backend_.ElementBytes()));
 }
 
 std::vector<MemoryUse> Transformer::Memory() const {

@@ -62,6 +62,10 @@ class Transformer {
   // One more token per row; hidden T (rows, C) as above.
   void Decode(std::span<const int32_t> tokens, std::span<const int32_t> slots,
               std::span<const int32_t> positions, KvCache& cache, char* hidden);
+  // The same with arrays in the backend's memory, as long as backend.PaddedRows(rows); their
+  // addresses depend on that length alone.
+  void DecodeRows(const int32_t* tokens, const int32_t* positions, const int32_t* slots, int rows,
+                  KvCache& cache, char* hidden);
 
   const PackedLinear& head() const { return *head_; }
   std::vector<MemoryUse> Memory() const;
@@ -78,6 +82,10 @@ class Transformer {
   void RunLayers(const int32_t* tokens, const int32_t* positions, int rows, bool keep,
                  const Attend& attend);
   void SendBatch();
+  // All layers of `padded` rows, of which the first `rows` are wanted. For Backend::Replay's `key`
+  // the arrays are always the same.
+  void RunDecoding(int key, const int32_t* tokens, const int32_t* positions, const int32_t* slots,
+                   int rows, int padded, KvCache& cache, char* hidden);
   // All layers of `batch`, whose activations are kept.
   void Forward(const PackedBatch& batch);
   // The scored rows' normalised hidden states (S, C), on the host.

@@ -40,8 +40,9 @@ touch "$out/checks.tsv"
 out=$(cd "$out" && pwd)
 
 # check NAME COMMAND...: runs it in what is left of the time, or in $limit seconds if that is less;
-# its output goes to DIR/NAME.log, what came of it to $result.
-limit=$deadline result=
+# its output goes to DIR/NAME.log, what came of it to $result. A line of output like $forbidden is a
+# failure. COMMAND is a program of its own, or timeout couldn't end it.
+limit=$deadline forbidden='' result=
 check() {
   local name=$1 begin=$SECONDS left=$((deadline - SECONDS)) status=0
   shift
@@ -60,6 +61,7 @@ check() {
     137) [ $((SECONDS - begin)) -ge "$left" ] || result=failed ;;
     *) result=failed ;;
   esac
+  [ -z "$forbidden" ] || ! grep -q -e "$forbidden" "$out/$name.log" || result=failed
   printf '%s\t%s\t%d\n' "$name" "$result" $((SECONDS - begin)) >> "$out/checks.tsv"
   [ "$result" != failed ] || tail -n 5 "$out/$name.log"
 }
@@ -69,13 +71,13 @@ skip() { printf '%s\tnot run: %s\t0\n' "$1" "$2" >> "$out/checks.tsv"; }
 bench() {
   local name=$1
   shift
-  check "bench-$name" sh -c 'file=$1; shift; "$@" > "$file"' sh "$out/bench-$name.json" \
+  check "bench-$name" sh -c 'file=$1; shift; exec "$@" > "$file"' sh "$out/bench-$name.json" \
     "$build/bin/engine_bench" --device "$device" --models "$build/models" "$@"
 }
 twin() {
   local name=$1
   shift
-  check "bench-torch-$name" sh -c 'file=$1; shift; "$@" > "$file"' sh \
+  check "bench-torch-$name" sh -c 'file=$1; shift; exec "$@" > "$file"' sh \
     "$out/bench-torch-$name.json" python3 benchmarks/peers/torch_peer.py --device "$device" "$@"
 }
 
@@ -117,8 +119,9 @@ if [ "$device" = cpu ]; then
   preset=nano small=nano vocab=512 rows=16 tasks=1 prompt=16 tokens=512 length=64 runs=1
   skip gpu-tests "no GPU"
 else
-  check gpu-tests bash -c 'set -o pipefail; "$@" | tee /dev/stderr |
-    { ! grep -e "\[  SKIPPED \]" -e "^\[==========\] 0 tests"; }' bash "$build/tests/cuda_gpu_test"
+  forbidden='\[  SKIPPED \]\|^\[==========\] 0 tests'
+  check gpu-tests "$build/tests/cuda_gpu_test"
+  forbidden=
 fi
 new=$prompt
 bench decode-base --preset "$preset" --vocab "$vocab" --parts decode --prompt "$prompt" --new "$new" --runs 1

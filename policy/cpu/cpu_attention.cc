@@ -161,6 +161,7 @@ void CpuBackend::AppendKv(KvCache& cache, int layer, const void* qk, const void*
   const auto& c = Cast(cache);
   ParallelRanges(rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
+      if (slots[row] < 0) continue;
       for (int head = 0; head < shape_.num_kv_heads; ++head) {
         kernels_.append_kv(qk, qkv, row, head, positions[row], c.Panels(layer, slots[row], head),
                            shape_);
@@ -197,6 +198,7 @@ void CpuBackend::AttentionDecode(const KvCache& cache, int layer, const void* qk
   ParallelItems((rows + 7) / 8, [&](int64_t item) {
     char* scratch = ThreadScratch();
     for (int64_t row = item * 8; row < std::min<int64_t>(rows, item * 8 + 8); ++row) {
+      if (slots[row] < 0) continue;
       for (int head = 0; head < shape_.num_kv_heads; ++head) {
         kernels_.attention_decode(arrays, row, head, positions[row],
                                   c.Panels(layer, slots[row], head), shape_, scratch);

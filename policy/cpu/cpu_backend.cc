@@ -123,9 +123,9 @@ void CpuBackend::GatherRows(const void* x, const int32_t* rows, int count, int c
   const int64_t row_bytes = static_cast<int64_t>(c) * kernels_.element_bytes;
   ParallelRanges(count, 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      std::memcpy(static_cast<char*>(out) + i * row_bytes,
-                  static_cast<const char*>(x) + rows[i] * row_bytes,
-                  static_cast<size_t>(row_bytes));
+      std::memmove(static_cast<char*>(out) + i * row_bytes,
+                   static_cast<const char*>(x) + rows[i] * row_bytes,
+                   static_cast<size_t>(row_bytes));
     }
   });
 }

@@ -94,6 +94,7 @@ class CpuBackend final : public Backend {
   void CopySlot(KvCache& cache, int from, int to, int num_tokens) override;
   void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
                        const int32_t* positions, int rows, void* out) override;
+  void AdvanceRows(const RowTable& table, int step) override;
 
   void ScoreTokens(const PackedLinear& head, const void* hidden, int rows, const int32_t* targets,
                    float temperature, float* logprobs, float* entropies, const float* dlogprobs,

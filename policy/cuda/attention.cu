@@ -79,6 +79,7 @@ template <typename T, int kHeadDim>
 __global__ void AttentionDecodeKernel(KvLayer<T> cache, HeadShape shape, const T* qk,
                                       const int32_t* slots, const int32_t* positions, T* out) {
   const int64_t row = blockIdx.x;
+  if (slots[row] < 0) return;
   const int kv_head = static_cast<int>(blockIdx.y);
   const int heads_per_kv = shape.num_heads / shape.num_kv_heads, head = kv_head * heads_per_kv;
   const int64_t rotated = shape.num_heads + shape.num_kv_heads;
@@ -95,6 +96,7 @@ template <typename T>
 __global__ void AppendKvKernel(KvLayer<T> cache, HeadShape shape, const T* qk, const T* qkv,
                                const int32_t* slots, const int32_t* positions) {
   const int64_t row = blockIdx.x;
+  if (slots[row] < 0) return;
   const int kv_head = static_cast<int>(blockIdx.y), d = shape.head_dim;
   const int64_t rotated = shape.num_heads + shape.num_kv_heads;
   const T* key = qk + (row * rotated + shape.num_heads + kv_head) * d;

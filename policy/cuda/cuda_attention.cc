@@ -123,7 +123,7 @@ std::unique_ptr<KvCache> CudaBackend::NewKvCache(int num_slots, int capacity) {
   cache->capacity_tokens = capacity;
   cache->num_layers = config_.num_layers;
   cache->slot_stride = static_cast<int64_t>(shape_.num_kv_heads) * capacity * shape_.head_dim;
-  cache->layer_stride = (num_slots + 1) * cache->slot_stride;  // one for padding
+  cache->layer_stride = num_slots * cache->slot_stride;
   cache->data = cache->memory.Get(
       static_cast<size_t>(2 * config_.num_layers * cache->layer_stride * ElementBytes()));
   kv_cache_bytes_ = std::max(kv_cache_bytes_, cache->memory.Use().bytes);

@@ -93,6 +93,10 @@ class CudaBackend final : public Backend {
   void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
                        const int32_t* positions, int rows, void* out) override;
   int PaddedRows(int rows) const override { return GraphRows(rows); }
+  int StepsAtOnce() const override { return 8; }
+  void AdvanceRows(const RowTable& table, int step) override {
+    cuda::AdvanceRows(table, step, gpu_.stream());
+  }
   void Replay(int key, const std::function<void()>& body) override { graphs_.Run(key, body); }
 
   void ScoreTokens(const PackedLinear& head, const void* hidden, int rows, const int32_t* targets,

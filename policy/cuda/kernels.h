@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "policy/policy.h"
+#include "policy/row_table.h"
 
 namespace agon::policy::cuda {
 
@@ -133,7 +134,7 @@ struct KvLayer {
     return slot * slot_stride + (static_cast<int64_t>(kv_head) * capacity + position) * head_dim;
   }
 };
-// Row i's key and value go to slots[i] at positions[i].
+// Row i's key and value go to slots[i] at positions[i]. Slot -1, here and in decoding: no row.
 template <typename T>
 void AppendKv(const KvLayer<T>& cache, const HeadShape& shape, const T* qk, const T* qkv,
               const int32_t* slots, const int32_t* positions, int rows, cudaStream_t stream);
@@ -148,6 +149,10 @@ template <typename T>
 void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* qk,
                      const int32_t* slots, const int32_t* positions, int rows, T* out,
                      cudaStream_t stream);
+
+// --- row_table.cu ----------------------------------------------------------------------
+// As Backend::AdvanceRows.
+void AdvanceRows(const RowTable& table, int step, cudaStream_t stream);
 
 // --- optimizer.cu ----------------------------------------------------------------------
 // dweight = folded diag(gain) (added to it if `add`), dgain (c) += column sums of

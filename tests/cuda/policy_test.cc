@@ -90,6 +90,16 @@ TYPED_TEST(CudaPolicy, RolloutsAreExactlyOnPolicy) {
   sampling.max_rows = 1;
   const auto alone = policy->Generate(prompts, sampling, kKey);
   ASSERT_EQ(together.size(), 5u);
+  // However often the host looks at what was drawn.
+  for (const int at_once : {1, 3}) {
+    sampling.tokens_at_once = at_once;
+    sampling.max_rows = 2;
+    const auto others = policy->Generate(prompts, sampling, kKey);
+    for (size_t i = 0; i < together.size(); ++i) {
+      EXPECT_EQ(others[i].tokens, together[i].tokens) << at_once;
+      EXPECT_TRUE(SameBits(others[i].rollout_logprobs, together[i].rollout_logprobs)) << at_once;
+    }
+  }
   PackedBatch batch;
   std::vector<float> sampled;
   size_t next = 0;

@@ -136,6 +136,62 @@ TEST(Generate, StopTokenEndsARowAndIsKept) {
   EXPECT_GT(limited, 0);
 }
 
+// Prompts of several lengths and limits whose rows stop, run out, and are ended by the source,
+// while more rows than places wait.
+class EndingSource final : public PromptSource {
+ public:
+  std::optional<Prompt> Next(bool /*may_wait*/) override {
+    if (num_given_ == 12) return std::nullopt;
+    Rng rng({.run_seed = 40, .stream = RngStream::kTest, .task = num_given_});
+    Prompt prompt;
+    prompt.tokens =
+        RandomTokens(rng, 2 + static_cast<int>(num_given_ % 5), TinyConfig().vocab_size);
+    prompt.max_new_tokens = static_cast<int>(num_given_ * 7 % 23);
+    prompt.task = (num_given_ << 40) + num_given_;
+    prompt.first_sample = 3;
+    prompt.num_samples = 1 + static_cast<int>(num_given_ % 3);
+    ++num_given_;
+    return prompt;
+  }
+  bool OnToken(const Completion& so_far) override { return so_far.tokens.back() % 19 != 5; }
+  void Finish(Completion c) override { completions[{c.prompt_idx, c.sample}] = std::move(c); }
+
+  std::map<CompletionId, Completion> completions;
+
+ private:
+  uint64_t num_given_ = 0;
+};
+
+TEST(Stream, TokensAtOnceDontChangeAnything) {
+  for (const ComputeType compute : {ComputeType::kFloat32, ComputeType::kAuto}) {
+    const auto policy = TinyPolicy(compute);
+    Sampling sampling;
+    sampling.stop_token_ids = {3, 11, 60};
+    sampling.temperature = 1.2f;
+    EndingSource one;
+    policy->Stream(one, 40, sampling, kKey);
+    ASSERT_EQ(one.completions.size(), 24u);
+    int stopped = 0;
+    for (const int rows : {1, 4, 9}) {
+      for (const int at_once : {2, 5, 64}) {
+        EndingSource many;
+        sampling.max_rows = rows;
+        sampling.tokens_at_once = at_once;
+        policy->Stream(many, 40, sampling, kKey);
+        ASSERT_EQ(many.completions.size(), one.completions.size());
+        for (const auto& [id, expected] : one.completions) {
+          const Completion& got = many.completions.at(id);
+          EXPECT_EQ(got.tokens, expected.tokens) << rows << " " << at_once;
+          EXPECT_EQ(got.rollout_logprobs, expected.rollout_logprobs) << rows << " " << at_once;
+          EXPECT_EQ(got.finish_reason, expected.finish_reason);
+          stopped += got.finish_reason == FinishReason::kStop;
+        }
+      }
+    }
+    EXPECT_GT(stopped, 0);
+  }
+}
+
 TEST(Generate, CallbackSeesEveryTokenInOrder) {
   auto policy = TinyPolicy(ComputeType::kAuto);
   std::map<size_t, std::vector<int32_t>> seen;
@@ -176,17 +232,22 @@ TEST(Stream, APromptThatComesLateGetsTheSameBits) {
     prompt.num_samples = 1 + static_cast<int>(p % 3);
   }
   const auto together = policy->Generate(prompts, {}, kKey);
-  LateSource source(prompts);
-  policy->Stream(source, 20, With(&Sampling::max_rows, 3), kKey);
-  ASSERT_EQ(source.completions.size(), together.size()) << "none lost, none twice";
-  for (const Completion& expected : together) {
-    const auto same = [&](const Completion& c) {
-      return c.prompt_idx == expected.prompt_idx && c.sample == expected.sample;
-    };
-    const auto found = std::find_if(source.completions.begin(), source.completions.end(), same);
-    ASSERT_NE(found, source.completions.end());
-    EXPECT_EQ(found->tokens, expected.tokens);
-    EXPECT_EQ(found->rollout_logprobs, expected.rollout_logprobs);
+  for (const int at_once : {1, 2, 3, 8}) {
+    LateSource source(prompts);
+    Sampling sampling;
+    sampling.max_rows = 3;
+    sampling.tokens_at_once = at_once;
+    policy->Stream(source, 20, sampling, kKey);
+    ASSERT_EQ(source.completions.size(), together.size()) << "none lost, none twice";
+    for (const Completion& expected : together) {
+      const auto same = [&](const Completion& c) {
+        return c.prompt_idx == expected.prompt_idx && c.sample == expected.sample;
+      };
+      const auto found = std::find_if(source.completions.begin(), source.completions.end(), same);
+      ASSERT_NE(found, source.completions.end());
+      EXPECT_EQ(found->tokens, expected.tokens) << at_once;
+      EXPECT_EQ(found->rollout_logprobs, expected.rollout_logprobs) << at_once;
+    }
   }
 }
 
@@ -278,10 +339,15 @@ TEST(Stream, AConversationGoesOnWithTheSameBits) {
     policy->Stream(again, 60, {}, kKey);
     // With few rows, conversations that wait hold every one of them.
     for (const int rows : {1, 2, 7, 64}) {
-      ConversationSource kept(20, /*keeps=*/true);
-      policy->Stream(kept, 60, With(&Sampling::max_rows, rows), kKey);
-      EXPECT_EQ(kept.texts, again.texts) << rows;
-      EXPECT_EQ(kept.logprobs, again.logprobs) << rows;
+      for (const int at_once : {1, 4}) {
+        ConversationSource kept(20, /*keeps=*/true);
+        Sampling sampling;
+        sampling.max_rows = rows;
+        sampling.tokens_at_once = at_once;
+        policy->Stream(kept, 60, sampling, kKey);
+        EXPECT_EQ(kept.texts, again.texts) << rows << " " << at_once;
+        EXPECT_EQ(kept.logprobs, again.logprobs) << rows << " " << at_once;
+      }
     }
   }
 }
@@ -310,7 +376,8 @@ TEST(Generate, RefusesSamplingOutOfRange) {
        {With(&Sampling::temperature, -1), With(&Sampling::temperature, NAN),
         With(&Sampling::temperature, INFINITY), With(&Sampling::temperature, 1e-5f),
         With(&Sampling::top_k, -1), With(&Sampling::top_p, 0), With(&Sampling::top_p, NAN),
-        With(&Sampling::top_p, 1.5f), With(&Sampling::max_rows, 0)}) {
+        With(&Sampling::top_p, 1.5f), With(&Sampling::max_rows, 0),
+        With(&Sampling::tokens_at_once, -1)}) {
     EXPECT_THROW(policy->Generate(OnePrompt(1, 1), bad, kKey), Error);
   }
 }

@@ -79,9 +79,11 @@ class GpuCheckTest(ScriptTest):
 
     def test_what_is_killed_when_its_time_is_up_has_not_failed(self):
         # It doesn't hear SIGTERM, so that timeout has to kill it (after 5 s more).
-        self.program("bin/engine_bench", "trap '' TERM; while true; do sleep 1; done")
+        self.program("bin/engine_bench", "trap '' TERM; echo $$ > pid; for i in {1..30}; do sleep 1; done")
         _, results, _ = self.check("--minutes", "0.2")
         self.assertEqual(results["bench-decode-base"], "out of time")
+        pid = (self.project / "pid").read_text().strip()
+        self.assertFalse(pathlib.Path(f"/proc/{pid}").exists(), "it still runs")
 
     def test_what_others_kill_has_failed(self):
         self.program("bin/engine_bench", "kill -9 $$")
