@@ -2,6 +2,7 @@
 // judge's contests. Contestants are loaded when they first play, and kept.
 #pragma once
 
+#include <iostream>
 #include <map>
 #include <memory>
 #include <span>
@@ -32,9 +33,11 @@ class Contests {
   const std::string& decider() const { return decider_; }  // "game", "grader" or "judge"
   const std::string& subject() const { return subject_; }  // the environment, and the judge if any
 
-  // With a progress bar. `tournament` has this decider and subject.
-  arena::TournamentResult RunTournament(arena::Arena& arena,
-                                        const arena::TournamentOptions& tournament) {
+  // With a progress bar, and a line on stderr for each model that can't play. `tournament` has
+  // this decider and subject.
+  arena::TournamentResult RunTournament(arena::Arena& arena, arena::TournamentOptions tournament) {
+    tournament.tasks =
+        std::string(envs::SplitName(options_.split)) + " " + std::to_string(options_.seed);
     Progress progress("match", tournament.max_matches, "match");
     const arena::TournamentResult result = arena::RunTournament(
         arena, tournament,
@@ -44,6 +47,7 @@ class Contests {
         [&](const arena::TournamentProgress& now) { progress.Update(now.num_matches, now.pair); });
     progress.Update(result.num_matches);
     progress.Finish();
+    for (const std::string& why : result.left_out) std::cerr << "left out " << why << "\n";
     return result;
   }
 

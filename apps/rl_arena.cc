@@ -44,11 +44,12 @@ void AddBoardOptions(CLI::App* app, Options& options) {
   app->add_option("--ties", options.ties, "half (win), rao-kupper or davidson")
       ->check(CLI::IsMember({"half", "rao-kupper", "davidson"}))
       ->capture_default_str();
-  app->add_flag("--style", options.board.has_style_control,
-                "Ratings at equal length, headers, lists and bold");
+  CLI::Option* style = app->add_flag("--style", options.board.has_style_control,
+                                     "Ratings at equal length, headers, lists and bold");
   app->add_option("--bootstrap", options.board.num_bootstraps,
                   "Intervals from so many resamples instead of the robust covariance")
-      ->check(CLI::Range(10, 1000000));
+      ->check(CLI::Range(10, 1000000))
+      ->excludes(style);
   app->add_option("--seed", options.board.seed, "Of the resamples")->capture_default_str();
   app->add_option("--min", options.board.min_comparisons, "Leave out models with fewer verdicts");
   app->add_option("--outliers", options.board.outlier_alpha,
@@ -166,12 +167,16 @@ void AddGate(CLI::App& app, Options& options) {
   gate->add_option("OLD", options.incumbent, "Model directory to be replaced")->required();
   AddContestOptions(gate, options);
   gate->add_option("--elo0", options.gate.sprt.elo0, "Rejected if no better than this")
+      ->check(CLI::Range(-arena::kMaxGateElo, arena::kMaxGateElo))
       ->capture_default_str();
   gate->add_option("--elo1", options.gate.sprt.elo1, "Promoted if at least this much better")
+      ->check(CLI::Range(-arena::kMaxGateElo, arena::kMaxGateElo))
       ->capture_default_str();
   gate->add_option("--alpha", options.gate.sprt.alpha, "Chance of promoting one at --elo0")
+      ->check(CLI::Range(1e-9, 0.499))
       ->capture_default_str();
   gate->add_option("--beta", options.gate.sprt.beta, "Chance of rejecting one at --elo1")
+      ->check(CLI::Range(1e-9, 0.499))
       ->capture_default_str();
   gate->add_option("--max-tasks", options.gate.max_tasks, "Give up after so many")
       ->check(CLI::Range(1, 10000000))

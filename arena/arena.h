@@ -122,6 +122,7 @@ double DwellWeight(std::optional<int64_t> dwell_ms);
 struct Comparisons {
   std::vector<Model> models;            // contestant i is models[i]
   std::vector<Comparison> comparisons;  // votes, then matches, each in the order of the log
+  std::string head{};                   // of the log that they were read from, all at one moment
 };
 
 // Which comparisons; empty fields let all through.
@@ -183,7 +184,6 @@ class Arena {
   // models in this order) are left alone. Returns how many were new. Throws kUsage for unknown
   // models or a score other than 0, 0.5 and 1.
   int64_t AddMatches(std::span<const Match> matches);
-  bool HasMatch(const Match& match);
   // The latest matches of a decider ("game") between any models, or those of one.
   std::vector<Match> LatestMatches(const std::string& decider, const std::string& model,
                                    int max_matches);

@@ -20,7 +20,7 @@ struct LeaderboardOptions {
   bool has_style_control = false;
   // Voters with evidence above 1 / alpha (TestVoters) are set aside and counted; 0: none.
   double outlier_alpha = 0.001;
-  int num_bootstraps = 0;  // > 0: intervals from this many resamples instead
+  int num_bootstraps = 0;  // > 0: intervals from this many resamples instead; not with style
   uint64_t seed = 42;
   int min_comparisons = 0;  // models with fewer are left out of the rows, not of the fit
 };
@@ -46,12 +46,15 @@ struct Leaderboard {
   int64_t num_comparisons = 0;
   int num_voters_set_aside = 0;
   double tie_parameter = 0;
-  Style style{};                          // coefficients, with style control
+  bool has_style = false;  // style control
+  // Its coefficients: nats by one standard deviation of length, headers, lists and bold.
+  Style style{};
   std::optional<FirstPlace> first_place;  // leader and rival are numbers of rows
   std::vector<std::string> notes;         // what a reader has to know, one sentence each
   std::string head;                       // of the log that it was computed from, if known
 };
 
+// Throws Error(kUsage) for options that exclude each other.
 Leaderboard ComputeLeaderboard(const Comparisons& comparisons, const LeaderboardOptions& options);
 // Reads what the options ask for, then computes.
 Leaderboard ReadLeaderboard(Arena& arena, const LeaderboardOptions& options);

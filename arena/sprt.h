@@ -24,6 +24,10 @@ enum class EloModel {
                 // take as long whatever the share of draws
 };
 
+// Of hypotheses. Beyond these a score can hardly be told from 0 or 1, or, normalized, no
+// distribution of a pair's scores need be that far from even.
+inline constexpr double kMaxGateElo = 1000, kMaxNormalizedElo = 200;
+
 struct SprtOptions {
   double elo0 = 0, elo1 = 20;        // H0: no better than elo0; H1: at least elo1
   double alpha = 0.05, beta = 0.05;  // chance of promoting at elo0, of rejecting at elo1
@@ -41,8 +45,9 @@ struct SprtResult {
   double num_pairs = 0;
 };
 
-// Without any pair: more games, elo 0. Throws Error(kUsage) unless elo0 < elo1, alpha and beta
-// are in (0, 0.5), and counts are finite and not negative.
+// Without any pair: more games, elo 0. Throws Error(kUsage) unless elo0 < elo1 are
+// within ±kMaxGateElo (or ±kMaxNormalizedElo), alpha and beta in (0, 0.5), and counts finite and
+// not negative.
 SprtResult Sprt(const PairScores& scores, const SprtOptions& options);
 
 }  // namespace agon::arena

@@ -4,10 +4,14 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "arena/ratings.h"
+#include "core/digest.h"
 #include "core/error.h"
+#include "core/file.h"
 
 namespace agon::arena {
 namespace {
@@ -22,74 +26,93 @@ class Tournament {
                     "see them with: rl-arena leaderboard, or add it with: rl-arena add");
       }
     }
-    for (const Model& model : models_) {
-      const auto& named = options.models;
-      const bool is_named = std::find(named.begin(), named.end(), model.name) != named.end();
-      eligible_.push_back(named.empty() ? !model.retired_ms && !model.location.empty() : is_named);
-    }
+    for (const Model& model : models_) eligible_.push_back(IsEligible(model));
     const auto count = std::count(eligible_.begin(), eligible_.end(), uint8_t{1});
     if (count < 2) {
-      throw Error(ErrorKind::kUsage,
-                  "a tournament needs two models, there are " + std::to_string(count), "",
-                  "add some with: rl-arena add");
+      std::string what = "a tournament needs two models, there are " + std::to_string(count);
+      for (const std::string& why : result_.left_out) what += "; left out " + why;
+      throw Error(ErrorKind::kUsage, what, "", "add some with: rl-arena add");
     }
   }
 
   TournamentResult Run(const PlayContest& play,
                        const std::function<void(const TournamentProgress&)>& on_progress) {
-    TournamentResult result;
     while (true) {
-      const NextPair next = Next(result);
-      if (result.num_matches >= options_.max_matches ||
-          result.largest_error <= options_.enough_error) {
-        return result;
+      const std::optional<NextPair> next = Next();
+      if (result_.num_matches >= options_.max_matches ||
+          result_.largest_error <= options_.enough_error) {
+        return std::move(result_);
       }
-      const Model& a = models_[static_cast<size_t>(next.a)];
-      const Model& b = models_[static_cast<size_t>(next.b)];
-      on_progress({result.num_matches, options_.max_matches, a.name + " against " + b.name});
-      const std::vector<uint64_t> tasks =
-          NextTasks(a.name, b.name, options_.max_matches - result.num_matches);
-      const int64_t num_new = arena_.AddMatches(play(a, b, tasks));
-      if (num_new == 0) {
-        throw Error(ErrorKind::kFailed,
-                    "none of " + std::to_string(tasks.size()) + " tasks could be decided between " +
-                        a.name + " and " + b.name,
+      if (!next) {
+        throw Error(ErrorKind::kFailed, "no pair of models is left that could be decided: " + why_,
                     options_.subject);
       }
-      result.num_matches += num_new;
+      const Model& a = models_[static_cast<size_t>(next->a)];
+      const Model& b = models_[static_cast<size_t>(next->b)];
+      on_progress({result_.num_matches, options_.max_matches, a.name + " against " + b.name});
+      Empty& empty = empty_[{next->a, next->b}];
+      const std::vector<uint64_t> tasks = NextTasks(a.name, b.name, empty.tasks);
+      const int64_t num_new = arena_.AddMatches(play(a, b, tasks));
+      result_.num_matches += num_new;
+      empty.in_a_row = num_new > 0 ? 0 : empty.in_a_row + 1;
+      if (num_new > 0) continue;
+      empty.tasks.insert(tasks.begin(), tasks.end());
+      why_ = "none of " + std::to_string(empty.tasks.size()) + " tasks was, between " + a.name +
+             " and " + b.name;
     }
   }
 
  private:
-  // The pair that gains most; sets the largest error so far.
-  NextPair Next(TournamentResult& result) {
+  // Contests of a pair that decided nothing.
+  struct Empty {
+    int in_a_row = 0;
+    std::set<uint64_t> tasks;  // not to be tried again
+  };
+
+  bool IsEligible(const Model& model) {
+    const auto& named = options_.models;
+    const bool is_named = std::find(named.begin(), named.end(), model.name) != named.end();
+    if (!is_named && (!named.empty() || model.retired_ms)) return false;
+    const std::string why = options_.why_not ? options_.why_not(model) : "";
+    if (why.empty()) return true;
+    if (is_named) throw Error(ErrorKind::kUsage, "it can't play: " + why, "model " + model.name);
+    result_.left_out.push_back(model.name + ": " + why);
+    return false;
+  }
+
+  // The pair that gains most, if one is left; sets the largest error so far.
+  std::optional<NextPair> Next() {
     const Comparisons all =
         arena_.Compare({.decider = options_.decider, .subject = options_.subject});
     const auto n = static_cast<int>(models_.size());
     const Fit fit = FitBradleyTerry(n, CountPairs(all.comparisons), {.prior_sd = kBoardPriorSd});
-    result.largest_error = 0;
-    const auto pairs = MostInformativePairs(fit, eligible_, n * n);
-    for (const NextPair& pair : pairs) {
+    result_.largest_error = 0;
+    std::optional<NextPair> next;
+    for (const NextPair& pair : MostInformativePairs(fit, eligible_, n * n)) {
       const bool is_linked =
           fit.component[static_cast<size_t>(pair.a)] == fit.component[static_cast<size_t>(pair.b)];
       const double error = is_linked ? DifferenceError(fit.covariance, n, pair.a, pair.b)
                                      : std::numeric_limits<double>::infinity();
-      result.largest_error = std::max(result.largest_error, error * kPointsPerNat);
+      result_.largest_error = std::max(result_.largest_error, error * kPointsPerNat);
+      if (!next && empty_[{pair.a, pair.b}].in_a_row < kMaxEmptyContests) next = pair;
     }
-    return pairs.at(0);
+    return next;
   }
 
   // The first tasks on which the two haven't met. The same for all pairs as far as possible.
-  std::vector<uint64_t> NextTasks(const std::string& a, const std::string& b, int64_t room) {
-    std::set<uint64_t> met;
+  std::vector<uint64_t> NextTasks(const std::string& a, const std::string& b,
+                                  const std::set<uint64_t>& undecided) {
+    std::set<uint64_t> met = undecided;
     for (const Match& match :
          arena_.LatestMatches(options_.decider, a, std::numeric_limits<int>::max())) {
       const bool is_theirs = match.model_a == b || match.model_b == b;
       if (!is_theirs || match.subject != options_.subject) continue;
-      if (const auto index = TaskIndex(match.task)) met.insert(*index);
+      if (const auto index = TaskIndex(match.task, options_.tasks)) met.insert(*index);
     }
     std::vector<uint64_t> tasks;
-    const auto count = static_cast<size_t>(std::min<int64_t>(options_.tasks_per_contest, room));
+    const int64_t room = options_.max_matches - result_.num_matches;
+    const int64_t num_left = options_.decider == "game" ? (room + 1) / 2 : room;
+    const auto count = static_cast<size_t>(std::min<int64_t>(options_.tasks_per_contest, num_left));
     for (uint64_t index = 0; tasks.size() < count; ++index) {
       if (!met.contains(index)) tasks.push_back(index);
     }
@@ -100,18 +123,31 @@ class Tournament {
   const TournamentOptions& options_;
   std::vector<Model> models_;
   std::vector<uint8_t> eligible_;
+  std::map<std::pair<int, int>, Empty> empty_;
+  std::string why_;  // the last pair decided nothing
+  TournamentResult result_;
 };
 
 }  // namespace
 
-std::optional<uint64_t> TaskIndex(const std::string& task) {
-  const size_t slash = task.rfind('/');
-  if (slash == std::string::npos) return std::nullopt;
+std::optional<uint64_t> TaskIndex(const std::string& task, const std::string& tasks) {
+  if (!task.starts_with(tasks + "/")) return std::nullopt;
   uint64_t index = 0;
   const char* const end = task.data() + task.size();
-  const auto [rest, error] = std::from_chars(task.data() + slash + 1, end, index);
+  const auto [rest, error] = std::from_chars(task.data() + tasks.size() + 1, end, index);
   if (error != std::errc() || rest != end) return std::nullopt;
   return index;
+}
+
+std::string WhyNotHere(const Model& model) {
+  if (model.location.empty()) return "where it is isn't known";
+  if (model.location.find("://") != std::string::npos) {
+    return "it is an endpoint, and matches are between model directories";
+  }
+  const fs::path weights = fs::path(model.location) / "model.safetensors";
+  if (!fs::exists(weights)) return "no " + weights.string();
+  if (Sha256OfFile(weights) == model.weights) return "";
+  return "other weights are in " + model.location + " than those that were entered";
 }
 
 TournamentResult RunTournament(Arena& arena, const TournamentOptions& options,

@@ -16,16 +16,24 @@ namespace agon::arena {
 
 // Lets two models meet on tasks of these indices and returns what came of it: at most two
 // matches a task, none for a task that couldn't be decided. `decider`, `subject` and `task` of
-// equal tasks are equal; TaskIndex(task) is the index.
+// equal tasks are equal; `task` is TournamentOptions::tasks, "/" and the index.
 using PlayContest = std::function<std::vector<Match>(const Model& a, const Model& b,
                                                      std::span<const uint64_t> tasks)>;
-// 17 of "test 42/17"; nullopt if the name has another form.
-std::optional<uint64_t> TaskIndex(const std::string& task);
+// 17 of "test 42/17" where `tasks` is "test 42"; nullopt if the name has another form.
+std::optional<uint64_t> TaskIndex(const std::string& task, const std::string& tasks);
+
+// Why a model can't play from its folder, e.g. because other weights are there now than those
+// that it was entered with; "" if it can. Reads the weights.
+std::string WhyNotHere(const Model& model);
 
 struct TournamentOptions {
   std::string decider{}, subject{};   // which of the arena's matches are this tournament's
-  std::vector<std::string> models{};  // empty: all active ones with a location
-  int64_t max_matches = 200;          // new ones
+  std::string tasks{};                // split and seed of its tasks, "test 42"
+  std::vector<std::string> models{};  // empty: all active ones that can play
+  // Empty: all can play.
+  std::function<std::string(const Model&)> why_not = WhyNotHere;
+  // New ones. The second order of a game is never left out, so there may be one more.
+  int64_t max_matches = 200;
   int tasks_per_contest = 16;
   // Also stop when no difference has a larger standard error than this, in points; 0: never.
   double enough_error = 0;
@@ -37,13 +45,16 @@ struct TournamentProgress {
 };
 
 struct TournamentResult {
-  int64_t num_matches = 0;   // new ones
-  double largest_error = 0;  // of a difference, points; infinity where nothing links two
+  int64_t num_matches = 0;            // new ones
+  double largest_error = 0;           // of a difference, points; infinity where nothing links two
+  std::vector<std::string> left_out;  // active models that can't play, "NAME: why"
 };
 
 // Contest by contest, each committed when it ends, the next between the pair whose difference
-// gains most from one more verdict: a tournament that was stopped goes on where it was. Throws
-// kUsage with fewer than two models, and kFailed if a contest decides nothing.
+// gains most from one more verdict: a tournament that was stopped goes on where it was. A pair
+// of which kMaxEmptyContests in a row decide nothing meets no more. Throws kUsage with fewer than
+// two models or for a named one that can't play, and kFailed if no pair is left.
+inline constexpr int kMaxEmptyContests = 3;
 TournamentResult RunTournament(Arena& arena, const TournamentOptions& options,
                                const PlayContest& play,
                                const std::function<void(const TournamentProgress&)>& on_progress);

@@ -86,7 +86,6 @@ Database::Database(const std::filesystem::path& path, const DatabaseOptions& opt
     // Views, triggers and functions of a hostile file must not run more than they say.
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    if (options.open != DatabaseOptions::Open::kReadOnly) Execute("PRAGMA journal_mode = WAL");
     const bool is_full = options.sync == DatabaseOptions::Sync::kFull;
     Execute(is_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
     Execute("PRAGMA foreign_keys = ON");
@@ -122,6 +121,8 @@ void Database::Migrate(int32_t application_id, std::span<const char* const> migr
                     std::to_string(known),
                 path_, "use the newer build that wrote it");
   }
+  // Only now is it known to be ours. A file that has the mode is not written to.
+  if (sqlite3_db_readonly(handle_, "main") == 0) Execute("PRAGMA journal_mode = WAL");
   while (version < known) {
     Transaction transaction(*this);
     // Another process may have been faster.
@@ -244,6 +245,18 @@ std::optional<double> Statement::OptionalReal(int i) const {
 }
 std::optional<std::string> Statement::OptionalText(int i) const {
   return IsNull(i) ? std::nullopt : std::optional<std::string>(Text(i));
+}
+
+ReadTransaction::ReadTransaction(Database& database) : database_(database) {
+  database_.Execute("BEGIN");
+}
+
+ReadTransaction::~ReadTransaction() {
+  try {
+    database_.Execute("COMMIT");
+  } catch (const Error&) {
+    // Nothing was written; SQLite ended it by itself.
+  }
 }
 
 Transaction::Transaction(Database& database) : database_(database) {

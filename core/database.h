@@ -109,7 +109,7 @@ struct DatabaseOptions {
 
 class Database {
  public:
-  // Opens in WAL mode with foreign keys on. ":memory:" is a database of its own in memory.
+  // Opens with foreign keys on, and writes nothing. ":memory:" is a database of its own in memory.
   // Text that can't be the database's path on this machine is an Error, as is a file that
   // isn't a database.
   explicit Database(const std::filesystem::path& path, const DatabaseOptions& options = {});
@@ -117,10 +117,10 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Brings the schema to version migrations.size(): each migration that the file lacks runs in
-  // a transaction of its own and raises `user_version` by one. Migrations are only ever
-  // appended. Throws kUnsupported if the file's version is newer than this build knows, and
-  // kUsage if it is another application's (`application_id`, any number but 0).
+  // Turns on WAL mode and brings the schema to version migrations.size(): each migration that the
+  // file lacks runs in a transaction of its own and raises `user_version` by one. Migrations are
+  // only ever appended. Throws kUnsupported if the file's version is newer than this build knows,
+  // and kUsage if it is another application's (`application_id`, any number but 0).
   void Migrate(int32_t application_id, std::span<const char* const> migrations);
 
   // One statement, to be bound and stepped.
@@ -140,6 +140,19 @@ class Database {
 
   std::string path_;
   sqlite3* handle_ = nullptr;
+};
+
+// What is read while it lives is one state of the file, whatever others write meanwhile. Within
+// neither kind of transaction may another begin.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Database& database);
+  ~ReadTransaction();
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  Database& database_;
 };
 
 // BEGIN IMMEDIATE: holds the write lock from the start, so that what is read stays true until

@@ -30,7 +30,7 @@ std::string Names(const std::vector<Model>& models, const std::vector<size_t>& k
 class Board {
  public:
   Board(const Comparisons& all, const LeaderboardOptions& options)
-      : models_(all.models), options_(options), comparisons_(all.comparisons) {
+      : models_(all.models), options_(options), comparisons_(all.comparisons), head_(all.head) {
     n_ = static_cast<int>(models_.size());
   }
 
@@ -45,6 +45,8 @@ class Board {
     board_.num_comparisons = static_cast<int64_t>(comparisons_.size());
     board_.tie_parameter = fit_.tie_parameter;
     board_.style = fit_.style;
+    board_.has_style = options_.has_style_control;
+    board_.head = head_;
     return std::move(board_);
   }
 
@@ -99,6 +101,7 @@ class Board {
   const std::vector<Model>& models_;
   const LeaderboardOptions& options_;
   std::vector<Comparison> comparisons_;
+  const std::string& head_;
   std::vector<PairCount> pairs_;
   int n_ = 0;
   double prior_sd_ = 0;
@@ -119,8 +122,7 @@ void Board::Intervals() {
   low_.assign(n, kNan);
   high_.assign(n, kNan);
   if (comparisons_.empty()) return;
-  options_.num_bootstraps > 0 && !options_.has_style_control ? BootstrapIntervals()
-                                                             : RobustIntervals();
+  options_.num_bootstraps > 0 ? BootstrapIntervals() : RobustIntervals();
 }
 
 void Board::BootstrapIntervals() {
@@ -298,15 +300,15 @@ void Board::FirstPlaceOf() {
 }  // namespace
 
 Leaderboard ComputeLeaderboard(const Comparisons& comparisons, const LeaderboardOptions& options) {
+  if (options.num_bootstraps > 0 && options.has_style_control) {
+    throw Error(ErrorKind::kUsage, "resamples are of verdicts without their style", "--bootstrap",
+                "leave out --bootstrap or --style");
+  }
   return Board(comparisons, options).Compute();
 }
 
 Leaderboard ReadLeaderboard(Arena& arena, const LeaderboardOptions& options) {
-  const std::string head = arena.Head();
-  Leaderboard board =
-      ComputeLeaderboard(arena.Compare(options.filter, options.has_style_control), options);
-  board.head = head;
-  return board;
+  return ComputeLeaderboard(arena.Compare(options.filter, options.has_style_control), options);
 }
 
 }  // namespace agon::arena

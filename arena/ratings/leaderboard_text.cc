@@ -100,6 +100,13 @@ std::string LeaderboardTable(const Leaderboard& board) {
             std::to_string(board.num_comparisons) + " verdicts, turned round, would put " +
             Printable(board.rows[static_cast<size_t>(first.rival)].model.name) + " first.\n";
   }
+  if (board.has_style) {
+    text += "Style: one standard deviation more is worth, in points, length " +
+            Number("%+.0f", kPointsPerNat * board.style[0]) + ", headers " +
+            Number("%+.0f", kPointsPerNat * board.style[1]) + ", lists " +
+            Number("%+.0f", kPointsPerNat * board.style[2]) + ", bold " +
+            Number("%+.0f", kPointsPerNat * board.style[3]) + ".\n";
+  }
   for (const std::string& note : board.notes) text += Printable(note) + "\n";
   return text;
 }

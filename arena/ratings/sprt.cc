@@ -89,8 +89,14 @@ double EloOf(double score) { return -400 * std::log10(1 / std::clamp(score, 1e-3
 
 void Validate(const PairScores& scores, const SprtOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorKind::kUsage, what); };
-  if (!(options.elo0 < options.elo1) || !std::isfinite(options.elo0) ||
-      !std::isfinite(options.elo1)) {
+  const double most = options.model == EloModel::kLogistic ? kMaxGateElo : kMaxNormalizedElo;
+  for (const double elo : {options.elo0, options.elo1}) {
+    if (!(std::abs(elo) <= most)) {
+      refuse("an Elo difference of " + std::to_string(elo) + " is not within ±" +
+             std::to_string(static_cast<int>(most)));
+    }
+  }
+  if (!(options.elo0 < options.elo1)) {
     refuse("elo0 " + std::to_string(options.elo0) + " is not below elo1 " +
            std::to_string(options.elo1));
   }

@@ -1,6 +1,7 @@
 // The log as JSON lines, out and in.
 #include <istream>
 #include <ostream>
+#include <utility>
 
 #include "arena/store/impl.h"
 #include "arena/store/lines.h"
@@ -41,6 +42,7 @@ void ForEachLine(std::istream& in, const std::string& name,
 }
 
 void Arena::Export(std::ostream& out) {
+  const ReadTransaction moment(impl_->database);
   out << Json{{"format", kFormat}, {"version", kVersion}, {"head", Head()}}.dump() << "\n";
   Statement rows =
       impl_->database.Prepare("SELECT seq, at_ms, kind, body, hash FROM log ORDER BY seq");
@@ -57,23 +59,36 @@ int64_t Arena::Import(std::istream& in, const std::string& name) {
   LogTransaction log(*impl_);
   const int64_t before = log.num_rows();
   bool has_header = false;
+  std::string named_head, head(kFirstHash);
+  int64_t last_ms = 0;
   ForEachLine(in, name, [&](const Json& line, const std::string& where) {
     if (!has_header) {
       CheckHeader(line, where);
+      named_head = JsonField<std::string>(line, "head", where);
       has_header = true;
       return;
     }
     const auto kind = JsonField<std::string>(line, "kind", where);
     const auto at_ms = JsonField<int64_t>(line, "at_ms", where);
     const Json body = JsonField<Json>(line, "body", where);
-    if (before > 0 && impl_->projection.Holds(kind, body, where)) return;
-    log.Append(kind, body, where, at_ms);
-    // Into an empty arena the log comes as it was, or not at all.
-    if (before == 0 && log.head() != JsonField<std::string>(line, "hash", where)) {
+    // The export's own chain, whatever arena it comes into.
+    head = RowHash(head, at_ms, kind, CanonicalText(body));
+    if (head != JsonField<std::string>(line, "hash", where)) {
       throw Error(ErrorKind::kCorrupt, "its content doesn't give its hash: it was edited", where);
+    }
+    if (at_ms < std::exchange(last_ms, at_ms)) {
+      throw Error(ErrorKind::kCorrupt, "it is older than the line above", where);
+    }
+    if (before == 0 || !impl_->projection.Holds(kind, body, where)) {
+      log.Append(kind, body, where, at_ms);
     }
   });
   if (!has_header) throw Error(ErrorKind::kCorrupt, "not an export of an arena", name);
+  if (head != named_head) {
+    throw Error(ErrorKind::kCorrupt,
+                "its last line isn't the head that its first line names: it was cut short", name,
+                "export it again");
+  }
   const int64_t added = log.num_rows() - before;
   log.Commit();
   return added;

@@ -2,6 +2,7 @@
 // log, serve/monitor/clean_battle_data.py the cleaned battles.
 #include <cmath>
 #include <istream>
+#include <map>
 #include <ostream>
 
 #include "arena/store/impl.h"
@@ -99,8 +100,15 @@ class FastChatImport {
   FastChatImport(Arena::Impl& arena, LogTransaction& log) : arena_(arena), log_(log) {}
 
   void Add(const FastChatVote& vote, const std::string& line, const std::string& where) {
-    // Named by its content, so that a second import passes over it.
-    const std::string id = Sha256("fastchat\n" + line).substr(0, 32);
+    // Named by its content, so that a second import passes over it; a line that comes again is
+    // another vote.
+    std::string id = Sha256("fastchat\n" + line).substr(0, 32);
+    const int repeat = num_seen_[id]++;
+    if (repeat > 0) id = Sha256("fastchat " + std::to_string(repeat) + "\n" + line).substr(0, 32);
+    // The voter by his first vote in the file: the same in every arena, so that leaderboards
+    // are the same bits, and nothing that tells his address.
+    const std::string first = first_votes_.try_emplace(vote.voter, id).first->second;
+    const std::string voter = Sha256("fastchat voter\n" + first).substr(0, 32);
     if (arena_.projection.Holds("vote", Json::object({{"battle", id}}), where)) return;
     for (const std::string& name : {vote.model_a, vote.model_b}) {
       if (arena_.projection.ModelId(name)) continue;
@@ -114,7 +122,6 @@ class FastChatImport {
               {"private", false}},
              vote, where);
     }
-    const std::string voter = arena_.KeyedHash("session", "fastchat " + vote.voter);
     // Without its text each battle is a prompt of its own.
     const std::string prompt = vote.turns.empty() ? "(battle " + id + ")" : vote.turns[0];
     Append("battle",
@@ -154,6 +161,8 @@ class FastChatImport {
 
   Arena::Impl& arena_;
   LogTransaction& log_;
+  std::map<std::string, int> num_seen_;             // by a line's name
+  std::map<std::string, std::string> first_votes_;  // by voter
 };
 
 Json ConversationJson(const BattleRecord& record, int side) {
@@ -199,7 +208,10 @@ int64_t Arena::ImportFastChat(std::istream& in, const std::string& name) {
   FastChatImport import(*impl_, log);
   ForEachLine(in, name, [&](const Json& line, const std::string& where) {
     if (const auto vote = ParseFastChatVote(line, where)) {
-      import.Add(*vote, CanonicalText(line), where);
+      // An address is guessed from a hash when all else is known, so it isn't hashed.
+      Json content = line;
+      content.erase("ip");
+      import.Add(*vote, CanonicalText(content), where);
     }
   });
   const int64_t added = log.num_rows() - before;
@@ -208,6 +220,7 @@ int64_t Arena::ImportFastChat(std::istream& in, const std::string& name) {
 }
 
 void Arena::ExportFastChat(std::ostream& out) {
+  const ReadTransaction moment(impl_->database);
   Statement rows = impl_->database.Prepare("SELECT battle, voter, at_ms FROM vote ORDER BY id");
   while (rows.Step()) {
     const auto record = FindBattle(std::string(rows.Text(0)));

@@ -20,14 +20,31 @@ DatabaseOptions OptionsFor(const ArenaOptions& options) {
   return database;
 }
 
-// The key of a fresh file is made by whoever opens it first.
+std::optional<std::string> StoredSecret(Database& database) {
+  Statement row = database.Prepare("SELECT value FROM secret WHERE name = 'key'");
+  if (!row.Step()) return std::nullopt;
+  return std::string(row.Text(0));
+}
+
+// The key of a fresh file is made by whoever opens it first; later nothing is written.
 std::string SecretOf(Database& database) {
+  if (auto secret = StoredSecret(database)) return *std::move(secret);
   database.Prepare("INSERT INTO secret(name, value) VALUES ('key', ?) ON CONFLICT DO NOTHING")
       .Bind(RandomHex(32))
       .Run();
-  Statement row = database.Prepare("SELECT value FROM secret WHERE name = 'key'");
-  AGON_CHECK(row.Step());
-  return std::string(row.Text(0));
+  const auto secret = StoredSecret(database);
+  AGON_CHECK(secret.has_value());
+  return *secret;
+}
+
+// Since each row's time is at least that of the row above, one from the far future would stop
+// the arena's clock.
+void CheckTime(int64_t at_ms, int64_t now_ms, std::string_view where) {
+  constexpr int64_t kDayMs = 24 * 3600 * 1000;
+  if (at_ms >= 0 && at_ms - kDayMs <= now_ms) return;
+  throw Error(ErrorKind::kCorrupt,
+              "a time of " + std::to_string(at_ms) + " ms is not between 1970 and now", where,
+              "if the line is right, set this machine's clock");
 }
 
 }  // namespace
@@ -68,11 +85,18 @@ LogTransaction::LogTransaction(Arena::Impl& arena)
 void LogTransaction::Append(std::string_view kind, const Json& body, std::string_view where,
                             std::optional<int64_t> at_ms) {
   const std::string text = CanonicalText(body);
+  if (at_ms) CheckTime(*at_ms, arena_.now_ms(), where);
   last_ms_ = std::max(last_ms_, at_ms ? *at_ms : arena_.now_ms());
   head_ = RowHash(head_, last_ms_, kind, text);
   insert_.Bind(++num_rows_, last_ms_, kind, text, head_).Run();
-  // What is applied is what a later reader of the log would apply.
-  arena_.projection.Apply(last_ms_, kind, ParseJson(text, where), where);
+  try {
+    // What is applied is what a later reader of the log would apply.
+    arena_.projection.Apply(last_ms_, kind, ParseJson(text, where), where);
+  } catch (const Error& error) {
+    // A constraint of the tables names itself, not the row that broke it.
+    if (error.kind() != ErrorKind::kFailed) throw;
+    throw Error(error.kind(), "breaks a rule of the tables: " + std::string(error.what()), where);
+  }
 }
 
 }  // namespace agon::arena

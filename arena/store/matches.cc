@@ -71,11 +71,6 @@ int64_t Arena::AddMatches(std::span<const Match> matches) {
   return added;
 }
 
-bool Arena::HasMatch(const Match& match) {
-  return impl_->projection.Holds("match", ParseJson(CanonicalText(BodyOf(match)), "match"),
-                                 "match");
-}
-
 std::vector<Match> Arena::LatestMatches(const std::string& decider, const std::string& model,
                                         int max_matches) {
   Statement rows = impl_->database.Prepare(
@@ -95,7 +90,9 @@ std::vector<Match> Arena::LatestMatches(const std::string& decider, const std::s
 
 Comparisons Arena::Compare(const Filter& filter, bool with_style) {
   Database& database = impl_->database;
+  const ReadTransaction moment(database);
   Comparisons result;
+  result.head = Head();
   result.models = Models();
   const Contestants contestants(database, result.models, filter.stage);
   const auto wants = [&](std::string_view decider) {

@@ -132,26 +132,18 @@ TEST(VoterTest, PassesOverMatches) {
 
 // The example of evalica's README, k = 30.
 TEST(EloTest, MovesAsEvalicaDoes) {
-  const std::vector<Comparison> games = {
-      {0, 1, Outcome::kWinA}, {1, 2, Outcome::kWinB}, {0, 2, Outcome::kTie}};
-  const auto ratings = OnlineElo(3, games, 30);
+  double ratings[] = {1000, 1000, 1000};
+  const auto play = [&](int a, int b, Outcome outcome) {
+    const double gain = EloGain(ratings[a], ratings[b], ScoreOfA(outcome), 30);
+    ratings[a] += gain;
+    ratings[b] -= gain;
+  };
+  play(0, 1, Outcome::kWinA);
+  play(1, 2, Outcome::kWinB);
+  play(0, 2, Outcome::kTie);
   EXPECT_NEAR(ratings[0], 1014.972058, 1e-6);
   EXPECT_NEAR(ratings[1], 970.647200, 1e-6);
   EXPECT_NEAR(ratings[2], 1014.380742, 1e-6);
-}
-
-// Golden values of OpenSkill's Plackett-Luce, two against two.
-TEST(SkillTest, MovesAsOpenSkillDoes) {
-  std::vector<std::vector<Skill>> teams(2, std::vector<Skill>(2));
-  UpdateSkills(teams, std::vector<int>{1, 2});
-  EXPECT_NEAR(teams[0][0].mu, 26.964294621803063, 1e-12);
-  EXPECT_NEAR(teams[0][0].sigma, 8.177962604389991, 1e-12);
-  EXPECT_NEAR(teams[1][1].mu, 50 - 26.964294621803063, 1e-12);
-  // A draw between equals moves nothing but the doubt.
-  std::vector<std::vector<Skill>> equals(2, std::vector<Skill>(1));
-  UpdateSkills(equals, std::vector<int>{1, 1});
-  EXPECT_NEAR(equals[0][0].mu, 25, 1e-12);
-  EXPECT_LT(equals[0][0].sigma, 25.0 / 3);
 }
 
 // The self-test of fishtest's stat_util.py.
@@ -250,6 +242,20 @@ TEST(GateTest, PlaysUntilTheTestHasAnAnswer) {
 TEST(SprtTest, RefusesNonsense) {
   EXPECT_NE(ErrorOf([] { Sprt({}, {.elo0 = 5, .elo1 = 5}); }, ErrorKind::kUsage), "");
   EXPECT_NE(ErrorOf([] { Sprt({}, {.alpha = 0.7}); }, ErrorKind::kUsage), "");
+  // Scores of such differences are 0 and 1 to rounding.
+  for (const EloModel model : {EloModel::kLogistic, EloModel::kNormalized}) {
+    const SprtOptions options{.elo0 = 0, .elo1 = 1e5, .model = model};
+    EXPECT_TRUE(Contains(ErrorOf(
+                             [&] {
+                               Sprt({0, 0, 9, 0, 0}, options);
+                             },
+                             ErrorKind::kUsage),
+                         "is not within ±"));
+    const double most = model == EloModel::kLogistic ? kMaxGateElo : kMaxNormalizedElo;
+    const SprtOptions widest{.elo0 = -most, .elo1 = most, .model = model};
+    EXPECT_EQ(Sprt({0, 0, 0, 0, 50}, widest).decision, SprtDecision::kPromoted);
+    EXPECT_EQ(Sprt({50, 0, 0, 0, 0}, widest).decision, SprtDecision::kRejected);
+  }
   EXPECT_NE(ErrorOf([] { Sprt({-1, 0, 0, 0, 0}, {}); }, ErrorKind::kUsage), "");
 }
 

@@ -4,6 +4,8 @@
 
 #include "arena/arena.h"
 #include "arena/leaderboard.h"
+#include "arena/store/projection.h"
+#include "core/json.h"
 #include "tests/arena/arena_file.h"
 #include "tests/error_of.h"
 
@@ -23,7 +25,7 @@ TEST_F(ExchangeTest, ComesBackFromItsExportBitForBit) {
   EXPECT_EQ(copy.Head(), arena.Head());
   EXPECT_EQ(Exported(copy), exported);
   for (const bool style : {false, true}) {
-    const LeaderboardOptions options{.has_style_control = style, .num_bootstraps = 50};
+    const LeaderboardOptions options{.has_style_control = style, .num_bootstraps = style ? 0 : 50};
     EXPECT_EQ(LeaderboardJson(ReadLeaderboard(copy, options)),
               LeaderboardJson(ReadLeaderboard(arena, options)));
   }
@@ -56,6 +58,9 @@ TEST_F(ExchangeTest, ImportsAllOrNothing) {
   EXPECT_TRUE(Contains(refused(exported + "{\"kind\"", ErrorKind::kCorrupt), "votes.jsonl line "));
   EXPECT_TRUE(Contains(refused("{\"a\":1}\n", ErrorKind::kCorrupt), "\"format\""));
   EXPECT_TRUE(Contains(refused("", ErrorKind::kCorrupt), "not an export"));
+  // Cut after a whole line: only the head tells.
+  const std::string cut = exported.substr(0, exported.rfind('\n', exported.size() - 2) + 1);
+  EXPECT_TRUE(Contains(refused(cut, ErrorKind::kCorrupt), "it was cut short"));
   EXPECT_NE(refused("{\"format\":\"agon-arena\",\"version\":2}\n", ErrorKind::kUnsupported), "");
   EXPECT_NE(refused("{\"format\":\"agon-arena\",\"version\":1}\n"
                     "{\"kind\":\"vote\",\"at_ms\":1,\"body\":[],\"hash\":\"\"}\n",
@@ -67,6 +72,74 @@ TEST_F(ExchangeTest, ImportsAllOrNothing) {
   std::istringstream in(exported);
   const std::string error = ErrorOf([&] { other.Import(in, "votes.jsonl"); }, ErrorKind::kUsage);
   EXPECT_TRUE(Contains(error, "votes.jsonl line 2")) << error;
+}
+
+// An export of one row, with a right hash.
+std::string ExportOf(int64_t at_ms, const std::string& kind, const std::string& body) {
+  const std::string hash = RowHash(kFirstHash, at_ms, kind, body);
+  return R"({"format":"agon-arena","version":1,"head":")" + hash + "\"}\n" + R"({"at_ms":)" +
+         std::to_string(at_ms) + R"(,"kind":")" + kind + R"(","body":)" + body + R"(,"hash":")" +
+         hash + "\"}\n";
+}
+
+TEST_F(ExchangeTest, NamesTheLineThatItCannotTake) {
+  Arena arena = OpenWith(2);
+  const Battle battle = Fought(arena);
+  const auto error = [&](int64_t at_ms, const std::string& kind, const Json& body,
+                         ErrorKind error_kind) {
+    std::istringstream in(ExportOf(at_ms, kind, DumpJson(body)));
+    return ErrorOf([&] { arena.Import(in, "votes.jsonl"); }, error_kind);
+  };
+  // Rules that only the tables know.
+  const std::string side = error(kStartMs, "reply",
+                                 {{"battle", battle.id},
+                                  {"side", 2},
+                                  {"turn", 0},
+                                  {"text", ""},
+                                  {"finish", "stop"},
+                                  {"tokens", 0},
+                                  {"ms", 0}},
+                                 ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(side, "votes.jsonl line 2")) << side;
+  const std::string twin = error(kStartMs, "battle",
+                                 {{"id", std::string(32, '0')},
+                                  {"prompt", "?"},
+                                  {"category", ""},
+                                  {"a", "model-0"},
+                                  {"b", "model-0"},
+                                  {"session", ""}},
+                                 ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(twin, "votes.jsonl line 2")) << twin;
+  // A time that would hold the arena's clock for ever, and one before there were any.
+  const Json model = {{"name", "x"},  {"weights", ""}, {"location", ""},  {"parent", ""},
+                      {"stage", "x"}, {"step", 0},     {"private", false}};
+  for (const int64_t at_ms : {INT64_MAX, kStartMs + 2 * 24 * 3600 * 1000, INT64_C(-1), INT64_MIN}) {
+    const std::string time = error(at_ms, "model", model, ErrorKind::kCorrupt);
+    EXPECT_TRUE(Contains(time, "votes.jsonl line 2")) << time;
+  }
+  EXPECT_FALSE(arena.FindModel("x"));
+  EXPECT_EQ(VerifyArena(file_).problems, std::vector<std::string>{});
+}
+
+// A board of a file is the same bits in every arena, and equal lines are different votes.
+TEST_F(ExchangeTest, TakesFastChatsVotesTheSameEverywhere) {
+  std::string votes;
+  for (const char* winner : {"model_a", "model_a", "tie", "model_b"}) {
+    for (const char* judge : {"u1", "u2", "u3"}) {
+      votes += std::string(R"({"model_a": "x", "model_b": "y", "winner": ")") + winner +
+               R"(", "judge": ")" + judge + "\"}\n";
+    }
+  }
+  std::string boards[2];
+  for (const size_t i : {size_t{0}, size_t{1}}) {
+    Arena arena = Open(folder_ / ("arena" + std::to_string(i)));
+    std::istringstream in(votes), again(votes);
+    arena.ImportFastChat(in, "fc.jsonl");
+    EXPECT_EQ(arena.Compare({}).comparisons.size(), 12u);
+    EXPECT_EQ(arena.ImportFastChat(again, "fc.jsonl"), 0);
+    boards[i] = LeaderboardJson(ReadLeaderboard(arena, {})) + Exported(arena);
+  }
+  EXPECT_EQ(boards[0], boards[1]);
 }
 
 TEST_F(ExchangeTest, TakesFastChatsFormatsAndGivesItsCleanOne) {

@@ -171,6 +171,11 @@ TEST(LeaderboardTest, StyleControlStatesItsPenalty) {
       ComputeLeaderboard(Among(5, HonestVotes(400)), {.has_style_control = true});
   EXPECT_TRUE(Contains(Notes(board), "penalty of 1/2 times the sum of squared"));
   EXPECT_FALSE(board.first_place);
+  EXPECT_TRUE(Contains(LeaderboardTable(board), "Style: one standard deviation more is worth"));
+  const LeaderboardOptions both{.has_style_control = true, .num_bootstraps = 50};
+  EXPECT_TRUE(Contains(
+      ErrorOf([&] { ComputeLeaderboard(Among(5, HonestVotes(40)), both); }, ErrorKind::kUsage),
+      "leave out --bootstrap or --style"));
 }
 
 // 500 votes for the weakest contestant among 20,000, by voters who do nothing else.
@@ -218,7 +223,8 @@ class TournamentTest : public ArenaTest {
     };
   }
   TournamentOptions Options(int64_t max_matches) {
-    TournamentOptions options{.decider = "grader", .subject = "math/x-v1"};
+    TournamentOptions options{
+        .decider = "grader", .subject = "math/x-v1", .tasks = "test 42", .why_not = {}};
     for (int i = 0; i < 4; ++i) options.models.push_back("model-" + std::to_string(i));
     options.max_matches = max_matches;
     options.tasks_per_contest = 8;
@@ -261,19 +267,63 @@ TEST_F(TournamentTest, RefusesWhatCannotBePlayed) {
                            ErrorKind kind) {
     return ErrorOf([&] { RunTournament(arena, options, play, [](const auto&) {}); }, kind);
   };
-  TournamentOptions options{.decider = "grader", .subject = "math/x-v1"};
+  TournamentOptions options{.decider = "grader", .subject = "math/x-v1", .tasks = "test 42"};
   // Without a location nobody can be loaded.
   EXPECT_TRUE(Contains(refused(options, Play(), ErrorKind::kUsage), "there are 0"));
   options.models = {"model-0", "nobody"};
   EXPECT_TRUE(Contains(refused(options, Play(), ErrorKind::kUsage), "\"nobody\""));
   options.models = {"model-0", "model-1"};
+  EXPECT_TRUE(Contains(refused(options, Play(), ErrorKind::kUsage), "where it is isn't known"));
+  options.why_not = {};
   const auto nothing = [](const Model&, const Model&, std::span<const uint64_t>) {
     return std::vector<Match>();
   };
-  EXPECT_TRUE(Contains(refused(options, nothing, ErrorKind::kFailed), "none of 16 tasks"));
-  EXPECT_EQ(TaskIndex("test 42/17"), 17u);
-  EXPECT_EQ(TaskIndex("test 42/x"), std::nullopt);
-  EXPECT_EQ(TaskIndex("17"), std::nullopt);
+  EXPECT_TRUE(Contains(refused(options, nothing, ErrorKind::kFailed), "none of 48 tasks"));
+  EXPECT_EQ(TaskIndex("test 42/17", "test 42"), 17u);
+  for (const char* other : {"test 42/x", "17", "val 42/17", "test 421/7", "test 42/17/1"}) {
+    EXPECT_EQ(TaskIndex(other, "test 42"), std::nullopt) << other;
+  }
+}
+
+// Tasks of another seed are other tasks, although their indices are the same.
+TEST_F(TournamentTest, PlaysEachSeedsTasksFromTheFirst) {
+  Arena arena = OpenWith(2);
+  TournamentOptions options = Options(8);
+  options.models = {"model-0", "model-1"};
+  RunTournament(arena, options, Play(), [](const auto&) {});
+  tasks_.clear();
+  options.tasks = "test 7";
+  const auto play = Play();
+  RunTournament(
+      arena, options,
+      [&](const Model& a, const Model& b, std::span<const uint64_t> tasks) {
+        auto matches = play(a, b, tasks);
+        for (Match& match : matches) match.task.replace(0, 7, "test 7");
+        return matches;
+      },
+      [](const auto&) {});
+  EXPECT_EQ(tasks_, (std::vector<uint64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
+}
+
+// Tasks that can't be decided are passed over, and so is a pair that can't.
+TEST_F(TournamentTest, GoesRoundWhatCannotBeDecided) {
+  Arena arena = OpenWith(3);
+  TournamentOptions options = Options(24);
+  options.models = {"model-0", "model-1", "model-2"};
+  const auto play = Play();
+  const auto result = RunTournament(
+      arena, options,
+      [&](const Model& a, const Model& b, std::span<const uint64_t> tasks) {
+        std::vector<Match> matches = play(a, b, tasks);
+        const bool is_hopeless = a.name == "model-0" && b.name == "model-1";
+        std::erase_if(matches, [&](const Match& match) {
+          return is_hopeless || TaskIndex(match.task, "test 42").value() < 10;
+        });
+        return matches;
+      },
+      [](const auto&) {});
+  EXPECT_EQ(result.num_matches, 24);
+  EXPECT_EQ(VerifyArena(file_).problems, std::vector<std::string>{});
 }
 
 class CommandTest : public ArenaTest {
@@ -305,6 +355,39 @@ TEST_F(CommandTest, AddsCheckpointsWithTheirLineage) {
   EXPECT_NE(ErrorOf([&] { RunAdd(arena, {.checkpoints = {Checkpoint("rl-000050", "c")}}, out); },
                     ErrorKind::kUsage),
             "");
+}
+
+TEST_F(CommandTest, LeavesOutAndNamesModelsThatCannotPlay) {
+  Arena arena = Open();
+  std::ostringstream out;
+  const fs::path kept = Checkpoint("sft-000100", "a"), also = Checkpoint("rl-000050", "b");
+  const fs::path gone = Checkpoint("rl-000100", "c"), changed = Checkpoint("rl-000200", "d");
+  RunAdd(arena, {.checkpoints = {kept, also, gone, changed}}, out);
+  arena.AddModel({.name = "endpoint", .location = "http://localhost:1/v1#m", .stage = "external"});
+  fs::remove_all(gone);
+  Checkpoint("rl-000200", "trained on");
+  std::set<std::string> seen;
+  const PlayContest play = [&](const Model& a, const Model& b, std::span<const uint64_t> tasks) {
+    seen.insert({a.name, b.name});
+    return std::vector<Match>{{.decider = "grader",
+                               .subject = "x-v1",
+                               .task = "test 42/" + std::to_string(tasks[0]),
+                               .model_a = a.name,
+                               .model_b = b.name}};
+  };
+  TournamentOptions options{
+      .decider = "grader", .subject = "x-v1", .tasks = "test 42", .max_matches = 3};
+  const auto result = RunTournament(arena, options, play, [](const auto&) {});
+  EXPECT_EQ(seen, (std::set<std::string>{"quick/sft-000100", "quick/rl-000050"}));
+  ASSERT_EQ(result.left_out.size(), 3u);
+  EXPECT_TRUE(Contains(result.left_out[0], "quick/rl-000100: no "));
+  EXPECT_TRUE(Contains(result.left_out[1], "quick/rl-000200: other weights"));
+  EXPECT_TRUE(Contains(result.left_out[2], "endpoint: it is an endpoint"));
+  // Who was asked for by name is not left out in silence.
+  options.models = {"quick/sft-000100", "quick/rl-000200"};
+  const std::string named =
+      ErrorOf([&] { RunTournament(arena, options, play, [](const auto&) {}); }, ErrorKind::kUsage);
+  EXPECT_TRUE(Contains(named, "model quick/rl-000200")) << named;
 }
 
 TEST_F(CommandTest, ExportsImportsRatesAndVerifies) {

@@ -146,6 +146,28 @@ TEST_F(DatabaseTest, MigratesStepByStepAndOnlyForwards) {
   EXPECT_TRUE(Contains(error, "its schema has version 2, this build knows 1")) << error;
 }
 
+TEST_F(DatabaseTest, ReadsOneMomentInATransaction) {
+  Database writer(path_), reader(path_);
+  writer.Migrate(kApplicationId, kSchema);
+  Insert(writer, "first");
+  {
+    const ReadTransaction moment(reader);
+    EXPECT_EQ(NumItems(reader), 1);
+    Insert(writer, "second");  // nobody waits
+    EXPECT_EQ(NumItems(reader), 1);
+  }
+  EXPECT_EQ(NumItems(reader), 2);
+}
+
+// Not even the mode of its journal, which stands in its header, is changed.
+TEST_F(DatabaseTest, OpensAnothersFileWithoutWriting) {
+  Database(path_).Execute("CREATE TABLE t(x)");
+  const std::string bytes = ReadFile(path_);
+  EXPECT_NE(ErrorOf([&] { Database(path_).Migrate(kApplicationId, kSchema); }, ErrorKind::kUsage),
+            "");
+  EXPECT_EQ(ReadFile(path_), bytes);
+}
+
 TEST_F(DatabaseTest, UndoesAMigrationThatFails) {
   constexpr const char* kBroken[] = {"CREATE TABLE a(x) STRICT; CREATE TABLE"};
   Database database(path_);
