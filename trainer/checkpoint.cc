@@ -183,8 +183,8 @@ std::optional<Checkpoint> FindLastCheckpoint(const fs::path& run_dir, std::strin
 std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
                                                const policy::OptimizerConfig& optimizer,
-                                               const policy::Device& device) {
-  auto policy = policy::Policy::Load(checkpoint.dir, compute, device);
+                                               const policy::Device& device, policy::Head head) {
+  auto policy = policy::Policy::Load(checkpoint.dir, compute, device, head);
   if (checkpoint.compute != ComputeName(*policy)) {
     throw Error(ErrorKind::kUsage,
                 "trained in " + checkpoint.compute + ", but would go on in " +

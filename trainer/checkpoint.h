@@ -56,7 +56,8 @@ std::optional<Checkpoint> FindLastCheckpoint(const std::filesystem::path& run_di
 std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
                                                const policy::OptimizerConfig& optimizer,
-                                               const policy::Device& device = {});
+                                               const policy::Device& device = {},
+                                               policy::Head head = policy::Head::kLanguage);
 
 // The value model beside it. Throws kCorrupt, kNotFound.
 std::unique_ptr<policy::Policy> LoadValueModel(const Checkpoint& checkpoint,

@@ -65,6 +65,27 @@ PreferenceStats BradleyTerryLoss(std::span<const float> scores, double margin, d
   return stats;
 }
 
+PreferenceStats AllPairsLoss(std::span<const float> scores, double normalizer,
+                             const PreferenceLossConfig& config, std::span<float> dscores) {
+  const size_t k = scores.size();
+  AGON_CHECK(k >= 2 && dscores.size() == k, "a ranking has two scores or more");
+  PreferenceStats stats = Count(scores);
+  const double weight = 1.0 / (stats.num_pairs * normalizer);
+  std::vector<double> derivatives(k);
+  for (size_t i = 0; i < k; ++i) {
+    for (size_t j = i + 1; j < k; ++j) {
+      const double difference = static_cast<double>(scores[i]) - static_cast<double>(scores[j]);
+      stats.loss += weight * NegativeLogSigmoid(difference);
+      const double derivative = weight * Sigmoid(-difference);
+      derivatives[i] -= derivative;
+      derivatives[j] += derivative;
+    }
+  }
+  for (size_t i = 0; i < k; ++i) dscores[i] = static_cast<float>(derivatives[i]);
+  Center(scores, static_cast<double>(config.centering) / normalizer, stats, dscores);
+  return stats;
+}
+
 PreferenceStats PlackettLuceLoss(std::span<const float> scores, double normalizer,
                                  const PreferenceLossConfig& config, std::span<float> dscores) {
   const size_t k = scores.size();

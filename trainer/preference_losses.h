@@ -30,6 +30,13 @@ struct PreferenceStats {
 PreferenceStats BradleyTerryLoss(std::span<const float> scores, double margin, double normalizer,
                                  const PreferenceLossConfig& config, std::span<float> dscores);
 
+// Bradley-Terry on all pairs of a ranking of K completions, the best first:
+//   -1/C(K,2) sum_{i<j} log sigmoid(s_i - s_j) + centering (2 mean_k s_k)^2,
+// divided by `normalizer`: a ranking counts as much as a pair does (Ouyang et al. 2022, equation
+// 1). For K = 2 it is the above without a margin. Writes dloss/dscore (K).
+PreferenceStats AllPairsLoss(std::span<const float> scores, double normalizer,
+                             const PreferenceLossConfig& config, std::span<float> dscores);
+
 // Plackett-Luce on a ranking of K completions, the best first:
 //   -sum_k [s_k - log sum_{j >= k} exp s_j] + centering (2 mean_k s_k)^2,
 // divided by `normalizer`: for K = 2 it is Bradley-Terry without a margin. Writes dloss/dscore (K).

@@ -29,9 +29,11 @@ void FillClipRange(LossConfig& loss) {
 // What follows from other keys.
 void Resolve(Recipe& recipe) {
   FillClipRange(recipe.rl.loss);
-  recipe.pretrain.seed = recipe.sft.seed = recipe.rl.seed = recipe.run.seed;
+  recipe.pretrain.seed = recipe.sft.seed = recipe.reward_model.seed = recipe.rl.seed =
+      recipe.run.seed;
   recipe.pretrain.micro_batch_tokens = recipe.sft.micro_batch_tokens =
-      recipe.rl.micro_batch_tokens = recipe.run.micro_batch_tokens;
+      recipe.reward_model.micro_batch_tokens = recipe.rl.micro_batch_tokens =
+          recipe.run.micro_batch_tokens;
 }
 
 // Only what decides a result.

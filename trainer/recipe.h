@@ -14,6 +14,7 @@
 #include "datasets/chat.h"
 #include "judge/eval.h"
 #include "policy/policy.h"
+#include "trainer/reward_model_loop.h"
 #include "trainer/trainer.h"
 
 namespace agon::trainer {
@@ -55,6 +56,7 @@ struct Recipe {
   DataSettings data;
   PretrainConfig pretrain;
   SftConfig sft;
+  RewardModelConfig reward_model;
   RlConfig rl;
   EvalSettings eval;
 

@@ -5,6 +5,7 @@
 #include "envs/dial.h"
 #include "envs/env.h"
 #include "trainer/recipe.h"
+#include "trainer/reward_model_stage.h"
 
 namespace agon::trainer {
 namespace {
@@ -33,6 +34,34 @@ void CheckCurriculum(const RlConfig& rl) {
          "let rl.env name a range, as " + rl.curriculum + "=0..2");
 }
 
+void CheckRewardModel(const Recipe& recipe) {
+  const RewardModelConfig& rewards = recipe.reward_model;
+  if (rewards.average_weights && rewards.num_members == 1) {
+    Refuse("the mean of one model's weights is that model", "reward_model.average_weights",
+           "raise reward_model.num_members, or leave it out");
+  }
+  if (!rewards.data.empty()) return;
+  if (!rewards.val_data.empty()) {
+    Refuse("held-out preferences without any to learn from", "reward_model.val_data",
+           "name reward_model.data, too");
+  }
+  CheckEnv(rewards.env, "reward_model.env");
+  const bool has_model = recipe.pretrain.num_steps + recipe.sft.num_steps > 0;
+  if (rewards.source == CompletionSource::kPolicy && !has_model) {
+    Refuse("no stage before it makes a model whose completions could be labeled",
+           "reward_model.source", "give sft.num_steps, or use \"demonstrations\"");
+  }
+}
+
+void CheckNamedRewardModels(const Recipe& recipe) {
+  for (const std::string& model : recipe.rl.learned.models) {
+    if (model == kRewardModelStage && recipe.reward_model.num_steps == 0) {
+      Refuse("reward-model stands for what the recipe trains, and it trains none",
+             "rl.reward_models", "give reward_model.num_steps, or name a directory");
+    }
+  }
+}
+
 // Looks at the first tasks of a split only: tasks have no end.
 constexpr uint64_t kTasksLookedAt = 256;
 
@@ -58,7 +87,9 @@ void CheckFit(const std::string& env_spec, envs::Split split, uint64_t seed, uin
 void CheckRecipe(const Recipe& recipe) {
   policy::ParseDevice(recipe.run.device, "run.device");
   const policy::ModelConfig model = recipe.Model();
-  if (recipe.pretrain.num_steps + recipe.sft.num_steps + recipe.rl.num_steps == 0) {
+  if (recipe.pretrain.num_steps + recipe.sft.num_steps + recipe.reward_model.num_steps +
+          recipe.rl.num_steps ==
+      0) {
     Refuse("all stages have 0 steps", "rl.num_steps", "give at least one stage some steps");
   }
   if (recipe.pretrain.num_steps > 0) {
@@ -74,10 +105,12 @@ void CheckRecipe(const Recipe& recipe) {
     }
   }
   if (recipe.sft.num_steps > 0) CheckEnv(recipe.sft.env, "sft.env");
+  if (recipe.reward_model.num_steps > 0) CheckRewardModel(recipe);
   if (recipe.rl.num_steps > 0) {
     CheckEnv(recipe.rl.env, "rl.env");
     CheckRl(recipe.rl, model);
     CheckCurriculum(recipe.rl);
+    CheckNamedRewardModels(recipe);
   }
   CheckEnv(recipe.eval.env, "eval.env");
   if (recipe.eval.max_new_tokens >= model.max_positions) {
@@ -89,6 +122,12 @@ void CheckRecipe(const Recipe& recipe) {
 }
 
 void CheckPromptsFit(const Recipe& recipe, const datasets::ChatTemplate& chat) {
+  const RewardModelConfig& rewards = recipe.reward_model;
+  if (rewards.num_steps > 0 && rewards.data.empty() &&
+      rewards.source == CompletionSource::kPolicy) {
+    CheckFit(rewards.env, envs::Split::kTrain, rewards.seed, rewards.first_task,
+             rewards.max_new_tokens, "reward_model", recipe, chat);
+  }
   if (recipe.rl.num_steps > 0) {
     CheckFit(recipe.rl.env, envs::Split::kTrain, recipe.rl.seed, recipe.rl.first_task,
              recipe.rl.max_new_tokens, "rl", recipe, chat);

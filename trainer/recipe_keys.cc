@@ -73,6 +73,52 @@ void BindSft(SftConfig& s, ConfigTable& t) {
         "between validations; 0: only at the end");
 }
 
+void BindRewardModel(RewardModelConfig& r, ConfigTable& t) {
+  t.Add("reward_model.num_steps", &r.num_steps, 0, kMaxSteps, "steps", "0: no reward model");
+  t.Add("reward_model.data", &r.data,
+        "file of preferences; empty: synthetic labelers rank what reward_model.source says");
+  t.Add("reward_model.val_data", &r.val_data,
+        "file of held-out preferences; empty: the last tenth of reward_model.data");
+  t.Add("reward_model.env", &r.env,
+        "environment of one reply, whose reward is the truth that labelers see");
+  t.AddChoice("reward_model.source", &r.source, {"policy", "demonstrations"},
+              "whose completions are labeled: those of the model that SFT made, or the "
+              "environment's own");
+  t.Add("reward_model.num_preferences", &r.num_preferences, 1, 100'000'000, "preferences",
+        "tasks that are labeled; those without enough different completions are left out");
+  t.Add("reward_model.num_completions", &r.num_completions, 2, datasets::kMaxRanked, "completions",
+        "that one preference ranks; 2: pairs");
+  t.Add("reward_model.max_new_tokens", &r.max_new_tokens, 1, kMaxTokens, "tokens",
+        "longest completion that is labeled");
+  t.Add("reward_model.num_labelers", &r.labelers.num_labelers, 1, 1'000'000, "labelers",
+        "each task is given to one of them");
+  t.Add("reward_model.disagreement", &r.labelers.disagreement, 0, 10, "",
+        "deviation of the logarithms of what parts of the reward weigh to a labeler");
+  t.Add("reward_model.label_noise", &r.labelers.label_noise, 0, 0.5, "share",
+        "of pairs that come out the wrong way round");
+  t.Add("reward_model.preferences_per_step", &r.preferences_per_step, 1, 1 << 20, "preferences",
+        "of one update");
+  t.AddChoice("reward_model.loss", &r.loss, {"bradley_terry", "plackett_luce"},
+              "of rankings: over all their pairs, or over the order as a whole; of pairs they are "
+              "one");
+  t.Add("reward_model.centering", &r.centering, 0, 100, "",
+        "weight of the squared mean reward of a preference, which keeps rewards around 0");
+  t.Add("reward_model.num_members", &r.num_members, 1, 64, "models",
+        "of an ensemble, which differ in the order of the preferences");
+  t.Add("reward_model.average_weights", &r.average_weights,
+        "make one model of the members' mean weights (WARM)");
+  t.AddChoice("reward_model.optimizer", &r.optimizer.kind, {"adamw", "muon"},
+              "muon trains the hidden matrices with Muon, the rest with AdamW");
+  t.Add("reward_model.learning_rate", &r.schedule.learning_rate, 0, 1, "",
+        "peak; falls linearly to a tenth");
+  t.Add("reward_model.warmup_steps", &r.schedule.warmup_steps, 0, kMaxSteps, "steps",
+        "linear warm-up");
+  t.Add("reward_model.val_every", &r.val_every, 0, kMaxSteps, "steps",
+        "between validations; 0: only at the end");
+  t.Add("reward_model.val_preferences", &r.val_preferences, 1, 10'000'000, "preferences",
+        "held out");
+}
+
 void BindRollouts(RlConfig& rl, ConfigTable& t) {
   t.Add("rl.env", &rl.env, "environment that rewards");
   t.Add("rl.opponent", &rl.opponent,
@@ -135,7 +181,8 @@ std::vector<std::string> RuleNames() {
 void BindLearnedReward(RlConfig& rl, ConfigTable& t) {
   LearnedRewardConfig& learned = rl.learned;
   t.Add("rl.reward_models", &learned.models,
-        "models that learned a reward from preferences: directories, or addresses that answer POST "
+        "models that learned a reward from preferences: reward-model for those of this run, "
+        "directories, or addresses that answer POST "
         "/get_reward (http://...); empty: only the environment rewards");
   t.Add("rl.reward_weight", &learned.weight, 0, 1000, "", "of the learned reward");
   t.Add("rl.env_weight", &learned.env_weight, 0, 1000, "",
@@ -177,6 +224,7 @@ void BindRecipe(Recipe& recipe, ConfigTable& table) {
   BindModelAndData(recipe, table);
   BindPretrain(recipe.pretrain, table);
   BindSft(recipe.sft, table);
+  BindRewardModel(recipe.reward_model, table);
   BindRollouts(recipe.rl, table);
   BindLoss(recipe.rl, table);
   BindLearnedReward(recipe.rl, table);

@@ -16,6 +16,7 @@
 #include "trainer/best_of_n.h"
 #include "trainer/checkpoint.h"
 #include "trainer/exploits.h"
+#include "trainer/reward_model_stage.h"
 #include "trainer/reward_models.h"
 #include "trainer/run_device.h"
 #include "trainer/run_directory.h"
@@ -44,6 +45,9 @@ struct Stage {
   const policy::OptimizerConfig& optimizer;
   const char* metric;  // of the log, shown in the summary
   bool evaluated;
+  int member = -1;  // of an ensemble of reward models; -1: a language model
+
+  policy::Head head() const { return member < 0 ? policy::Head::kLanguage : policy::Head::kScore; }
 };
 
 class Run {
@@ -69,6 +73,7 @@ class Run {
                (ranks > 1 ? " on " + std::to_string(ranks) + " ranks" : ""));
     PrepareText();
     CheckPromptsFit(recipe_, *chat_);
+    if (!recipe_.reward_model.data.empty()) PreparePreferences();  // a bad file is seen at once
     FindStart();
     for (const Stage& stage : Stages()) {
       if (stage.num_steps == 0) continue;
@@ -84,12 +89,7 @@ class Run {
   RunLog& log() { return log_; }
 
  private:
-  std::vector<Stage> Stages() const {
-    return {{"pretrain", recipe_.pretrain.num_steps, recipe_.pretrain.optimizer, "val_bpb", false},
-            {"sft", recipe_.sft.num_steps, recipe_.sft.optimizer, "val_loss", true},
-            {"rl", recipe_.rl.num_steps, recipe_.rl.optimizer, "reward", true}};
-  }
-
+  std::vector<Stage> Stages() const;
   bool leads() const { return team_.ranks().is_leader(); }
   fs::path CorpusDir() const { return options_.out / "corpus"; }
 
@@ -97,17 +97,21 @@ class Run {
   void BuildCorpusTogether();
   void PrepareText();
   void FindStart();
+  std::string LanguageModelBefore(const std::string& stage) const;
+  void PreparePreferences();
+  void AverageRewardModels();
   void RunStage(const Stage& stage);
   void TrainStage(const Stage& stage);
   void RunLoop(const Stage& stage, const StageContext& context);
   void ConcludeLearnedReward();
   void EvaluateStage(const Stage& stage);
   std::string ModelDir(const std::string& name_or_dir) const;
+  RlConfig ResolvedRl() const;
   void Report();
 
-  std::unique_ptr<policy::Policy> StartingPolicy() const;
+  std::unique_ptr<policy::Policy> StartingPolicy(policy::Head head) const;
   std::unique_ptr<policy::Policy> ValueModel(const std::string& before) const;
-  void UsePolicyOf(const std::string& stage);
+  void UsePolicyOf(const std::string& stage, policy::Head head = policy::Head::kLanguage);
   // Of the CPU's kernels: what a GPU could do isn't measured.
   double CeilingGflops() const {
     return device_.kind == policy::Device::Kind::kCpu
@@ -132,7 +136,21 @@ class Run {
   std::vector<std::string> finished_;  // stages, in order
   std::unique_ptr<policy::Policy> policy_;
   std::string policy_stage_;  // whose result `policy_` is, "" if none
+  std::optional<PreferenceSets> preferences_;
 };
+
+std::vector<Stage> Run::Stages() const {
+  std::vector<Stage> stages = {
+      {"pretrain", recipe_.pretrain.num_steps, recipe_.pretrain.optimizer, "val_bpb", false},
+      {"sft", recipe_.sft.num_steps, recipe_.sft.optimizer, "val_loss", true}};
+  const RewardModelConfig& rewards = recipe_.reward_model;
+  int member = 0;
+  for (const std::string& name : RewardModelStages(rewards)) {
+    stages.push_back({name, rewards.num_steps, rewards.optimizer, "val_accuracy", false, member++});
+  }
+  stages.push_back({"rl", recipe_.rl.num_steps, recipe_.rl.optimizer, "reward", true});
+  return stages;
+}
 
 void Run::BuildCorpusOnce() {
   if (fs::exists(CorpusDir())) return;
@@ -207,11 +225,12 @@ void Run::FindStart() {
   log_.Event("going on after " + start_->dir.filename().string());
 }
 
-// Random weights: what the first stage begins with.
-std::unique_ptr<policy::Policy> Run::StartingPolicy() const {
+// Random weights, a score head of zeros: what the first stage begins with.
+std::unique_ptr<policy::Policy> Run::StartingPolicy(policy::Head head) const {
   policy::ModelConfig model = recipe_.Model();
   model.vocab_size = tokenizer_->vocab_size();
   model.eos_token_id = chat_->stop_token_id();
+  model.has_score_head = head == policy::Head::kScore;
   return policy::Policy::Create(model, recipe_.run.compute, recipe_.run.seed, device_);
 }
 
@@ -234,26 +253,72 @@ std::unique_ptr<policy::Policy> Run::ValueModel(const std::string& before) const
   return value;
 }
 
-void Run::UsePolicyOf(const std::string& stage) {
-  if (policy_ && policy_stage_ == stage) return;
+void Run::UsePolicyOf(const std::string& stage, policy::Head head) {
+  const bool is_reward_model = head == policy::Head::kScore;
+  if (policy_ && policy_stage_ == stage && policy_->config().has_score_head == is_reward_model) {
+    return;
+  }
   policy_.reset();  // two policies needn't fit into memory
   if (stage.empty()) {
-    policy_ = StartingPolicy();
+    policy_ = StartingPolicy(head);
   } else {
     const auto checkpoint = FindLastCheckpoint(options_.out, stage);
     if (!checkpoint) {
       throw Error(ErrorKind::kNotFound, "no checkpoint of the finished stage " + stage,
                   (options_.out / "checkpoints").string(), "start anew with another --out");
     }
-    policy_ = policy::Policy::Load(checkpoint->dir, recipe_.run.compute, device_);
+    policy_ = policy::Policy::Load(checkpoint->dir, recipe_.run.compute, device_, head);
   }
   policy_stage_ = stage;
+}
+
+// What a stage begins with: reward models stand beside the line of language models.
+std::string Run::LanguageModelBefore(const std::string& stage) const {
+  std::string before;
+  for (const std::string& finished : finished_) {
+    if (finished == stage) break;
+    if (!IsRewardModelStage(finished)) before = finished;
+  }
+  return before;
+}
+
+// Labels are made once, by the leader, of what the model before says.
+void Run::PreparePreferences() {
+  if (preferences_) return;
+  const RewardModelConfig& config = recipe_.reward_model;
+  const auto start = std::chrono::steady_clock::now();
+  const bool reused = !config.data.empty() || fs::exists(PreferencesDir(options_.out));
+  if (leads() && !reused) {
+    if (config.source == CompletionSource::kPolicy) UsePolicyOf(LanguageModelBefore("rl"));
+    WritePreferences(config, policy_.get(), *chat_, options_.out);
+  }
+  team_.ranks().Barrier();
+  preferences_ = LoadPreferences(config, options_.out);
+  const std::string result = DescribePreferences(*preferences_);
+  summary_.stages.push_back({"labels", SecondsSince(start), reused, result});
+  log_.Event("preferences: " + result);
+}
+
+void Run::AverageRewardModels() {
+  const fs::path dir = RewardModelDirs(recipe_.reward_model, options_.out)[0];
+  if (leads() && !fs::exists(dir)) {
+    std::vector<fs::path> members;
+    for (const Stage& stage : Stages()) {
+      if (stage.member >= 0) members.emplace_back(ModelDir(stage.name));
+    }
+    AverageWeights(members, dir, *chat_);
+    log_.Event("averaged the weights of " + std::to_string(members.size()) + " reward models");
+  }
+  team_.ranks().Barrier();
 }
 
 void Run::RunStage(const Stage& stage) {
   const auto start = std::chrono::steady_clock::now();
   const bool reused = IsFinished(stage.name);
+  if (stage.member >= 0) PreparePreferences();
   if (!reused) TrainStage(stage);
+  const RewardModelConfig& rewards = recipe_.reward_model;
+  if (rewards.average_weights && stage.member == rewards.num_members - 1) AverageRewardModels();
   if (!leads()) return;
   std::string result;
   if (const auto value = LastLogged(options_.out, stage.name, stage.metric)) {
@@ -262,24 +327,24 @@ void Run::RunStage(const Stage& stage) {
     result = text;
   }
   summary_.stages.push_back({stage.name, SecondsSince(start), reused, result});
-  summary_.model = ModelDir(stage.name);
+  if (stage.member < 0) summary_.model = ModelDir(stage.name);
 }
 
 void Run::TrainStage(const Stage& stage) {
   int first_step = 1;
   RlState rl;
-  const std::string before = finished_.empty() ? "" : finished_.back();
+  const std::string before = LanguageModelBefore(stage.name);
   std::unique_ptr<policy::Policy> reference;
   if (stage.name == "rl" && NeedsReference(recipe_.rl)) {
     UsePolicyOf(before);
     reference = std::move(policy_);
   }
   if (start_ && start_->state.stage == stage.name) {
-    policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer, device_);
+    policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer, device_, stage.head());
     first_step = start_->state.step + 1;
     rl = start_->state.rl;
   } else {
-    UsePolicyOf(before);
+    UsePolicyOf(before, stage.head());
     policy_->ConfigureOptimizer(stage.optimizer);
   }
   std::unique_ptr<policy::Policy> value;
@@ -288,7 +353,7 @@ void Run::TrainStage(const Stage& stage) {
   log_.Event(stage.name + " begins at step " + std::to_string(first_step));
 
   std::vector<std::shared_ptr<judge::RewardModel>> reward_models;
-  if (stage.name == "rl") reward_models = MakeRewardModels(recipe_.rl, device_);
+  if (stage.name == "rl") reward_models = MakeRewardModels(ResolvedRl(), device_);
   std::vector<policy::MemoryUse> memory;
   const auto save = [&](int step) {
     if (!leads()) return;
@@ -328,11 +393,28 @@ void Run::RunLoop(const Stage& stage, const StageContext& context) {
     RunPretrain(recipe_.pretrain, train, val, context);
   } else if (stage.name == "sft") {
     RunSft(recipe_.sft, context);
+  } else if (stage.member >= 0) {
+    RunRewardModel(recipe_.reward_model, *preferences_, stage.member, stage.name, context);
   } else {
-    RlConfig config = recipe_.rl;
-    config.opponent = ModelDir(config.opponent);
-    RunRl(config, context);
+    RunRl(ResolvedRl(), context);
   }
+}
+
+// With directories in place of names of stages.
+RlConfig Run::ResolvedRl() const {
+  RlConfig config = recipe_.rl;
+  config.opponent = ModelDir(config.opponent);
+  config.learned.models.clear();
+  for (const std::string& model : recipe_.rl.learned.models) {
+    if (model != kRewardModelStage) {
+      config.learned.models.push_back(model);
+      continue;
+    }
+    for (const fs::path& dir : RewardModelDirs(recipe_.reward_model, options_.out)) {
+      config.learned.models.push_back(dir.string());
+    }
+  }
+  return config;
 }
 
 // A stage's name stands for the model that it made.
@@ -354,15 +436,14 @@ void Run::ConcludeLearnedReward() {
   const fs::path file = options_.out / "best_of_n.json";
   if (recipe_.rl.best_of_n == 0 || fs::exists(file)) return;
   RlState state = FindLastCheckpoint(options_.out, "rl")->state.rl;
-  const auto rl = std::find(finished_.begin(), finished_.end(), "rl");
-  UsePolicyOf(rl == finished_.begin() ? "" : *(rl - 1));
+  UsePolicyOf(LanguageModelBefore("rl"));
   const StageContext context{.policy = *policy_,
                              .chat = *chat_,
                              .log = log_,
                              .save = {},
                              .stop_requested = {},
                              .rl = &state,
-                             .reward_models = MakeRewardModels(recipe_.rl, device_)};
+                             .reward_models = MakeRewardModels(ResolvedRl(), device_)};
   WriteFileAtomic(file, judge::BestOfNJson(MeasureBestOfN(recipe_.rl, context)));
 }
 

@@ -53,6 +53,24 @@ TEST(PreferenceLosses, EqualScoresCountHalf) {
   EXPECT_EQ(BradleyTerryLoss(std::array{1.0f, 1.0f}, 0, 1, kNoCentering, d).num_right, 0.5);
 }
 
+// Scores 2, 1, 0: differences 1, 2, 1, and -log sigmoid of them 0.3132617, 0.1269280, 0.3132617;
+// a third of the sum is 0.2511505. Derivatives, with sigmoid(-1) = 0.2689414 and sigmoid(-2) =
+// 0.1192029: first -(0.2689414 + 0.1192029) / 3, second 0, last the opposite of the first.
+TEST(PreferenceLosses, AllPairsByHand) {
+  std::array<float, 3> d{};
+  const auto stats = AllPairsLoss(std::array{2.0f, 1.0f, 0.0f}, 1, kNoCentering, d);
+  EXPECT_NEAR(stats.loss, 0.2511505, 1e-7);
+  EXPECT_NEAR(d[0], -0.1293814, 1e-7);
+  EXPECT_NEAR(d[1], 0.0, 1e-7);
+  EXPECT_NEAR(d[2], 0.1293814, 1e-7);
+  EXPECT_EQ(stats.num_pairs, 3);
+  std::array<float, 2> pair{}, plain{};
+  const std::array two{0.3f, -0.2f};
+  EXPECT_DOUBLE_EQ(AllPairsLoss(two, 4, {0.01f}, pair).loss,
+                   BradleyTerryLoss(two, 0, 4, {0.01f}, plain).loss);
+  EXPECT_EQ(pair, plain);
+}
+
 TEST(PreferenceLosses, PlackettLuceByHand) {
   // Scores log 3, log 2, log 1: p = 3/6 * 2/3 * 1 = 1/3, so the loss is log 3.
   // Derivatives: first 3/6 - 1 = -1/2; second 2/6 + 2/3 - 1 = 0; last 1/6 + 1/3 + 1 - 1 = 1/2.
@@ -100,6 +118,8 @@ TEST(PreferenceLosses, DerivativesAreThoseOfTheLoss) {
   ExpectDerivative({0.7f, -0.4f, 1.5f, 0.1f, -2.0f}, [](auto scores, auto d) {
     return PlackettLuceLoss(scores, 2, {0.05f}, d).loss;
   });
+  ExpectDerivative({0.7f, -0.4f, 1.5f, 0.1f, -2.0f},
+                   [](auto scores, auto d) { return AllPairsLoss(scores, 2, {0.05f}, d).loss; });
 }
 
 }  // namespace

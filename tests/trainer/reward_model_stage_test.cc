@@ -1,0 +1,199 @@
+// Reward models inside a run: labels on disk, members, mean weights, killed runs, RL behind them.
+#include "trainer/reward_model_stage.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "core/file.h"
+#include "core/json.h"
+#include "core/progress.h"
+#include "judge/reward_checkpoints.h"
+#include "tests/error_of.h"
+#include "tests/policy/tiny_policy.h"
+#include "tests/tiny_recipe.h"
+#include "trainer/run.h"
+
+namespace agon::trainer {
+namespace {
+
+// The labels are of demonstrations: what five steps of SFT make says nothing twice.
+const std::string kTinyRewards = TinyRecipe(5, 2) +
+                                 "[reward_model]\n"
+                                 "num_steps = 5\n"
+                                 "source = \"demonstrations\"\n"
+                                 "num_preferences = 20\n"
+                                 "num_completions = 3\n"
+                                 "preferences_per_step = 4\n"
+                                 "val_preferences = 8\n"
+                                 "num_members = 2\n";
+
+class RewardModelStageTest : public ::testing::Test {
+ protected:
+  RewardModelStageTest()
+      : root_(fs::temp_directory_path() / ("agon-rewards-" + std::to_string(::getpid()))) {
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+    SetProgressEnabled(false);
+  }
+  ~RewardModelStageTest() override {
+    fs::remove_all(root_);
+    SetProgressEnabled(true);
+  }
+
+  std::string Train(const std::string& name, bool resume = false,
+                    const std::vector<std::string>& overrides = {}) {
+    RunOptions options;
+    options.out = root_ / name;
+    options.resume = resume;
+    std::ostringstream out;
+    RunRecipe(ParseRecipe(kTinyRewards, "tiny", overrides), options, out);
+    return out.str();
+  }
+
+  std::string WeightsOf(const std::string& checkpoint) const {
+    return ReadFile(root_ / checkpoint / "model.safetensors");
+  }
+
+  fs::path root_;
+};
+
+std::string Refused(const std::vector<std::string>& overrides) {
+  return ErrorOf([&] { ParseRecipe(kTinyRewards, "tiny", overrides); }, ErrorKind::kUsage);
+}
+
+TEST_F(RewardModelStageTest, MembersStandBesideTheLineOfLanguageModels) {
+  const std::string summary = Train("a");
+  EXPECT_NE(WeightsOf("a/checkpoints/reward-model-1-000005"),
+            WeightsOf("a/checkpoints/reward-model-2-000005"));
+  EXPECT_TRUE(Contains(summary, "rl-chat --model")) << summary;
+  EXPECT_TRUE(Contains(summary, "rl-000005\n")) << summary;
+  EXPECT_TRUE(Contains(summary, "labels")) << summary;
+  EXPECT_EQ(datasets::ReadPreferences(root_ / "a/preferences/val.jsonl")[0].completions.size(), 3u);
+  const Json state =
+      ReadJson((root_ / "a/checkpoints/rl-000005/trainer_state/state.json").string());
+  EXPECT_EQ(state["finished_stages"].dump(), R"(["sft","reward-model-1","reward-model-2"])");
+  // RL went on from SFT: without reward models it ends in the same weights.
+  Train("b", false, {"reward_model.num_steps=0"});
+  EXPECT_EQ(WeightsOf("a/checkpoints/rl-000005"), WeightsOf("b/checkpoints/rl-000005"));
+}
+
+// What a kill leaves: some checkpoints, and a log that is ahead of them.
+TEST_F(RewardModelStageTest, AKilledRunGoesOnWithTheSameBits) {
+  const std::vector<std::string> overrides = {"reward_model.average_weights=true",
+                                              "run.save_every=1"};
+  Train("a", false, overrides);
+  const auto kill_after = [&](const std::string& last, const std::vector<std::string>& stages) {
+    fs::remove_all(root_ / "b");
+    fs::copy(root_ / "a", root_ / "b", fs::copy_options::recursive);
+    std::ofstream(root_ / "b/log.jsonl", std::ios::app) << "{\"stage\":\"rl\",\"st";
+    for (const auto& entry : fs::directory_iterator(root_ / "a/checkpoints")) {
+      const std::string name = entry.path().filename().string();
+      bool is_kept = name == last;
+      for (const std::string& stage : stages) is_kept |= name.starts_with(stage);
+      if (!is_kept) fs::remove_all(root_ / "b/checkpoints" / name);
+    }
+    fs::remove_all(root_ / "b/eval/rl");
+    if (last.empty()) fs::remove_all(root_ / "b/preferences");
+    Train("b", true, overrides);
+    for (const char* file :
+         {"log.jsonl", "preferences/train.jsonl",
+          "checkpoints/reward-model-1-000005/trainer_state/optimizer.safetensors",
+          "checkpoints/reward-model-2-000005/model.safetensors",
+          "checkpoints/reward-model-average/model.safetensors",
+          "checkpoints/rl-000005/model.safetensors"}) {
+      EXPECT_TRUE(ReadFile(root_ / "a" / file) == ReadFile(root_ / "b" / file)) << file;
+    }
+  };
+  kill_after("reward-model-2-000005", {"sft", "reward-model-1"});  // before the mean
+  kill_after("", {"sft", "reward-model-1"});                       // before the second member
+  kill_after("", {"sft"});                                         // before the labels
+}
+
+TEST_F(RewardModelStageTest, ResumesWithinAMember) {
+  Train("a", false, {"run.save_every=1", "rl.num_steps=0"});
+  fs::copy(root_ / "a", root_ / "b", fs::copy_options::recursive);
+  fs::remove_all(root_ / "b/checkpoints/reward-model-2-000005");
+  Train("b", true, {"run.save_every=1", "rl.num_steps=0"});
+  EXPECT_EQ(WeightsOf("a/checkpoints/reward-model-2-000005"),
+            WeightsOf("b/checkpoints/reward-model-2-000005"));
+  EXPECT_EQ(ReadFile(root_ / "a/log.jsonl"), ReadFile(root_ / "b/log.jsonl"));
+}
+
+TEST_F(RewardModelStageTest, RlIsRewardedByThem) {
+  const std::vector<std::string> overrides = {"rl.reward_models=[\"reward-model\"]",
+                                              "rl.env_weight=0",
+                                              "rl.num_steps=2",
+                                              "sft.env=text/reply",
+                                              "rl.env=text/reply",
+                                              "eval.env=text/reply"};
+  Train("a", false, overrides);
+  const std::string log = ReadFile(root_ / "a/log.jsonl");
+  EXPECT_TRUE(Contains(log.substr(log.find("\"rl\"")), "\"disagreement\"")) << log;
+}
+
+TEST_F(RewardModelStageTest, LearnsFromAFile) {
+  const fs::path file = root_ / "pairs.jsonl";
+  std::string lines;
+  for (int i = 0; i < 20; ++i) {
+    const std::string n = std::to_string(i);
+    lines += R"({"prompt": "Say )" + n + R"(", "chosen": "yes", "rejected": "no )" + n + "\"}\n";
+  }
+  WriteFileAtomic(file, lines);
+  const std::vector<std::string> overrides = {"reward_model.data=" + file.string(),
+                                              "reward_model.num_members=1", "rl.num_steps=0"};
+  EXPECT_TRUE(Contains(Train("a", false, overrides), "18 preferences, 2 held out"));
+  EXPECT_FALSE(fs::exists(root_ / "a/preferences"));
+  judge::RewardCheckpoints model({root_ / "a/checkpoints/reward-model-000005"});
+  const Messages yes = {{Role::kUser, "Say 3"}, {Role::kAssistant, "yes"}};
+  const Messages no = {{Role::kUser, "Say 3"}, {Role::kAssistant, "no 3"}};
+  EXPECT_GT(model.Rewards({&yes, 1})[0], model.Rewards({&no, 1})[0]);
+  // A bad line is seen before any work.
+  WriteFileAtomic(file, lines + "{}\n");
+  EXPECT_TRUE(Contains(ErrorOf([&] { Train("b", false, overrides); }, ErrorKind::kCorrupt),
+                       "pairs.jsonl:21"));
+  EXPECT_FALSE(fs::exists(root_ / "b/checkpoints"));
+}
+
+TEST_F(RewardModelStageTest, ImpossibleRecipesAreRefused) {
+  EXPECT_TRUE(Contains(Refused({"reward_model.average_weights=true", "reward_model.num_members=1"}),
+                       "average_weights"));
+  EXPECT_TRUE(Contains(Refused({"reward_model.source=policy", "sft.num_steps=0"}), "source"));
+  EXPECT_TRUE(Contains(Refused({"reward_model.val_data=x.jsonl"}), "val_data"));
+  EXPECT_TRUE(Contains(Refused({"reward_model.env=text/replies"}), "text/reply"));
+  EXPECT_TRUE(Contains(Refused({"rl.reward_models=[\"reward-model\"]", "reward_model.num_steps=0"}),
+                       "trains none"));
+  EXPECT_EQ(Refused({}), "");
+}
+
+TEST(AverageWeightsTest, IsTheMeanOfEachWeight) {
+  const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
+  const datasets::ChatTemplate chat(tokenizer);
+  policy::ModelConfig config = policy::TinyConfig();
+  config.vocab_size = tokenizer.vocab_size();
+  config.has_score_head = true;
+  std::vector<fs::path> dirs;
+  std::vector<std::unique_ptr<policy::Policy>> members;
+  for (const uint64_t seed : {1, 2, 3}) {
+    dirs.push_back(fs::path(testing::TempDir()) / ("average_" + std::to_string(seed)));
+    fs::create_directories(dirs.back());
+    members.push_back(policy::TinyPolicy(policy::ComputeType::kFloat32, seed, {}, config));
+    members.back()->Save(dirs.back());
+  }
+  const fs::path out = fs::path(testing::TempDir()) / "average_mean";
+  AverageWeights(dirs, out, chat);
+  const auto mean =
+      policy::Policy::Load(out, policy::ComputeType::kFloat32, {}, policy::Head::kScore);
+  for (const std::string& name : mean->TensorNames()) {
+    for (size_t i = 0; i < mean->Weight(name).size(); ++i) {
+      double sum = 0;
+      for (const auto& member : members) sum += static_cast<double>(member->Weight(name)[i]);
+      EXPECT_EQ(mean->Weight(name)[i], static_cast<float>(sum / 3)) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace agon::trainer
