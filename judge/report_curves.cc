@@ -144,9 +144,12 @@ std::string HtmlCurves(const RunLogs& logs) {
   if (const StageLog* sft = FindStage(logs.log, "sft")) {
     losses += LossChart(*sft, "Fine-tuning loss", "nats per assistant token");
   }
+  const StageLog* rewards = FindStage(logs.log, "reward-model");
+  if (rewards == nullptr) rewards = FindStage(logs.log, "reward-model-1");
+  if (rewards != nullptr) losses += LossChart(*rewards, "Reward-model loss", "nats per preference");
   if (!losses.empty()) {
-    html +=
-        "<h2>Before that: learning to predict</h2>\n<div class=\"charts\">" + losses + "</div>\n";
+    html += "<h2>Before that: learning from examples</h2>\n<div class=\"charts\">" + losses +
+            "</div>\n";
   }
   return html;
 }

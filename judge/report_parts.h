@@ -10,6 +10,7 @@
 
 #include "judge/eval.h"
 #include "judge/exploits.h"
+#include "judge/reward_quality.h"
 #include "judge/run_log.h"
 #include "judge/statistics.h"
 
@@ -21,6 +22,8 @@ struct RunLogs {
   // Of a learned reward: exploits.jsonl and best_of_n.json beside it.
   std::vector<Exploit> exploits = {};
   std::vector<BestOfNPoint> best_of_n = {};
+  // Of reward models: reward_models.json beside it. The last one is that which is used.
+  std::vector<RewardQuality> reward_models = {};
 };
 
 // One line of the table of stages. Absent numbers are NaN.
@@ -125,6 +128,9 @@ class TaskAnchors {
 const char* ReportStyle();
 std::string HtmlStages(const RunLogs& logs);
 std::string HtmlCurves(const RunLogs& logs);
+// How good reward models are on held-out preferences; "" if the run trained none.
+std::string HtmlRewardModels(const RunLogs& logs);
+std::string MarkdownRewardModels(const RunLogs& logs);
 // What became of a learned reward; "" if the run had none.
 std::string HtmlLearnedReward(const RunLogs& logs);
 // The same in one sentence.

@@ -12,12 +12,13 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/progress.h"
-#include "datasets/pipeline.h"
 #include "trainer/best_of_n.h"
 #include "trainer/checkpoint.h"
 #include "trainer/exploits.h"
+#include "trainer/reward_model_quality.h"
 #include "trainer/reward_model_stage.h"
 #include "trainer/reward_models.h"
+#include "trainer/run_corpus.h"
 #include "trainer/run_device.h"
 #include "trainer/run_directory.h"
 #include "trainer/run_log.h"
@@ -93,13 +94,13 @@ class Run {
   bool leads() const { return team_.ranks().is_leader(); }
   fs::path CorpusDir() const { return options_.out / "corpus"; }
 
-  void BuildCorpusOnce();
   void BuildCorpusTogether();
   void PrepareText();
   void FindStart();
   std::string LanguageModelBefore(const std::string& stage) const;
   void PreparePreferences();
   void AverageRewardModels();
+  void MeasureQuality();
   void RunStage(const Stage& stage);
   void TrainStage(const Stage& stage);
   void RunLoop(const Stage& stage, const StageContext& context);
@@ -152,35 +153,15 @@ std::vector<Stage> Run::Stages() const {
   return stages;
 }
 
-void Run::BuildCorpusOnce() {
-  if (fs::exists(CorpusDir())) return;
-  datasets::CorpusRecipe corpus;
-  for (const std::string& source : recipe_.data.sources) {
-    corpus.sources.push_back(datasets::ParseSourceSpec(source));
-  }
-  corpus.vocab_size = recipe_.data.vocab_size;
-  corpus.val_fraction = static_cast<double>(recipe_.data.val_fraction);
-  std::unique_ptr<Progress> bar;
-  std::string current;
-  // Nothing is kept of half a corpus.
-  WriteDirAtomic(CorpusDir(), [&](const fs::path& dir) {
-    const auto report = datasets::BuildCorpus(
-        corpus, dir, [&](const std::string& part, int64_t done, int64_t total) {
-          if (part != current) bar = std::make_unique<Progress>("corpus " + part, total, "B");
-          current = part;
-          bar->Update(done);
-          if (g_stop_requested) throw Error(ErrorKind::kInterrupted, "stopped in the corpus");
-        });
-    bar.reset();
-    if (options_.verbose) out_ << datasets::RenderReport(report);
-  });
-}
-
 // By the leader; a stop is everyone's.
 void Run::BuildCorpusTogether() {
   bool is_stopped = false;
   try {
-    if (leads()) BuildCorpusOnce();
+    if (leads()) {
+      BuildRunCorpus(
+          recipe_.data, CorpusDir(), [] { return g_stop_requested != 0; },
+          options_.verbose ? &out_ : nullptr);
+    }
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kInterrupted) throw;
     is_stopped = true;
@@ -312,13 +293,29 @@ void Run::AverageRewardModels() {
   team_.ranks().Barrier();
 }
 
+// Of all members, on the preferences that were held out.
+void Run::MeasureQuality() {
+  const auto start = std::chrono::steady_clock::now();
+  const fs::path file = options_.out / "reward_models.json";
+  const bool reused = fs::exists(file);
+  if (!reused) {
+    policy_.reset();
+    judge::WriteRewardQuality(
+        file, MeasureRewardModels(recipe_.reward_model, options_.out, preferences_->val, device_));
+  }
+  const std::string text = DescribeQuality(judge::ReadRewardQuality(file).back());
+  summary_.stages.push_back({"eval rewards", SecondsSince(start), reused, text});
+  log_.Event("reward model: " + text);
+}
+
 void Run::RunStage(const Stage& stage) {
   const auto start = std::chrono::steady_clock::now();
   const bool reused = IsFinished(stage.name);
   if (stage.member >= 0) PreparePreferences();
   if (!reused) TrainStage(stage);
   const RewardModelConfig& rewards = recipe_.reward_model;
-  if (rewards.average_weights && stage.member == rewards.num_members - 1) AverageRewardModels();
+  const bool is_last_member = stage.member == rewards.num_members - 1;
+  if (rewards.average_weights && is_last_member) AverageRewardModels();
   if (!leads()) return;
   std::string result;
   if (const auto value = LastLogged(options_.out, stage.name, stage.metric)) {
@@ -328,6 +325,7 @@ void Run::RunStage(const Stage& stage) {
   }
   summary_.stages.push_back({stage.name, SecondsSince(start), reused, result});
   if (stage.member < 0) summary_.model = ModelDir(stage.name);
+  if (is_last_member) MeasureQuality();
 }
 
 void Run::TrainStage(const Stage& stage) {

@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/progress.h"
 #include "judge/reward_checkpoints.h"
+#include "judge/reward_quality.h"
 #include "tests/error_of.h"
 #include "tests/policy/tiny_policy.h"
 #include "tests/tiny_recipe.h"
@@ -71,6 +72,11 @@ TEST_F(RewardModelStageTest, MembersStandBesideTheLineOfLanguageModels) {
   EXPECT_TRUE(Contains(summary, "rl-chat --model")) << summary;
   EXPECT_TRUE(Contains(summary, "rl-000005\n")) << summary;
   EXPECT_TRUE(Contains(summary, "labels")) << summary;
+  EXPECT_TRUE(Contains(summary, "of held-out pairs, an oracle on")) << summary;
+  const auto qualities = judge::ReadRewardQuality(root_ / "a/reward_models.json");
+  ASSERT_EQ(qualities.size(), 3u);
+  EXPECT_EQ(qualities[1].model, "member 2");
+  EXPECT_EQ(qualities[2].model, "mean reward");
   EXPECT_EQ(datasets::ReadPreferences(root_ / "a/preferences/val.jsonl")[0].completions.size(), 3u);
   const Json state =
       ReadJson((root_ / "a/checkpoints/rl-000005/trainer_state/state.json").string());
@@ -102,7 +108,7 @@ TEST_F(RewardModelStageTest, AKilledRunGoesOnWithTheSameBits) {
          {"log.jsonl", "preferences/train.jsonl",
           "checkpoints/reward-model-1-000005/trainer_state/optimizer.safetensors",
           "checkpoints/reward-model-2-000005/model.safetensors",
-          "checkpoints/reward-model-average/model.safetensors",
+          "checkpoints/reward-model-average/model.safetensors", "reward_models.json",
           "checkpoints/rl-000005/model.safetensors"}) {
       EXPECT_TRUE(ReadFile(root_ / "a" / file) == ReadFile(root_ / "b" / file)) << file;
     }
