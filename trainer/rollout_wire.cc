@@ -18,6 +18,7 @@ struct Head {
 
 template <typename T>
 void Put(const T* values, size_t count, std::string& bytes) {
+  if (count == 0) return;
   bytes.append(reinterpret_cast<const char*>(values), count * sizeof(T));
 }
 
@@ -68,7 +69,7 @@ class Reader {
       throw Error(ErrorKind::kCorrupt, "cut short", "rollouts of another rank");
     }
     std::vector<T> values(count);
-    Read(values.data(), count);
+    if (count > 0) Read(values.data(), count);  // data() of none may be null
     return values;
   }
 
