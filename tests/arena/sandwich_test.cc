@@ -38,7 +38,8 @@ TEST(SandwichTest, CountsWhatGoesTogetherOnce) {
   EXPECT_TRUE(std::isnan(SandwichCovariance(fit, votes, Clusters::kPrompt).values[0]));
 }
 
-TEST(SandwichTest, AddsBothKindsOfClustersAndTakesOffWhatTheyShare) {
+// 400 votes of 20 voters on 25 prompts, three in five for the first of two.
+std::vector<Comparison> VotesOnPrompts() {
   std::vector<Comparison> votes;
   Rng rng({.run_seed = 3});
   for (int i = 0; i < 400; ++i) {
@@ -47,6 +48,11 @@ TEST(SandwichTest, AddsBothKindsOfClustersAndTakesOffWhatTheyShare) {
     vote.prompt = rng.Below(25);
     votes.push_back(vote);
   }
+  return votes;
+}
+
+TEST(SandwichTest, AddsBothKindsOfClustersAndTakesOffWhatTheyShare) {
+  const std::vector<Comparison> votes = VotesOnPrompts();
   const Fit fit = FitBradleyTerry(2, CountPairs(votes));
   const auto variance = [&](Clusters clusters) {
     return std::pow(DifferenceError(SandwichCovariance(fit, votes, clusters).values, 2, 0, 1), 2);
@@ -61,14 +67,7 @@ TEST(SandwichTest, AddsBothKindsOfClustersAndTakesOffWhatTheyShare) {
 
 // Contestant 2 met nobody, so its variance is 0: that says nothing about the other two.
 TEST(SandwichTest, LooksAtDifferencesWithinAComponentOnly) {
-  std::vector<Comparison> votes;
-  Rng rng({.run_seed = 3});
-  for (int i = 0; i < 400; ++i) {
-    Comparison vote{0, 1, rng.Uniform() < 0.6 ? Outcome::kWinA : Outcome::kWinB};
-    vote.voter = rng.Below(20);
-    vote.prompt = rng.Below(25);
-    votes.push_back(vote);
-  }
+  const std::vector<Comparison> votes = VotesOnPrompts();
   const auto error = [&](int n) {
     const Fit fit = FitBradleyTerry(n, CountPairs(votes));
     const Covariance robust = SandwichCovariance(fit, votes, Clusters::kVoterAndPrompt);

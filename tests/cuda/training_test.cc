@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tests/error_of.h"
+#include "tests/policy/tiny_policy.h"
 #include "tests/trainer/loop_fixture.h"
 #include "trainer/checkpoint.h"
 
@@ -27,18 +28,7 @@ class CudaTraining : public LoopTest {
     datasets::WriteCorpus(dir_ / "corpus", documents, tokenizer_, report);
   }
 
-  policy::ModelConfig Model() const {
-    policy::ModelConfig config;
-    config.vocab_size = tokenizer_.vocab_size();
-    config.hidden_size = 32;
-    config.num_layers = 1;
-    config.num_heads = 2;
-    config.num_kv_heads = 1;
-    config.head_dim = 32;
-    config.intermediate_size = 32;
-    config.max_positions = 64;
-    return config;
-  }
+  policy::ModelConfig Model() const { return policy::SmallestConfig(tokenizer_.vocab_size(), 64); }
 
   void Pretrain(const StageContext& context) {
     PretrainConfig config;

@@ -21,6 +21,20 @@ inline ModelConfig TinyConfig() {
   return c;
 }
 
+// The smallest model that every part takes, for tests where only its being there matters.
+inline ModelConfig SmallestConfig(int vocab_size, int max_positions) {
+  ModelConfig c;
+  c.vocab_size = vocab_size;
+  c.hidden_size = 32;
+  c.num_layers = 1;
+  c.num_heads = 2;
+  c.num_kv_heads = 1;
+  c.head_dim = 32;
+  c.intermediate_size = 32;
+  c.max_positions = max_positions;
+  return c;
+}
+
 // Weights large enough that attention is far from uniform and gains matter.
 inline std::unique_ptr<Policy> TinyPolicy(ComputeType compute, uint64_t seed = 7,
                                           const Device& device = {},

@@ -2,20 +2,18 @@
 #include "trainer/reward_model_stage.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
 
 #include "core/file.h"
 #include "core/json.h"
-#include "core/progress.h"
 #include "judge/reward_checkpoints.h"
 #include "judge/reward_quality.h"
 #include "tests/error_of.h"
 #include "tests/policy/tiny_policy.h"
 #include "tests/tiny_recipe.h"
-#include "trainer/run.h"
+#include "tests/trainer/run_folder.h"
 
 namespace agon::trainer {
 namespace {
@@ -31,34 +29,13 @@ const std::string kTinyRewards = TinyRecipe(5, 2) +
                                  "val_preferences = 8\n"
                                  "num_members = 2\n";
 
-class RewardModelStageTest : public ::testing::Test {
+class RewardModelStageTest : public RunFolderTest {
  protected:
-  RewardModelStageTest()
-      : root_(fs::temp_directory_path() / ("agon-rewards-" + std::to_string(::getpid()))) {
-    fs::remove_all(root_);
-    fs::create_directories(root_);
-    SetProgressEnabled(false);
-  }
-  ~RewardModelStageTest() override {
-    fs::remove_all(root_);
-    SetProgressEnabled(true);
-  }
-
-  std::string Train(const std::string& name, bool resume = false,
-                    const std::vector<std::string>& overrides = {}) {
-    RunOptions options;
-    options.out = root_ / name;
-    options.resume = resume;
-    std::ostringstream out;
-    RunRecipe(ParseRecipe(kTinyRewards, "tiny", overrides), options, out);
-    return out.str();
-  }
+  RewardModelStageTest() : RunFolderTest(kTinyRewards) {}
 
   std::string WeightsOf(const std::string& checkpoint) const {
     return ReadFile(root_ / checkpoint / "model.safetensors");
   }
-
-  fs::path root_;
 };
 
 std::string Refused(const std::vector<std::string>& overrides) {

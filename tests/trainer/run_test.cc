@@ -2,7 +2,6 @@
 #include "trainer/run.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
@@ -12,8 +11,8 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
-#include "core/progress.h"
 #include "tests/tiny_recipe.h"
+#include "tests/trainer/run_folder.h"
 #include "trainer/run_directory.h"
 #include "trainer/signature.h"
 
@@ -22,32 +21,9 @@ namespace {
 
 const std::string kTiny = TinyRecipe(5, 2, "kl = \"k3\"\nkl_coef = 0.01\n");
 
-class RunTest : public ::testing::Test {
+class RunTest : public RunFolderTest {
  protected:
-  static fs::path Root() {
-    return fs::temp_directory_path() / ("agon-run-" + std::to_string(::getpid()));
-  }
-
-  RunTest() : root_(Root()) {
-    fs::remove_all(root_);
-    fs::create_directories(root_);
-    SetProgressEnabled(false);
-  }
-  ~RunTest() override {
-    fs::remove_all(root_);
-    SetProgressEnabled(true);
-  }
-
-  std::string Train(const std::string& name, bool resume = false,
-                    const std::vector<std::string>& overrides = {}) {
-    RunOptions options;
-    options.out = root_ / name;
-    options.resume = resume;
-    options.resume_command = "rl-train tiny.toml --resume";
-    std::ostringstream out;
-    RunRecipe(ParseRecipe(kTiny, "tiny", overrides), options, out);
-    return out.str();
-  }
+  RunTest() : RunFolderTest(kTiny) {}
 
   // A folder with the finished run of kTiny, which is trained once per process.
   void CopyFinished(const std::string& name) {
@@ -85,8 +61,6 @@ class RunTest : public ::testing::Test {
       EXPECT_TRUE(ReadFile(root_ / a / file) == ReadFile(root_ / b / file)) << file;
     }
   }
-
-  fs::path root_;
 };
 
 TEST_F(RunTest, WritesWhatTheFormatPromises) {

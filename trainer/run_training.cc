@@ -1,0 +1,217 @@
+// What the stages of a run train, and from what.
+#include <cstdio>
+#include <ostream>
+
+#include "core/error.h"
+#include "trainer/reward_models.h"
+#include "trainer/run_stages.h"
+
+namespace agon::trainer {
+
+// Random weights, a score head of zeros: what the first stage begins with.
+std::unique_ptr<policy::Policy> Run::StartingPolicy(policy::Head head) const {
+  policy::ModelConfig model = recipe_.Model();
+  model.vocab_size = tokenizer_->vocab_size();
+  model.eos_token_id = chat_->stop_token_id();
+  model.has_score_head = head == policy::Head::kScore;
+  return policy::Policy::Create(model, recipe_.run.compute, recipe_.run.seed, device_);
+}
+
+// PPO's: the policy's body from the stage `before` RL, with a head of zeros, or where it was.
+std::unique_ptr<policy::Policy> Run::ValueModel(const std::string& before) const {
+  const policy::OptimizerConfig& optimizer = recipe_.rl.value.optimizer;
+  if (start_ && start_->state.stage == "rl") {
+    return LoadValueModel(*start_, recipe_.run.compute, optimizer, device_);
+  }
+  std::unique_ptr<policy::Policy> value;
+  if (before.empty()) {
+    policy::ModelConfig config = policy_->config();
+    config.has_score_head = true;
+    value = policy::Policy::Create(config, recipe_.run.compute, recipe_.run.seed, device_);
+  } else {
+    value = policy::Policy::Load(FindLastCheckpoint(options_.out, before)->dir, recipe_.run.compute,
+                                 device_, policy::Head::kScore);
+  }
+  value->ConfigureOptimizer(optimizer);
+  return value;
+}
+
+void Run::UsePolicyOf(const std::string& stage, policy::Head head) {
+  const bool is_reward_model = head == policy::Head::kScore;
+  if (policy_ && policy_stage_ == stage && policy_->config().has_score_head == is_reward_model) {
+    return;
+  }
+  policy_.reset();  // two policies needn't fit into memory
+  if (stage.empty()) {
+    policy_ = StartingPolicy(head);
+  } else {
+    const auto checkpoint = FindLastCheckpoint(options_.out, stage);
+    if (!checkpoint) {
+      throw Error(ErrorKind::kNotFound, "no checkpoint of the finished stage " + stage,
+                  (options_.out / "checkpoints").string(), "start anew with another --out");
+    }
+    policy_ = policy::Policy::Load(checkpoint->dir, recipe_.run.compute, device_, head);
+  }
+  policy_stage_ = stage;
+}
+
+// What a stage begins with: reward models stand beside the line of language models.
+std::string Run::LanguageModelBefore(const std::string& stage) const {
+  std::string before;
+  for (const std::string& finished : finished_) {
+    if (finished == stage) break;
+    if (!IsRewardModelStage(finished)) before = finished;
+  }
+  return before;
+}
+
+// Labels are made once, by the leader, of what the model before says.
+void Run::PreparePreferences() {
+  if (preferences_) return;
+  const RewardModelConfig& config = recipe_.reward_model;
+  const auto start = std::chrono::steady_clock::now();
+  const bool reused = !config.data.empty() || fs::exists(PreferencesDir(options_.out));
+  if (leads() && !reused) {
+    if (config.source == CompletionSource::kPolicy) UsePolicyOf(LanguageModelBefore("rl"));
+    WritePreferences(config, policy_.get(), *chat_, options_.out);
+  }
+  team_.ranks().Barrier();
+  preferences_ = LoadPreferences(config, options_.out);
+  const std::string result = DescribePreferences(*preferences_);
+  summary_.stages.push_back({"labels", SecondsSince(start), reused, result});
+  log_.Event("preferences: " + result);
+}
+
+void Run::AverageRewardModels() {
+  const fs::path dir = RewardModelDirs(recipe_.reward_model, options_.out)[0];
+  if (leads() && !fs::exists(dir)) {
+    std::vector<fs::path> members;
+    for (const Stage& stage : Stages()) {
+      if (stage.member >= 0) members.emplace_back(ModelDir(stage.name));
+    }
+    AverageWeights(members, dir, *chat_);
+    log_.Event("averaged the weights of " + std::to_string(members.size()) + " reward models");
+  }
+  team_.ranks().Barrier();
+}
+
+void Run::RunStage(const Stage& stage) {
+  const auto start = std::chrono::steady_clock::now();
+  const bool reused = IsFinished(stage.name);
+  if (stage.member >= 0) PreparePreferences();
+  if (!reused) TrainStage(stage);
+  const RewardModelConfig& rewards = recipe_.reward_model;
+  const bool is_last_member = stage.member == rewards.num_members - 1;
+  if (rewards.average_weights && is_last_member) AverageRewardModels();
+  if (!leads()) return;
+  std::string result;
+  if (const auto value = LastLogged(options_.out, stage.name, stage.metric)) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%s %.4g", stage.metric, *value);
+    result = text;
+  }
+  summary_.stages.push_back({stage.name, SecondsSince(start), reused, result});
+  if (stage.member < 0) summary_.model = ModelDir(stage.name);
+  if (is_last_member) MeasureQuality();
+}
+
+void Run::TrainStage(const Stage& stage) {
+  int first_step = 1;
+  RlState rl;
+  const std::string before = LanguageModelBefore(stage.name);
+  std::unique_ptr<policy::Policy> reference;
+  if (stage.name == "rl" && NeedsReference(recipe_.rl)) {
+    UsePolicyOf(before);
+    reference = std::move(policy_);
+  }
+  if (start_ && start_->state.stage == stage.name) {
+    policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer, device_, stage.head());
+    first_step = start_->state.step + 1;
+    rl = start_->state.rl;
+  } else {
+    UsePolicyOf(before, stage.head());
+    policy_->ConfigureOptimizer(stage.optimizer);
+  }
+  std::unique_ptr<policy::Policy> value;
+  if (stage.name == "rl" && recipe_.rl.advantage == AdvantageKind::kGae) value = ValueModel(before);
+  policy_stage_ = stage.name;
+  log_.Event(stage.name + " begins at step " + std::to_string(first_step));
+
+  std::vector<std::shared_ptr<judge::RewardModel>> reward_models;
+  if (stage.name == "rl") reward_models = MakeRewardModels(ResolvedRl(), device_);
+  std::vector<policy::MemoryUse> memory;
+  const auto save = [&](int step) {
+    if (!leads()) return;
+    const bool done = step == stage.num_steps || rl.stopped;
+    SaveCheckpoint(options_.out,
+                   {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_), rl},
+                   *policy_, *chat_, value.get());
+    log_.Event("saved " + stage.name + " step " + std::to_string(step));
+  };
+  const auto stop_requested = [&] {
+    if (memory.empty()) memory = policy_->Memory();  // after the first step
+    return StopRequested();
+  };
+  RunLoop(stage, {.policy = *policy_,
+                  .chat = *chat_,
+                  .log = log_,
+                  .reference = reference.get(),
+                  .first_step = first_step,
+                  .save_every = recipe_.run.save_every,
+                  .save = save,
+                  .stop_requested = stop_requested,
+                  .verbose = options_.verbose,
+                  .ceiling_gflops = CeilingGflops(),
+                  .rl = &rl,
+                  .team = team_,
+                  .value = value.get(),
+                  .reward_models = std::move(reward_models)});
+  team_.ranks().Barrier();  // what the leader saved is there for all
+  finished_.push_back(stage.name);
+  log_.Event(stage.name + " finished; memory by purpose:\n" + RenderMemory(memory));
+  if (options_.verbose) out_ << "memory of " << stage.name << ":\n" << RenderMemory(memory);
+}
+
+void Run::RunLoop(const Stage& stage, const StageContext& context) {
+  if (stage.name == "pretrain") {
+    const datasets::Corpus train(CorpusDir() / "train"), val(CorpusDir() / "val");
+    RunPretrain(recipe_.pretrain, train, val, context);
+  } else if (stage.name == "sft") {
+    RunSft(recipe_.sft, context);
+  } else if (stage.member >= 0) {
+    RunRewardModel(recipe_.reward_model, *preferences_, stage.member, stage.name, context);
+  } else {
+    RunRl(ResolvedRl(), context);
+  }
+}
+
+// With directories in place of names of stages.
+RlConfig Run::ResolvedRl() const {
+  RlConfig config = recipe_.rl;
+  config.opponent = ModelDir(config.opponent);
+  config.learned.models.clear();
+  for (const std::string& model : recipe_.rl.learned.models) {
+    if (model != kRewardModelStage) {
+      config.learned.models.push_back(model);
+      continue;
+    }
+    for (const fs::path& dir : RewardModelDirs(recipe_.reward_model, options_.out)) {
+      config.learned.models.push_back(dir.string());
+    }
+  }
+  return config;
+}
+
+// A stage's name stands for the model that it made.
+std::string Run::ModelDir(const std::string& name_or_dir) const {
+  for (const Stage& stage : Stages()) {
+    if (stage.name != name_or_dir) continue;
+    // RL may have ended before its last step.
+    const auto checkpoint = FindLastCheckpoint(options_.out, stage.name);
+    return (checkpoint ? checkpoint->dir : CheckpointDir(options_.out, stage.name, stage.num_steps))
+        .string();
+  }
+  return name_or_dir;
+}
+
+}  // namespace agon::trainer
