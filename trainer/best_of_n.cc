@@ -77,6 +77,8 @@ std::vector<judge::BestOfNPoint> MeasureBestOfN(const RlConfig& config,
   options.num_samples = config.best_of_n;
   auto trajectories = judge::RunEpisodes(context.policy, context.chat, env, tasks, options,
                                          {.run_seed = config.seed, .stream = RngStream::kSample});
+  AGON_CHECK(trajectories.size() == tasks.size() * static_cast<size_t>(config.best_of_n),
+             "a task of one seat");
   std::vector<Group> groups(tasks.size());
   for (size_t i = 0; i < trajectories.size(); ++i) {
     groups[i / static_cast<size_t>(config.best_of_n)].push_back(

@@ -22,7 +22,7 @@ std::vector<judge::BestOfNPoint> BestOfN(std::span<const std::vector<ScoredReply
 
 // Samples config.best_of_n replies to each of config.tasks_per_step validation tasks from
 // context.policy, and has them scored by context.reward_models and the environment.
-// REQUIRES: context.rl holds the scales of a run.
+// REQUIRES: context.rl holds the scales of a run; config.env has one seat.
 std::vector<judge::BestOfNPoint> MeasureBestOfN(const RlConfig& config,
                                                 const StageContext& context);
 

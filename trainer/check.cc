@@ -23,6 +23,13 @@ void CheckLearnedReward(const RlConfig& config) {
     refuse("the peak is that of gold reward under a learned one, and there is none",
            "rl.stop_at_peak", "name rl.reward_models, or leave it false");
   }
+  // Where rewards can be negative, 0 is no punishment.
+  if (config.overlong == OverlongReward::kZero && (learned.is_on() || config.length_coef > 0)) {
+    refuse(
+        "a learned reward or rl.length_coef makes rewards negative, and running into the limit "
+        "would earn more",
+        "rl.overlong", "use \"soft_penalty\"");
+  }
   if (config.loss.kl_target > 0 && config.loss.kl == KlEstimator::kNone) {
     refuse("there is no charge on KL that could be adapted", "rl.kl_target",
            "set rl.kl and rl.kl_coef, which is where it begins");

@@ -1,5 +1,7 @@
 // What a recipe can't ask for.
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "core/error.h"
 #include "envs/dial.h"
@@ -46,6 +48,11 @@ void CheckRewardModel(const Recipe& recipe) {
            "name reward_model.data, too");
   }
   CheckEnv(rewards.env, "reward_model.env");
+  const envs::EnvInfo info = envs::MakeEnv(rewards.env)->info();
+  if (info.num_seats != 1 || info.max_turns != 1) {
+    Refuse(rewards.env + " has several turns or seats, so that no reply is its own",
+           "reward_model.env", "label an environment of one reply, such as text/reply");
+  }
   const bool has_model = recipe.pretrain.num_steps + recipe.sft.num_steps > 0;
   if (rewards.source == CompletionSource::kPolicy && !has_model) {
     Refuse("no stage before it makes a model whose completions could be labeled",
@@ -54,12 +61,32 @@ void CheckRewardModel(const Recipe& recipe) {
 }
 
 void CheckNamedRewardModels(const Recipe& recipe) {
+  const char* const key = "rl.reward_models";
   for (const std::string& model : recipe.rl.learned.models) {
-    if (model == kRewardModelStage && recipe.reward_model.num_steps == 0) {
-      Refuse("reward-model stands for what the recipe trains, and it trains none",
-             "rl.reward_models", "give reward_model.num_steps, or name a directory");
+    if (model == kRewardModelStage) {
+      if (recipe.reward_model.num_steps > 0) continue;
+      Refuse("reward-model stands for what the recipe trains, and it trains none", key,
+             "give reward_model.num_steps, or name a directory");
+    }
+    if (model.starts_with("http://")) continue;
+    if (model.find("://") != std::string::npos) {
+      Refuse("an address begins with http://: " + model, key,
+             "let a proxy on this machine speak TLS");
+    }
+    std::error_code unreadable;
+    if (!std::filesystem::is_directory(model, unreadable)) {
+      Refuse("no such directory: " + model, key,
+             "name reward-model, a directory of a reward model, or an http:// address");
     }
   }
+}
+
+// Best of n compares replies to one task; in a game each seat says its own.
+void CheckBestOfN(const RlConfig& rl) {
+  const int seats = envs::MakeEnv(rl.env)->info().num_seats;
+  if (rl.best_of_n == 0 || seats == 1) return;
+  Refuse(rl.env + " has " + std::to_string(seats) + " seats, so that no reply is the task's",
+         "rl.best_of_n", "leave it 0");
 }
 
 // Looks at the first tasks of a split only: tasks have no end.
@@ -111,6 +138,7 @@ void CheckRecipe(const Recipe& recipe) {
     CheckRl(recipe.rl, model);
     CheckCurriculum(recipe.rl);
     CheckNamedRewardModels(recipe);
+    CheckBestOfN(recipe.rl);
   }
   CheckEnv(recipe.eval.env, "eval.env");
   if (recipe.eval.max_new_tokens >= model.max_positions) {

@@ -137,8 +137,10 @@ void BindRollouts(RlConfig& rl, ConfigTable& t) {
   t.Add("rl.temperature", &rl.temperature, 0, 100, "", "of sampling and of the loss");
   t.Add("rl.refill_rounds", &rl.refill_rounds, 0, 16, "rounds",
         "of further rollouts that replace groups whose rewards are all equal");
-  t.AddChoice("rl.overlong", &rl.overlong, {"as_graded", "zero", "soft_penalty"},
-              "what a completion that hit the token limit earns");
+  t.AddChoice(
+      "rl.overlong", &rl.overlong, {"as_graded", "zero", "soft_penalty"},
+      "what a completion that hit the token limit earns; zero: not with rl.reward_models or "
+      "rl.length_coef, under which rewards can be negative");
   t.Add("rl.overlong_buffer", &rl.overlong_buffer, 1, kMaxTokens, "tokens",
         "before the limit, over which soft_penalty grows to 1");
   t.Add("rl.mask_truncated", &rl.mask_truncated,
@@ -202,7 +204,7 @@ void BindLearnedReward(RlConfig& rl, ConfigTable& t) {
         "of KL per completion, at which RL ends early; 0: none");
   t.Add("rl.best_of_n", &rl.best_of_n, 0, 4096, "replies",
         "of the starting policy to each of rl.tasks_per_step prompts, of which the learned reward "
-        "takes the best: a baseline for the report; 0: none");
+        "takes the best: a baseline for the report; 0: none, as in games of several seats");
   t.Add("rl.stop_at_peak", &rl.stop_at_peak,
         "end early where the environment's reward, as a curve over the distance from the starting "
         "policy, is predicted to fall");

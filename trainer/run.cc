@@ -48,7 +48,8 @@ void Run::Execute() {
              (ranks > 1 ? " on " + std::to_string(ranks) + " ranks" : ""));
   PrepareText();
   CheckPromptsFit(recipe_, *chat_);
-  if (!recipe_.reward_model.data.empty()) PreparePreferences();  // a bad file is seen at once
+  const RewardModelConfig& rewards = recipe_.reward_model;
+  if (rewards.num_steps > 0 && !rewards.data.empty()) PreparePreferences();  // bad ones: at once
   FindStart();
   for (const Stage& stage : Stages()) {
     if (stage.num_steps == 0) continue;

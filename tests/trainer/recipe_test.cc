@@ -117,6 +117,27 @@ TEST(RecipeTest, RefusesWhatCantWork) {
                  {"rl.num_steps"});
 }
 
+// Two trajectories of each game would be taken for two tasks'.
+TEST(RecipeTest, RefusesBestOfNInGames) {
+  const std::string connect4 =
+      ReadFile(std::filesystem::path(kSourceDir) / "recipes/connect4.toml");
+  ExpectMentions(Refusal(connect4, {"rl.best_of_n=4"}), {"rl.best_of_n", "2 seats"});
+  EXPECT_NO_THROW(ParseRecipe(connect4, "connect4", {"rl.best_of_n=0"}));
+}
+
+TEST(RecipeTest, RefusesAtOnceWhatALaterStageCouldNotUse) {
+  ExpectMentions(Refusal("", {"rl.reward_models=[\"/no/where\"]"}),
+                 {"rl.reward_models", "/no/where", "no such directory"});
+  ExpectMentions(Refusal("", {"rl.reward_models=[\"https://a/get_reward\"]"}),
+                 {"rl.reward_models", "http://"});
+  EXPECT_NO_THROW(ParseRecipe("", "t", {"rl.reward_models=[\"http://a/get_reward\", \"/\"]"}));
+  for (const char* env : {"game/connect4(opponent=self)", "tool/calculator"}) {
+    const std::string name = std::string("reward_model.env=") + env;
+    ExpectMentions(Refusal("", {"reward_model.num_steps=5", name}),
+                   {"reward_model.env", "several turns or seats"});
+  }
+}
+
 TEST(RecipeTest, StagesThatAreLeftOutArentChecked) {
   const Recipe recipe = ParseRecipe(
       "[pretrain]\nnum_steps = 0\nmax_tokens = 9999\n[rl]\nnum_steps = 0\nenv = \"x\"\n", "t");

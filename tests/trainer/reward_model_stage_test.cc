@@ -138,6 +138,9 @@ TEST_F(RewardModelStageTest, LearnsFromAFile) {
   EXPECT_TRUE(Contains(ErrorOf([&] { Train("b", false, overrides); }, ErrorKind::kCorrupt),
                        "pairs.jsonl:21"));
   EXPECT_FALSE(fs::exists(root_ / "b/checkpoints"));
+  // Without the stage nobody reads it.
+  Train("c", false,
+        {"reward_model.data=" + file.string(), "reward_model.num_steps=0", "rl.num_steps=0"});
 }
 
 TEST_F(RewardModelStageTest, ImpossibleRecipesAreRefused) {

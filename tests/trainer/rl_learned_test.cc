@@ -279,6 +279,23 @@ TEST_F(RlLearned, WhatCannotWorkIsRefused) {
   config.stop_at_peak = false;
   config.loss.kl_target = 1.0f;
   EXPECT_NE(refusal(config).find("rl.kl_target"), std::string::npos);
+  config.loss.kl = KlEstimator::kK1;  // a coefficient of 0 stays 0, whatever it is multiplied by
+  EXPECT_NE(refusal(config).find("rl.kl_coef"), std::string::npos);
+}
+
+// Rewards below 0 would make the token limit a refuge.
+TEST_F(RlLearned, ACutReplyMustNotEarnZeroWhereOthersEarnLess) {
+  const auto refusal = [&](const RlConfig& config) {
+    return ErrorOf([&] { CheckRl(config, policy_.config()); }, ErrorKind::kUsage);
+  };
+  RlConfig config = Config(1);
+  config.overlong = OverlongReward::kZero;
+  EXPECT_TRUE(Contains(refusal(config), "soft_penalty"));
+  config.learned.models.clear();
+  config.learned.env_weight = 1.0f;
+  EXPECT_NO_THROW(CheckRl(config, policy_.config()));
+  config.length_coef = 0.1f;
+  EXPECT_TRUE(Contains(refusal(config), "rl.overlong"));
 }
 
 }  // namespace
