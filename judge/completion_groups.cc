@@ -1,11 +1,14 @@
 #include "judge/completion_groups.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 
 namespace agon::judge {
 namespace {
+
+constexpr size_t kMaxSharers = 32;  // completions that are read behind one copy of their prompt
 
 size_t TokensOf(const CompletionGroup& group) {
   size_t tokens = group.prompt.size();
@@ -55,6 +58,18 @@ CompletionGroup EncodeCompletions(const datasets::ChatTemplate& chat, const Mess
                                    begin + static_cast<ptrdiff_t>(rendered.loss_mask.size()));
   }
   return group;
+}
+
+void AppendCompletion(CompletionGroup group, std::vector<CompletionGroup>& groups) {
+  AGON_CHECK(group.completions.size() == 1);
+  // A batch holds whole groups.
+  const bool goes_on = !groups.empty() && groups.back().prompt == group.prompt &&
+                       groups.back().completions.size() < kMaxSharers;
+  if (goes_on) {
+    groups.back().completions.push_back(std::move(group.completions[0]));
+  } else {
+    groups.push_back(std::move(group));
+  }
 }
 
 std::vector<ValueBatch> PackForValues(std::span<const CompletionGroup> groups, int max_tokens) {

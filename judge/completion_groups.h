@@ -26,6 +26,9 @@ struct CompletionGroup {
 CompletionGroup EncodeCompletions(const datasets::ChatTemplate& chat, const Messages& prompt,
                                   std::span<const std::string> completions);
 
+// Adds a group of one completion; neighbours of equal prompts make one group, up to a limit.
+void AppendCompletion(CompletionGroup group, std::vector<CompletionGroup>& groups);
+
 struct ValueBatch {
   policy::PackedBatch packed;  // a row per completion, in order
   size_t num_groups = 0;

@@ -1,6 +1,7 @@
 #include "judge/reward_checkpoints.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -16,7 +17,6 @@ namespace {
 // Tokens of one forward pass: enough to keep matrix products busy.
 constexpr int kMaxPackTokens = 8192;
 constexpr size_t kMaxMembers = 64;
-constexpr size_t kMaxSharers = 32;  // completions that are read behind one copy of their prompt
 
 const std::vector<std::string> kRules = {"mean", "worst", "uncertainty"};
 
@@ -28,30 +28,41 @@ std::string RuleName(const EnsembleConfig& config) {
   return name;
 }
 
+// REQUIRES: it ends in the assistant's reply.
+CompletionGroup EncodeTranscript(const datasets::ChatTemplate& chat, const Messages& transcript) {
+  const Messages prompt(transcript.begin(), transcript.end() - 1);
+  return EncodeCompletions(chat, prompt, {&transcript.back().content, 1});
+}
+
 // Transcripts whose prompts are equal stand together only if they are neighbours: the order stays.
 std::vector<CompletionGroup> EncodeTranscripts(const datasets::ChatTemplate& chat,
                                                std::span<const Messages> transcripts) {
   std::vector<CompletionGroup> groups;
-  Messages last_prompt;
   for (size_t i = 0; i < transcripts.size(); ++i) {
     const Messages& transcript = transcripts[i];
     const std::string where = "transcript " + std::to_string(i);
     if (transcript.empty() || transcript.back().role != Role::kAssistant) {
       throw Error(ErrorKind::kCorrupt, "doesn't end in the assistant's reply", where);
     }
-    const Messages prompt(transcript.begin(), transcript.end() - 1);
-    CompletionGroup group = EncodeCompletions(chat, prompt, {&transcript.back().content, 1});
-    // A batch holds whole groups.
-    const bool goes_on =
-        !groups.empty() && prompt == last_prompt && groups.back().completions.size() < kMaxSharers;
-    if (goes_on) {
-      groups.back().completions.push_back(std::move(group.completions[0]));
-    } else {
-      groups.push_back(std::move(group));
-      last_prompt = prompt;
-    }
+    AppendCompletion(EncodeTranscript(chat, transcript), groups);
   }
   return groups;
+}
+
+// Whether every id of one is the same token of the other.
+bool HaveSameTokens(const datasets::Tokenizer& a, const datasets::Tokenizer& b) {
+  if (a.vocab_size() != b.vocab_size()) return false;
+  for (int32_t id = 0; id < a.vocab_size(); ++id) {
+    if (a.Bytes(id) != b.Bytes(id) || a.IsSpecial(id) != b.IsSpecial(id)) return false;
+  }
+  return true;
+}
+
+// A reply that was cut has no stop token in this encoding either.
+CompletionGroup EncodeSampled(const datasets::ChatTemplate& chat, const SampledReply& reply) {
+  CompletionGroup group = EncodeTranscript(chat, reply.transcript);
+  if (reply.was_cut) group.completions[0].pop_back();
+  return group;
 }
 
 }  // namespace
@@ -118,8 +129,6 @@ RewardCheckpoints::RewardCheckpoints(std::vector<std::filesystem::path> dirs, En
 
 RewardCheckpoints::~RewardCheckpoints() = default;
 
-size_t RewardCheckpoints::num_members() const { return members_.size(); }
-
 int RewardCheckpoints::max_positions() const {
   int positions = members_[0]->policy->config().max_positions;
   for (const auto& member : members_) {
@@ -132,6 +141,38 @@ const datasets::ChatTemplate& RewardCheckpoints::chat() const { return members_[
 
 std::vector<double> RewardCheckpoints::Rewards(std::span<const Messages> transcripts) {
   return RewardsOfTokens(EncodeTranscripts(chat(), transcripts));
+}
+
+bool RewardCheckpoints::CanRead(const CompletionGroup& group) const {
+  const auto is_known = [&](int32_t id) {
+    return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
+      return id >= 0 && id < member->policy->config().vocab_size;
+    });
+  };
+  const auto are_known = [&](const std::vector<int32_t>& ids) {
+    return std::all_of(ids.begin(), ids.end(), is_known);
+  };
+  return group.LongestTokens() <= static_cast<size_t>(max_positions()) && are_known(group.prompt) &&
+         std::all_of(group.completions.begin(), group.completions.end(), are_known);
+}
+
+std::vector<double> RewardCheckpoints::RewardsOfSampled(std::span<const SampledReply> replies,
+                                                        const datasets::Tokenizer& tokenizer) {
+  const bool are_own_tokens = HaveSameTokens(tokenizer, members_[0]->tokenizer);
+  std::vector<CompletionGroup> groups;
+  std::vector<size_t> read;
+  for (size_t i = 0; i < replies.size(); ++i) {
+    CompletionGroup group = are_own_tokens ? CompletionGroup{replies[i].prompt, {replies[i].reply}}
+                                           : EncodeSampled(chat(), replies[i]);
+    if (!CanRead(group)) continue;
+    AppendCompletion(std::move(group), groups);
+    read.push_back(i);
+  }
+  std::vector<double> rewards(replies.size(), NAN);
+  if (read.empty()) return rewards;
+  const std::vector<double> of_read = RewardsOfTokens(groups);
+  for (size_t i = 0; i < read.size(); ++i) rewards[read[i]] = of_read[i];
+  return rewards;
 }
 
 std::vector<double> RewardCheckpoints::RewardsOfTokens(std::span<const CompletionGroup> groups) {

@@ -45,7 +45,6 @@ class RewardCheckpoints final : public RewardModel {
   ~RewardCheckpoints() override;
 
   std::string fingerprint() const override { return fingerprint_; }
-  size_t num_members() const;
   int max_positions() const;  // tokens of the longest text that all members can read
   const datasets::ChatTemplate& chat() const;
 
@@ -53,14 +52,21 @@ class RewardCheckpoints final : public RewardModel {
   // max_positions(), kFailed if a value isn't finite.
   std::vector<double> Rewards(std::span<const Messages> transcripts) override;
 
-  // The same of tokens, in the order of the completions of all groups: what was sampled is never
-  // encoded again. Throws as Rewards.
+  // Sampled tokens are never encoded again, unless the members have other tokens: then the text
+  // is. NaN for a reply longer than max_positions() and for a token that no member has. Throws
+  // kFailed if a value isn't finite.
+  std::vector<double> RewardsOfSampled(std::span<const SampledReply> replies,
+                                       const datasets::Tokenizer& tokenizer) override;
+
+  // The same as Rewards of tokens, in the order of the completions of all groups. Throws as that.
   std::vector<double> RewardsOfTokens(std::span<const CompletionGroup> groups);
   // Of each member: (members, completions).
   std::vector<std::vector<double>> MemberRewards(std::span<const CompletionGroup> groups);
 
  private:
   struct Member;
+
+  bool CanRead(const CompletionGroup& group) const;
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Member>> members_;

@@ -79,6 +79,13 @@ class RemoteRewardModel final : public RewardModel {
 
 }  // namespace
 
+std::vector<double> RewardModel::RewardsOfSampled(std::span<const SampledReply> replies,
+                                                  const datasets::Tokenizer& /*tokenizer*/) {
+  std::vector<Messages> transcripts;
+  for (const SampledReply& reply : replies) transcripts.push_back(reply.transcript);
+  return Rewards(transcripts);
+}
+
 std::unique_ptr<Judge> MakeRewardModelJudge(std::shared_ptr<RewardModel> model, std::string name) {
   return std::make_unique<RewardModelJudge>(std::move(model), std::move(name));
 }

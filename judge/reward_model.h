@@ -1,15 +1,25 @@
 // Reward models: a transcript to one number, learned from preferences.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/message.h"
+#include "datasets/tokenizer.h"
 #include "judge/judge.h"
 
 namespace agon::judge {
+
+// What a policy sampled, token-exact beside its text.
+struct SampledReply {
+  Messages transcript;          // ends in the assistant's reply
+  std::vector<int32_t> prompt;  // not empty
+  std::vector<int32_t> reply;   // up to the last sampled token: the stop token, unless it was cut
+  bool was_cut = false;         // by a token limit
+};
 
 // Used by many threads at once.
 class RewardModel {
@@ -20,6 +30,10 @@ class RewardModel {
   // The reward of each transcript, which ends in the assistant's reply: any finite number, higher
   // is better. Throws Error where there is none.
   virtual std::vector<double> Rewards(std::span<const Messages> transcripts) = 0;
+  // The reward of each reply, whose tokens are `tokenizer`'s. NaN for one that can't be read: what
+  // a policy samples is no error. A model that reads texts only gives the Rewards of transcripts.
+  virtual std::vector<double> RewardsOfSampled(std::span<const SampledReply> replies,
+                                               const datasets::Tokenizer& tokenizer);
 };
 
 // Scores by the reward; its range is unbounded. A reward that isn't finite is a failure.

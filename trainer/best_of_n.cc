@@ -84,7 +84,7 @@ std::vector<judge::BestOfNPoint> MeasureBestOfN(const RlConfig& config,
     groups[i / static_cast<size_t>(config.best_of_n)].push_back(
         {std::move(trajectories[i]), std::nullopt});
   }
-  ScoreByModels(context.reward_models, groups);
+  ScoreByModels(context.reward_models, context.chat.tokenizer(), groups);
   std::vector<std::vector<ScoredReply>> scored;
   for (const Group& group : groups) {
     std::vector<ScoredReply> replies;

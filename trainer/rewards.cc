@@ -44,6 +44,19 @@ std::optional<double> BaseReward(const Rollout& rollout, const RlConfig& config,
   return std::isfinite(reward) ? std::optional(reward) : std::nullopt;
 }
 
+// The whole conversation behind its first prompt, up to what was sampled last.
+judge::SampledReply Sampled(const judge::Trajectory& t) {
+  judge::SampledReply reply;
+  reply.transcript = t.task.messages;
+  reply.transcript.push_back({Role::kAssistant, t.completion});
+  const auto last = std::find(t.action_mask.rbegin(), t.action_mask.rend(), uint8_t{1}).base();
+  const auto prompt_end = t.tokens.begin() + t.prompt_tokens;
+  reply.prompt.assign(t.tokens.begin(), prompt_end);
+  reply.reply.assign(prompt_end, t.tokens.begin() + (last - t.action_mask.begin()));
+  reply.was_cut = t.length_limited;
+  return reply;
+}
+
 class Mean {
  public:
   void Add(double value) {
@@ -76,21 +89,19 @@ std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const 
 }
 
 void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& models,
-                   std::vector<Group>& groups) {
-  std::vector<Messages> transcripts;
+                   const datasets::Tokenizer& tokenizer, std::vector<Group>& groups) {
+  if (models.empty()) return;
+  std::vector<judge::SampledReply> replies;
   for (const Group& group : groups) {
-    for (const Rollout& rollout : group) {
-      transcripts.push_back(rollout.trajectory.task.messages);
-      transcripts.back().push_back({Role::kAssistant, rollout.trajectory.completion});
-    }
+    for (const Rollout& rollout : group) replies.push_back(Sampled(rollout.trajectory));
   }
-  if (transcripts.empty()) return;
+  if (replies.empty()) return;
   for (const auto& model : models) {
-    const std::vector<double> scores = model->Rewards(transcripts);
-    if (scores.size() != transcripts.size()) {
+    const std::vector<double> scores = model->RewardsOfSampled(replies, tokenizer);
+    if (scores.size() != replies.size()) {
       throw Error(ErrorKind::kFailed,
-                  std::to_string(scores.size()) + " rewards for " +
-                      std::to_string(transcripts.size()) + " transcripts",
+                  std::to_string(scores.size()) + " rewards for " + std::to_string(replies.size()) +
+                      " replies",
                   "reward model " + model->fingerprint());
     }
     size_t next = 0;

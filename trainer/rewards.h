@@ -18,10 +18,11 @@ std::optional<double> EnvReward(const judge::Trajectory& trajectory);
 // rewards.
 std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config);
 
-// Fills `scores` of every rollout: what the reward models say of its conversation. One of several
-// turns is shown to them as one reply. Throws what they throw.
+// Fills `scores` of every rollout: what the reward models say of its conversation, in tokens of
+// `tokenizer`; NaN where one can't read it. To models that read texts a conversation of several
+// turns is shown as one reply. Throws what they throw.
 void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& models,
-                   std::vector<Group>& groups);
+                   const datasets::Tokenizer& tokenizer, std::vector<Group>& groups);
 
 // Fills `ref_logprobs` of every rollout.
 void ScoreByReference(policy::Policy& reference, const RlConfig& config,

@@ -47,7 +47,7 @@ std::vector<Group> RollOutHere(const RlConfig& config, const std::shared_ptr<con
   // One alone has nothing to be compared with.
   const size_t fewest = config.advantage == AdvantageKind::kGae ? 1 : 2;
   std::erase_if(groups, [&](const Group& group) { return group.size() < fewest; });
-  ScoreByModels(context.reward_models, groups);
+  ScoreByModels(context.reward_models, context.chat.tokenizer(), groups);
   if (context.reference) ScoreByReference(*context.reference, config, groups);
   if (config.advantage == AdvantageKind::kGae) ScoreByValueModel(*context.value, config, groups);
   return groups;

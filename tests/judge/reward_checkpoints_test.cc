@@ -76,6 +76,63 @@ TEST(RewardCheckpointsTest, TokensGiveWhatMessagesGive) {
   EXPECT_EQ(model.RewardsOfTokens({&cut, 1}), model.RewardsOfTokens({&whole, 1}));
 }
 
+// Random tokens, special ones among them, that fill the context: as text they are longer.
+TEST(RewardCheckpointsTest, SampledTokensAreReadAsTheyAre) {
+  RewardCheckpoints model(Dirs{WriteTinyRewardModel("sampled", 3)});
+  const auto tokenizer = ByteTokenizer();
+  SampledReply cut;
+  cut.transcript = Said("Hi", "");
+  cut.prompt = model.chat().EncodePrompt({{Role::kUser, "Hi"}});
+  for (auto id = static_cast<int32_t>(cut.prompt.size()); id < model.max_positions(); ++id) {
+    cut.reply.push_back((id * 7) % tokenizer.vocab_size());
+  }
+  cut.was_cut = true;
+  cut.reply[1] = *tokenizer.SpecialId("<|im_start|>");
+  cut.transcript.back().content = model.chat().DecodeCompletion(cut.reply);
+  EXPECT_TRUE(Contains(ErrorOf(
+                           [&] {
+                             model.Rewards({&cut.transcript, 1});
+                           },
+                           ErrorKind::kCorrupt),
+                       "doesn't fit"));
+  SampledReply unknown = cut, too_long = cut, short_one = cut;
+  unknown.reply[0] = tokenizer.vocab_size();
+  too_long.reply.push_back('a');
+  short_one.reply.resize(5);
+  const std::vector<SampledReply> replies = {too_long, cut, unknown, short_one};
+  const auto rewards = model.RewardsOfSampled(replies, tokenizer);
+  const CompletionGroup group = {cut.prompt, {cut.reply, short_one.reply}};
+  const auto wanted = model.RewardsOfTokens({&group, 1});
+  ASSERT_EQ(rewards.size(), 4u);
+  EXPECT_TRUE(std::isnan(rewards[0]));
+  EXPECT_EQ(rewards[1], wanted[0]);
+  EXPECT_TRUE(std::isnan(rewards[2]));
+  EXPECT_EQ(rewards[3], wanted[1]);
+  EXPECT_TRUE(std::isnan(model.RewardsOfSampled({&too_long, 1}, tokenizer)[0]));
+}
+
+// Where the policy has other tokens only the text is left. One that was cut has no stop token.
+TEST(RewardCheckpointsTest, OtherTokensAreReadAsText) {
+  RewardCheckpoints model(Dirs{WriteTinyRewardModel("other_tokens", 3)});
+  const auto other = datasets::Tokenizer::FromMerges({{'b', 'c'}}, datasets::ChatSpecialTokens());
+  SampledReply whole;
+  whole.transcript = Said("Hi", "abc");
+  whole.prompt = {256};
+  whole.reply = {'a', 256, 259};
+  SampledReply cut = whole;
+  cut.was_cut = true;
+  SampledReply too_long = whole;
+  too_long.transcript.back().content.assign(200, 'a');
+  const std::vector<SampledReply> replies = {whole, cut, too_long};
+  const auto rewards = model.RewardsOfSampled(replies, other);
+  EXPECT_EQ(rewards[0], model.Rewards({&whole.transcript, 1})[0]);
+  const CompletionGroup group = {model.chat().EncodePrompt({{Role::kUser, "Hi"}}),
+                                 {{'a', 'b', 'c'}}};
+  EXPECT_EQ(rewards[1], model.RewardsOfTokens({&group, 1})[0]);
+  EXPECT_NE(rewards[0], rewards[1]);
+  EXPECT_TRUE(std::isnan(rewards[2]));
+}
+
 TEST(RewardCheckpointsTest, MembersCombine) {
   const Dirs dirs = {WriteTinyRewardModel("member_a", 3), WriteTinyRewardModel("member_b", 4)};
   const Messages transcript = Said("Hi", "Hello");
@@ -87,7 +144,6 @@ TEST(RewardCheckpointsTest, MembersCombine) {
   std::vector<std::string> fingerprints;
   for (const auto rule : {EnsembleRule::kMean, EnsembleRule::kWorst, EnsembleRule::kUncertainty}) {
     RewardCheckpoints both(dirs, {rule});
-    EXPECT_EQ(both.num_members(), 2u);
     EXPECT_EQ(both.Rewards({&transcript, 1})[0], CombineRewards(single, {rule}));
     fingerprints.push_back(both.fingerprint());
   }

@@ -5,7 +5,9 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "judge/reward_checkpoints.h"
 #include "tests/error_of.h"
+#include "tests/judge/tiny_reward_model.h"
 #include "tests/trainer/fake_reward_model.h"
 #include "tests/trainer/loop_fixture.h"
 #include "trainer/best_of_n.h"
@@ -260,6 +262,26 @@ TEST_F(RlLearned, ScoresThatAreNoNumbersAreLeftOut) {
   RunRl(Config(2), context);
   EXPECT_GT(Logged("masked").front(), 0.0);
   for (const float logit : policy_.logits) ASSERT_TRUE(std::isfinite(logit));
+}
+
+// A context as long as the policy's, filled to its end; the table says special tokens, too.
+TEST_F(RlLearned, NoReplyEndsTheRun) {
+  RlConfig config = Config(2);
+  StageContext context = ContextOf(policy_, &reference_);
+  const fs::path dir = judge::WriteTinyRewardModel("no_reply_ends", 3);
+  const auto model = std::make_shared<judge::RewardCheckpoints>(std::vector<fs::path>{dir});
+  context.reward_models = {model};
+  const auto task = envs::MakeEnv(config.env)->Get(envs::Split::kTrain, 1, config.first_task);
+  const auto prompt = static_cast<int>(chat_.EncodePrompt(task.messages).size());
+  config.max_new_tokens = model->max_positions() - prompt;
+  RunRl(config, context);
+  EXPECT_EQ(Logged("masked").back(), 0.0);
+  EXPECT_GT(Logged("truncated").back(), 0.0);
+  // Some don't fit a context that is shorter than the policy's.
+  config.max_new_tokens += 40;
+  RunRl(config, context);
+  EXPECT_GT(Logged("masked").back(), 0.0);
+  EXPECT_LT(Logged("masked").back(), Logged("episodes").back());
 }
 
 TEST_F(RlLearned, WhatCannotWorkIsRefused) {
