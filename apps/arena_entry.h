@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -13,6 +14,8 @@
 #include "arena/command.h"
 #include "arena/gate.h"
 #include "core/error.h"
+#include "core/json.h"
+#include "policy/policy.h"
 #include "trainer/recipe.h"
 
 namespace agon {
@@ -38,20 +41,62 @@ inline void AddArenaEntry(CLI::App& app, ArenaEntry& entry) {
       ->needs(db)
       ->check(CLI::Range(1.0, 10000.0))
       ->capture_default_str();
-  app.add_option("--gate", entry.incumbent,
-                 "When done, test whether the model is stronger than this one: sft, where RL "
-                 "began, or a model directory");
+  CLI::Option* gate =
+      app.add_option("--gate", entry.incumbent,
+                     "When done, test whether the model is stronger than this one: sft, where RL "
+                     "began, or a model directory");
   app.add_option("--gate-elo", entry.gate.sprt.elo1,
                  "Promoted if at least so much stronger, in Elo points; wrong once in 20")
+      ->needs(gate)
       ->check(CLI::Range(1.0, 1000.0))
       ->capture_default_str();
 }
 
-// Refuses, before anything is trained, what could not enter afterwards: Error(kUsage) where the
-// arena knows other models by this run's names, and what opening the arena throws.
-inline void CheckArenaEntry(const ArenaEntry& entry, const std::filesystem::path& run) {
-  if (!entry.incumbent.empty() && entry.incumbent != "sft") {
-    arena::ModelOfCheckpoint(entry.incumbent);
+// The flags again, for a command that goes on.
+inline std::vector<std::string> ArenaEntryFlags(const ArenaEntry& entry) {
+  std::vector<std::string> flags;
+  const ArenaEntry usual;
+  const auto add = [&](const char* flag, const std::string& value) {
+    flags.insert(flags.end(), {flag, value});
+  };
+  if (!entry.db.empty()) add("--arena", entry.db);
+  if (entry.max_matches != usual.max_matches) {
+    add("--arena-matches", std::to_string(entry.max_matches));
+  }
+  if (entry.enough_error != usual.enough_error)
+    add("--arena-error", Json(entry.enough_error).dump());
+  if (!entry.incumbent.empty()) add("--gate", entry.incumbent);
+  if (entry.gate.sprt.elo1 != usual.gate.sprt.elo1) {
+    add("--gate-elo", Json(entry.gate.sprt.elo1).dump());
+  }
+  return flags;
+}
+
+// Models of RL that a run keeps to enter them, unless the recipe says which.
+inline constexpr int kEnteredOfRl = 8;
+inline void KeepModelsToEnter(const ArenaEntry& entry, trainer::Recipe& recipe) {
+  const int save_every = recipe.run.save_every;
+  if (entry.db.empty() || recipe.rl.keep_every > 0 || save_every == 0) return;
+  const int saved = std::max(1, recipe.rl.num_steps / save_every);
+  recipe.rl.keep_every = (saved + kEnteredOfRl - 1) / kEnteredOfRl * save_every;
+}
+
+// Refuses, before anything is trained, what could not enter afterwards: Error(kUsage) for a gate
+// without a model of RL or of SFT, and where the arena knows other models by this run's names;
+// and what opening the arena throws.
+inline void CheckArenaEntry(const ArenaEntry& entry, const trainer::Recipe& recipe,
+                            const std::filesystem::path& run) {
+  if (!entry.incumbent.empty()) {
+    if (recipe.rl.num_steps == 0) {
+      throw Error(ErrorKind::kUsage, "there will be no model of rl to put to the test", "--gate",
+                  "rl.num_steps is 0");
+    }
+    if (entry.incumbent != "sft") {
+      arena::CheckIsModel(entry.incumbent);
+    } else if (recipe.sft.num_steps == 0) {
+      throw Error(ErrorKind::kUsage, "there will be no model of sft to beat", "--gate",
+                  "sft.num_steps is 0");
+    }
   }
   if (entry.db.empty()) return;
   const auto folder = std::filesystem::absolute(run).lexically_normal() / "checkpoints";
@@ -73,28 +118,27 @@ inline judge::ContestOptions TestTasks(const trainer::Recipe& recipe) {
   return options;
 }
 
-// The last of sft and up to eight of rl. What was entered or played before is left as it is.
+inline Contests ContestsOf(const trainer::Recipe& recipe) {
+  return Contests(recipe.eval.env, "", TestTasks(recipe), policy::ParseDevice(recipe.run.device));
+}
+
+// The last of sft and up to kEnteredOfRl of rl. What was entered or played before is left as it is.
 inline void EnterRun(const ArenaEntry& entry, const trainer::Recipe& recipe,
                      const std::filesystem::path& run, std::ostream& out) {
   arena::Arena arena(entry.db);
   arena::AddCommand add;
-  add.checkpoints = arena::CheckpointsOfRun(run, 1, 8);
+  add.checkpoints = arena::CheckpointsOfRun(run, 1, kEnteredOfRl);
   out << "\narena " << entry.db << "\n";
-  arena::RunAdd(arena, add, out);
-  if (add.checkpoints.size() < 2) return;
-  Contests contests(recipe.eval.env, "", TestTasks(recipe));
   arena::TournamentOptions tournament;
-  tournament.decider = contests.decider();
-  tournament.subject = contests.subject();
+  tournament.models = arena::RunAdd(arena, add, out);
+  if (tournament.models.size() < 2) return;
+  tournament.why_not = {};  // their weights were read just now
   tournament.max_matches = entry.max_matches;
   tournament.enough_error = entry.enough_error;
-  for (const auto& checkpoint : add.checkpoints) {
-    tournament.models.push_back(arena::ModelOfCheckpoint(checkpoint).name);
-  }
+  Contests contests = ContestsOf(recipe);
   contests.RunTournament(arena, tournament);
   arena::LeaderboardOptions board;
-  board.filter.decider = tournament.decider;
-  board.filter.subject = tournament.subject;
+  board.filter = contests.filter();
   arena::RunLeaderboard(arena, board, false, out);
   out << "look at it with: rl-arena serve --db " << entry.db << "\n";
 }
@@ -102,15 +146,12 @@ inline void EnterRun(const ArenaEntry& entry, const trainer::Recipe& recipe,
 // Says whether the run's last checkpoint is promoted.
 inline void RunGateOfRun(const ArenaEntry& entry, const trainer::Recipe& recipe,
                          const std::filesystem::path& run, std::ostream& out) {
-  const auto last = arena::CheckpointsOfRun(run, 0, 1);
-  const auto first = arena::CheckpointsOfRun(run, 1, 0);
-  if (last.empty() || (entry.incumbent == "sft" && first.empty())) {
-    throw Error(ErrorKind::kUsage, "the run has no model of rl to put to the test", "--gate");
-  }
-  const std::string incumbent = entry.incumbent == "sft" ? first[0].string() : entry.incumbent;
-  const arena::GateResult result = Contests(recipe.eval.env, "", TestTasks(recipe))
-                                       .RunGate(entry.gate, last[0].string(), incumbent);
-  out << "\ngate, " << last[0].filename().string() << " against "
+  const std::filesystem::path last = arena::CheckpointsOfRun(run, 0, 1).at(0);
+  const std::string incumbent = entry.incumbent == "sft"
+                                    ? arena::CheckpointsOfRun(run, 1, 0).at(0).string()
+                                    : entry.incumbent;
+  const arena::GateResult result = ContestsOf(recipe).RunGate(entry.gate, last.string(), incumbent);
+  out << "\ngate, " << last.filename().string() << " against "
       << std::filesystem::path(incumbent).filename().string() << "\n"
       << arena::GateText(result, entry.gate) << "\n";
 }

@@ -22,11 +22,13 @@ inline std::optional<int> ParseFlags(CLI::App& app, int argc, char** argv) {
 }
 
 // --plugin FILE: environments that are there before any command runs, wherever the flag stands.
-inline void AddPlugins(CLI::App& app) {
+// `loaded`, if given, is told which.
+inline void AddPlugins(CLI::App& app, std::vector<std::string>* loaded = nullptr) {
   app.add_option_function<std::vector<std::string>>(
          "--plugin",
-         [](const std::vector<std::string>& files) {
+         [loaded](const std::vector<std::string>& files) {
            for (const std::string& file : files) envs::LoadPlugin(file);
+           if (loaded) loaded->insert(loaded->end(), files.begin(), files.end());
          },
          "File with environments of your own; may be repeated")
       ->trigger_on_parse()

@@ -15,27 +15,30 @@
 #include "core/progress.h"
 #include "envs/env.h"
 #include "judge/contest.h"
+#include "policy/policy.h"
 
 namespace agon {
 
 class Contests {
  public:
   // `env` as envs::MakeEnv takes it; `judge` as judge::MakeJudge does, "" for the environment's
-  // own verdict. Throws what they throw.
-  Contests(const std::string& env, const std::string& judge, judge::ContestOptions options)
-      : env_(envs::MakeEnv(env)), options_(std::move(options)) {
+  // own verdict; contestants compute on `device`. Throws what they throw.
+  Contests(const std::string& env, const std::string& judge, judge::ContestOptions options,
+           const policy::Device& device)
+      : env_(envs::MakeEnv(env)), options_(std::move(options)), contestants_(device) {
     if (!judge.empty()) options_.judge = judge::MakeJudge(judge);
     const std::string name = env_->Get(options_.split, options_.seed, 0).id.env;
-    decider_ = judge::IsGame(*env_) ? "game" : judge.empty() ? "grader" : "judge";
-    subject_ = judge.empty() ? name : judge + " on " + name;
+    filter_.decider = judge::IsGame(*env_) ? "game" : judge.empty() ? "grader" : "judge";
+    filter_.subject = judge.empty() ? name : judge + " on " + name;
   }
 
-  const std::string& decider() const { return decider_; }  // "game", "grader" or "judge"
-  const std::string& subject() const { return subject_; }  // the environment, and the judge if any
+  // Lets the matches of these contests through.
+  const arena::Filter& filter() const { return filter_; }
 
-  // With a progress bar, and a line on stderr for each model that can't play. `tournament` has
-  // this decider and subject.
+  // With a progress bar, and a line on stderr for each model that can't play.
   arena::TournamentResult RunTournament(arena::Arena& arena, arena::TournamentOptions tournament) {
+    tournament.decider = filter_.decider;
+    tournament.subject = filter_.subject;
     tournament.tasks =
         std::string(envs::SplitName(options_.split)) + " " + std::to_string(options_.seed);
     Progress progress("match", tournament.max_matches, "match");
@@ -77,8 +80,8 @@ class Contests {
     for (judge::ContestResult& result : judge::RunContest(
              contestants_.Get(a.location), contestants_.Get(b.location), env_, tasks, options_)) {
       const bool a_first = result.first == 0;
-      matches.push_back({.decider = decider_,
-                         .subject = subject_,
+      matches.push_back({.decider = filter_.decider,
+                         .subject = filter_.subject,
                          .task = result.task,
                          .model_a = a_first ? a.name : b.name,
                          .model_b = a_first ? b.name : a.name,
@@ -94,7 +97,7 @@ class Contests {
     for (const auto& result : results) by_task[result.task].push_back(result.score);
     std::vector<double> points;
     for (const auto& [task, scores] : by_task) {
-      if (decider_ != "game") points.push_back(2 * scores[0]);
+      if (filter_.decider != "game") points.push_back(2 * scores[0]);
       if (scores.size() == 2) points.push_back(scores[0] + scores[1]);
     }
     return points;
@@ -103,7 +106,7 @@ class Contests {
   std::shared_ptr<const envs::Env> env_;
   judge::ContestOptions options_;
   judge::Contestants contestants_;
-  std::string decider_, subject_;
+  arena::Filter filter_;
 };
 
 }  // namespace agon

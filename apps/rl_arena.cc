@@ -21,7 +21,7 @@ struct Options {
   bool json = false;
   arena::AddCommand add;
   arena::LeaderboardOptions board;
-  std::string env, split = "test", judge, candidate, incumbent;
+  std::string env, split = "test", device = "cpu", judge, candidate, incumbent;
   arena::GateOptions gate;
   arena::TournamentOptions tournament;
   judge::ContestOptions contest;
@@ -122,13 +122,12 @@ void AddExchange(CLI::App& app, Options& options) {
 
 Contests MakeContests(Options& options) {
   options.contest.split = options.split == "val" ? envs::Split::kVal : envs::Split::kTest;
-  return Contests(options.env, options.judge, options.contest);
+  return Contests(options.env, options.judge, options.contest, policy::ParseDevice(options.device));
 }
 
 void RunMatch(Options& options) {
   Contests contests = MakeContests(options);
-  options.tournament.decider = options.board.filter.decider = contests.decider();
-  options.tournament.subject = options.board.filter.subject = contests.subject();
+  options.board.filter = contests.filter();
   arena::Arena arena = Open(options, true);
   contests.RunTournament(arena, options.tournament);
   RunLeaderboard(arena, options.board, options.json, std::cout);
@@ -152,6 +151,7 @@ void AddContestOptions(CLI::App* app, Options& options) {
       ->check(CLI::IsMember({"val", "test"}))
       ->capture_default_str();
   app->add_option("--seed", options.contest.seed, "Of tasks and sampling")->capture_default_str();
+  app->add_option("--device", options.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   app->add_option("--temperature", options.contest.temperature, "0 is greedy")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();

@@ -118,6 +118,8 @@ int Run(int argc, char** argv) {
       "  rl-data preferences --model runs/reply/checkpoints/sft-000400 --completions 5 --out "
       "r.jsonl");
   app.require_subcommand(1);
+  app.fallthrough();
+  AddPlugins(app);
   DataCommand command;
   AddBuild(app, command);
   AddSteps(app, command);

@@ -11,7 +11,6 @@
 #include "apps/command_line.h"
 #include "core/error.h"
 #include "core/progress.h"
-#include "envs/env.h"
 #include "policy/communicator.h"
 #include "trainer/recipe.h"
 #include "trainer/run.h"
@@ -52,8 +51,7 @@ void AddOptions(CLI::App& app, Options& options) {
         options.overrides.push_back("run.device=" + device);
       },
       "cpu, cuda, cuda:N or auto: --set run.device=...");
-  app.add_option("--plugin", options.plugins, "File with environments; may be repeated")
-      ->allow_extra_args(false);
+  AddPlugins(app, &options.plugins);
   AddArenaEntry(app, options.arena);
   app.add_flag("--dry-run", options.dry_run, "Check the recipe and print it as resolved");
   app.add_flag("--quiet", options.quiet, "No progress bars");
@@ -78,9 +76,7 @@ std::string ResumeCommand(const Options& options) {
   for (const std::string& assignment : options.overrides) {
     command += " --set " + ShellQuoted(assignment);
   }
-  if (!options.arena.db.empty()) command += " --arena " + ShellQuoted(options.arena.db);
-  if (!options.arena.incumbent.empty())
-    command += " --gate " + ShellQuoted(options.arena.incumbent);
+  for (const std::string& flag : ArenaEntryFlags(options.arena)) command += " " + ShellQuoted(flag);
   return command + " --resume";
 }
 
@@ -101,8 +97,8 @@ void Execute(Options& options) {
   if (options.recipe.empty()) {
     throw Error(ErrorKind::kUsage, "no recipe", "RECIPE", "try rl-train quickstart");
   }
-  for (const std::string& plugin : options.plugins) envs::LoadPlugin(plugin);
-  const trainer::Recipe recipe = trainer::LoadRecipe(options.recipe, options.overrides);
+  trainer::Recipe recipe = trainer::LoadRecipe(options.recipe, options.overrides);
+  KeepModelsToEnter(options.arena, recipe);
   if (options.dry_run) {
     std::cout << trainer::RecipeToml(recipe);
     return;
@@ -112,7 +108,7 @@ void Execute(Options& options) {
   }
   options.run.resume_command = ResumeCommand(options);
   const bool leads = options.run.ranks->is_leader();
-  if (leads) CheckArenaEntry(options.arena, options.run.out);
+  if (leads) CheckArenaEntry(options.arena, recipe, options.run.out);
   trainer::StopOnSignals();
   trainer::RunRecipe(recipe, options.run, std::cout);
   if (leads) Compete(options, recipe);

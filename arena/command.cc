@@ -73,17 +73,19 @@ std::vector<fs::path> CheckpointsOfRun(const fs::path& run, size_t max_sft, size
   return chosen;
 }
 
+void CheckIsModel(const fs::path& dir) {
+  if (fs::exists(dir / "model.safetensors")) return;
+  throw Error(ErrorKind::kNotFound, "no model.safetensors in this folder", dir.string(),
+              "name a checkpoint, like runs/quickstart/checkpoints/rl-000100");
+}
+
 Model ModelOfCheckpoint(const fs::path& dir) {
+  CheckIsModel(dir);
   const fs::path path = fs::absolute(dir).lexically_normal();
   const fs::path folder = path.has_filename() ? path : path.parent_path();
-  const fs::path weights = folder / "model.safetensors";
-  if (!fs::exists(weights)) {
-    throw Error(ErrorKind::kNotFound, "no model.safetensors in this folder", dir.string(),
-                "name a checkpoint, like runs/quickstart/checkpoints/rl-000100");
-  }
   Model model;
   model.location = folder.string();
-  model.weights = Sha256OfFile(weights);
+  model.weights = Sha256OfFile(folder / "model.safetensors");
   model.name = folder.filename().string();
   if (const auto parts = StageAndStep(model.name)) {
     std::tie(model.stage, model.step) = *parts;
@@ -94,24 +96,25 @@ Model ModelOfCheckpoint(const fs::path& dir) {
   return model;
 }
 
-void RunAdd(Arena& arena, const AddCommand& command, std::ostream& out) {
+std::vector<std::string> RunAdd(Arena& arena, const AddCommand& command, std::ostream& out) {
   const bool has_details = command.name || command.parent || command.stage;
   if (has_details && command.checkpoints.size() != 1) {
     throw Error(ErrorKind::kUsage, "--name, --parent and --stage are of one checkpoint, not of " +
                                        std::to_string(command.checkpoints.size()));
   }
-  std::string previous;
+  std::vector<std::string> names;
   for (const fs::path& dir : command.checkpoints) {
     Model model = ModelOfCheckpoint(dir);
     model.name = command.name.value_or(model.name);
     model.stage = command.stage.value_or(model.stage);
-    model.parent = command.parent.value_or(previous);
+    model.parent = command.parent.value_or(names.empty() ? "" : names.back());
     model.is_private = command.is_private;
     const bool is_new = arena.AddModel(model);
     out << (is_new ? "added " : "known ") << model.name << " (" << model.weights.substr(0, 12)
         << (model.parent.empty() ? "" : ", from " + model.parent) << ")\n";
-    previous = model.name;
+    names.push_back(model.name);
   }
+  return names;
 }
 
 void RunLeaderboard(Arena& arena, const LeaderboardOptions& options, bool json, std::ostream& out) {

@@ -18,6 +18,9 @@ namespace agon::arena {
 // Throws kNotFound if there is no model.safetensors.
 Model ModelOfCheckpoint(const std::filesystem::path& dir);
 
+// Throws that kNotFound.
+void CheckIsModel(const std::filesystem::path& dir);
+
 std::vector<std::filesystem::path> FoldersIn(const std::filesystem::path& folder);  // sorted
 
 // Chat checkpoints of a run directory, in the order in which they were trained: of sft and of rl
@@ -31,8 +34,8 @@ struct AddCommand {
   std::optional<std::string> name{}, parent{}, stage{};
   bool is_private = false;
 };
-// Adds each; without a parent named, the one added before it. Says what it did.
-void RunAdd(Arena& arena, const AddCommand& command, std::ostream& out);
+// Adds each; without a parent named, the one added before it. Says what it did. The names.
+std::vector<std::string> RunAdd(Arena& arena, const AddCommand& command, std::ostream& out);
 
 void RunLeaderboard(Arena& arena, const LeaderboardOptions& options, bool json, std::ostream& out);
 

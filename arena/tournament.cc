@@ -50,23 +50,23 @@ class Tournament {
       const Model& a = models_[static_cast<size_t>(next->a)];
       const Model& b = models_[static_cast<size_t>(next->b)];
       on_progress({result_.num_matches, options_.max_matches, a.name + " against " + b.name});
-      Empty& empty = empty_[{next->a, next->b}];
-      const std::vector<uint64_t> tasks = NextTasks(a.name, b.name, empty.tasks);
+      Tried& tried = tried_[{next->a, next->b}];
+      const std::vector<uint64_t> tasks = NextTasks(a.name, b.name, tried.tasks);
       const int64_t num_new = arena_.AddMatches(play(a, b, tasks));
       result_.num_matches += num_new;
-      empty.in_a_row = num_new > 0 ? 0 : empty.in_a_row + 1;
+      tried.empty_in_a_row = num_new > 0 ? 0 : tried.empty_in_a_row + 1;
+      tried.tasks.insert(tasks.begin(), tasks.end());
       if (num_new > 0) continue;
-      empty.tasks.insert(tasks.begin(), tasks.end());
-      why_ = "none of " + std::to_string(empty.tasks.size()) + " tasks was, between " + a.name +
-             " and " + b.name;
+      why_ = "none of " + std::to_string(tried.empty_in_a_row * tasks.size()) +
+             " tasks was, between " + a.name + " and " + b.name;
     }
   }
 
  private:
-  // Contests of a pair that decided nothing.
-  struct Empty {
-    int in_a_row = 0;
-    std::set<uint64_t> tasks;  // not to be tried again
+  // Of a pair.
+  struct Tried {
+    size_t empty_in_a_row = 0;  // contests that decided nothing
+    std::set<uint64_t> tasks;   // decided or not, none is tried again
   };
 
   bool IsEligible(const Model& model) {
@@ -94,15 +94,15 @@ class Tournament {
       const double error = is_linked ? DifferenceError(fit.covariance, n, pair.a, pair.b)
                                      : std::numeric_limits<double>::infinity();
       result_.largest_error = std::max(result_.largest_error, error * kPointsPerNat);
-      if (!next && empty_[{pair.a, pair.b}].in_a_row < kMaxEmptyContests) next = pair;
+      if (!next && tried_[{pair.a, pair.b}].empty_in_a_row < kMaxEmptyContests) next = pair;
     }
     return next;
   }
 
   // The first tasks on which the two haven't met. The same for all pairs as far as possible.
   std::vector<uint64_t> NextTasks(const std::string& a, const std::string& b,
-                                  const std::set<uint64_t>& undecided) {
-    std::set<uint64_t> met = undecided;
+                                  const std::set<uint64_t>& tried) {
+    std::set<uint64_t> met = tried;
     for (const Match& match :
          arena_.LatestMatches(options_.decider, a, std::numeric_limits<int>::max())) {
       const bool is_theirs = match.model_a == b || match.model_b == b;
@@ -123,7 +123,7 @@ class Tournament {
   const TournamentOptions& options_;
   std::vector<Model> models_;
   std::vector<uint8_t> eligible_;
-  std::map<std::pair<int, int>, Empty> empty_;
+  std::map<std::pair<int, int>, Tried> tried_;
   std::string why_;  // the last pair decided nothing
   TournamentResult result_;
 };

@@ -54,7 +54,7 @@ struct TournamentResult {
 // gains most from one more verdict: a tournament that was stopped goes on where it was. A pair
 // of which kMaxEmptyContests in a row decide nothing meets no more. Throws kUsage with fewer than
 // two models or for a named one that can't play, and kFailed if no pair is left.
-inline constexpr int kMaxEmptyContests = 3;
+inline constexpr size_t kMaxEmptyContests = 3;
 TournamentResult RunTournament(Arena& arena, const TournamentOptions& options,
                                const PlayContest& play,
                                const std::function<void(const TournamentProgress&)>& on_progress);

@@ -118,13 +118,13 @@ class Contest {
 }  // namespace
 
 struct Contestants::Loaded {
-  explicit Loaded(const std::string& dir)
-      : model(serve::LoadModelDirectory(dir)), chat(model.tokenizer) {}
+  Loaded(const std::string& dir, const policy::Device& device)
+      : model(serve::LoadModelDirectory(dir, device)), chat(model.tokenizer) {}
   serve::ModelDirectory model;
   datasets::ChatTemplate chat;
 };
 
-Contestants::Contestants() = default;
+Contestants::Contestants(const policy::Device& device) : device_(device) {}
 Contestants::~Contestants() = default;
 
 Player Contestants::Get(const std::string& location) {
@@ -133,7 +133,7 @@ Player Contestants::Get(const std::string& location) {
                 "enter a checkpoint of it with: rl-arena add");
   }
   std::unique_ptr<Loaded>& loaded = loaded_[location];
-  if (!loaded) loaded = std::make_unique<Loaded>(location);
+  if (!loaded) loaded = std::make_unique<Loaded>(location, device_);
   return {loaded->model.policy.get(), &loaded->chat};
 }
 

@@ -51,7 +51,7 @@ std::vector<ContestResult> RunContest(const Player& a, const Player& b,
 // Model directories, each loaded when first asked for and kept. Not thread-safe.
 class Contestants {
  public:
-  Contestants();
+  explicit Contestants(const policy::Device& device = {});
   ~Contestants();
   // Valid as long as this object. Throws what LoadModelDirectory throws; kUnsupported for a URL:
   // a contestant has to be here.
@@ -59,6 +59,7 @@ class Contestants {
 
  private:
   struct Loaded;
+  const policy::Device device_;
   std::map<std::string, std::unique_ptr<Loaded>> loaded_;
 };
 

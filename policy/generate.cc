@@ -346,12 +346,13 @@ void Generator::Retire(const Request& request, Row& row) {
 void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampling,
                     const RngKey& key, uint64_t policy_version) {
   CheckSampling(sampling);
-  const bool looks_at_each =
-      (sampling.tokens_at_once > 0 ? sampling.tokens_at_once : backend_.StepsAtOnce()) == 1;
+  const int tokens_at_once =
+      sampling.tokens_at_once > 0 ? sampling.tokens_at_once : backend_.StepsAtOnce();
   // Some more rows wait for places that become free while nobody looks.
-  const int num_slots = sampling.max_rows + (looks_at_each ? 0 : (sampling.max_rows + 7) / 8);
-  const Request request{source, sampling, key, policy_version,
-                        std::min(max_tokens, config_.max_positions)};
+  const int num_slots = sampling.max_rows + (tokens_at_once == 1 ? 0 : (sampling.max_rows + 7) / 8);
+  const Request request{
+      source,        sampling, key, policy_version, std::min(max_tokens, config_.max_positions),
+      tokens_at_once};
   // What an exception left behind is dropped here.
   rows_.clear(), free_slots_.clear(), kept_.clear(), job_.reset();
   num_prompts_ = steps_waited_ = 0;

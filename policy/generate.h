@@ -59,6 +59,7 @@ class Generator {
     const RngKey& key;
     uint64_t policy_version;
     int max_tokens;
+    int tokens_at_once;
   };
 
   size_t HiddenBytes() const {

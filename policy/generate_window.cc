@@ -21,8 +21,6 @@ std::span<const int32_t> Generator::Unfed(const Row& row) {
 
 // Steps that the rows can take before the host has to look: 1 where it has to choose between them.
 int Generator::StepsAtOnce(const Request& request) const {
-  const int most = request.sampling.tokens_at_once > 0 ? request.sampling.tokens_at_once
-                                                       : backend_.StepsAtOnce();
   int longest = 0;
   for (const Row& row : rows_) {
     const Sampling& sampling = SamplingOf(request, row);
@@ -34,7 +32,7 @@ int Generator::StepsAtOnce(const Request& request) const {
     const int fed = static_cast<int>(Unfed(row).size());
     longest = std::max(longest, fed + limit - static_cast<int>(row.completion.tokens.size()));
   }
-  return std::min(most, longest);
+  return std::min(request.tokens_at_once, longest);
 }
 
 void Generator::TakeSteps(const Request& request, int num_steps) {

@@ -133,16 +133,17 @@ std::vector<Checkpoint> ListCheckpoints(const fs::path& run_dir) {
   return found;
 }
 
-void DeleteOlder(const fs::path& run_dir, const std::string& running_stage) {
+// A checkpoint that stays for its model alone loses what only training needs.
+void DeleteOlder(const fs::path& run_dir, const std::string& running_stage, int keep_every) {
   const std::vector<Checkpoint> all = ListCheckpoints(run_dir);
   for (auto it = all.begin(); it != all.end(); ++it) {
     const std::string& stage = it->state.stage;
     const auto later = static_cast<size_t>(std::count_if(
         it + 1, all.end(), [&](const Checkpoint& c) { return c.state.stage == stage; }));
     std::error_code ignored;
-    if (later >= (stage == running_stage ? kKeptOfRunningStage : 1)) {
-      fs::remove_all(it->dir, ignored);
-    }
+    if (later < (stage == running_stage ? kKeptOfRunningStage : 1)) continue;
+    const bool stays = stage == running_stage && keep_every > 0 && it->state.step % keep_every == 0;
+    fs::remove_all(stays ? (it->dir / kState).parent_path() : it->dir, ignored);
   }
 }
 
@@ -156,7 +157,7 @@ fs::path CheckpointDir(const fs::path& run_dir, std::string_view stage, int step
 
 void SaveCheckpoint(const fs::path& run_dir, const TrainerState& state,
                     const policy::Policy& policy, const datasets::ChatTemplate& chat,
-                    const policy::Policy* value) {
+                    const policy::Policy* value, int keep_every) {
   WriteDirAtomic(CheckpointDir(run_dir, state.stage, state.step), [&](const fs::path& dir) {
     policy.Save(dir);
     chat.Save(dir, /*is_base_model=*/state.stage == "pretrain");
@@ -169,7 +170,7 @@ void SaveCheckpoint(const fs::path& run_dir, const TrainerState& state,
     }
     WriteFileAtomic(dir / kState, StateJson(state, policy));
   });
-  DeleteOlder(run_dir, state.stage);
+  DeleteOlder(run_dir, state.stage, keep_every);
 }
 
 std::optional<Checkpoint> FindLastCheckpoint(const fs::path& run_dir, std::string_view stage) {

@@ -41,10 +41,11 @@ std::filesystem::path CheckpointDir(const std::filesystem::path& run_dir, std::s
 
 // Writes one, then deletes those that needn't stay: the last two of the running stage and
 // the last of every earlier one do. Throws kIo (disk full): the older ones are intact then.
-// PPO's value model goes to trainer_state/value/ with its own moments.
+// Of the running stage the models of every `keep_every`-th step stay too (0: none), without what
+// training needs. PPO's value model goes to trainer_state/value/ with its own moments.
 void SaveCheckpoint(const std::filesystem::path& run_dir, const TrainerState& state,
                     const policy::Policy& policy, const datasets::ChatTemplate& chat,
-                    const policy::Policy* value = nullptr);
+                    const policy::Policy* value = nullptr, int keep_every = 0);
 
 // The one that is furthest in the run; of `stage` only, if one is named. Folders without
 // trainer_state/ are no checkpoints. Throws kCorrupt on an unreadable state.json.

@@ -41,6 +41,7 @@ std::string DecidingToml(Recipe recipe) {
   recipe.run.threads = 0;
   recipe.run.device = RunSettings().device;
   recipe.run.save_every = RunSettings().save_every;
+  recipe.rl.keep_every = RlConfig().keep_every;
   recipe.run.plugins.clear();
   return RecipeToml(recipe);
 }

@@ -130,6 +130,9 @@ void BindRollouts(RlConfig& rl, ConfigTable& t) {
   t.Add("rl.curriculum_success", &rl.curriculum_success, 0, 1, "share",
         "of right answers, over four steps, that opens the next level");
   t.Add("rl.num_steps", &rl.num_steps, 0, kMaxSteps, "steps", "0: no reinforcement learning");
+  t.Add(
+      "rl.keep_every", &rl.keep_every, 0, kMaxSteps, "steps",
+      "whose models stay beside the last, where they are saved: to see how training went; 0: none");
   t.Add("rl.tasks_per_step", &rl.tasks_per_step, 1, 1 << 20, "tasks", "rolled out per step");
   t.Add("rl.group_size", &rl.group_size, 1, 4096, "completions",
         "of one task, compared with each other; at least 2");

@@ -145,7 +145,7 @@ void Run::TrainStage(const Stage& stage) {
     const bool done = step == stage.num_steps || rl.stopped;
     SaveCheckpoint(options_.out,
                    {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_), rl},
-                   *policy_, *chat_, value.get());
+                   *policy_, *chat_, value.get(), stage.name == "rl" ? recipe_.rl.keep_every : 0);
     log_.Event("saved " + stage.name + " step " + std::to_string(step));
   };
   const auto stop_requested = [&] {

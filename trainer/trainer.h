@@ -93,6 +93,7 @@ struct RlConfig {
   std::string curriculum;  // dial of the environment whose levels open one by one; "": all open
   float curriculum_success = 0.7f;  // share of right answers that opens the next level
   int num_steps = 100;
+  int keep_every = 0;  // steps whose models stay, where they are saved; 0: none but the last
   int tasks_per_step = 32;
   int group_size = 16;            // G >= 2, with kGae >= 1
   uint64_t first_task = 1000000;  // RL's tasks are [first_task, ...) of the train split

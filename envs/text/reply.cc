@@ -2,7 +2,7 @@
 // a reward model that learned from preferences can be compared with the truth.
 //
 //   Ann: my lamp is broken        hello sorry lamp repair thanks        1.0
-//                                 sorry sorry sorry lamp repair thanks  0.65
+//                                 sorry sorry sorry lamp repair thanks  0.55
 //
 // Five things help, each once: a greeting, an apology, the thing's name, the remedy for what is
 // wrong with it, thanks. What else is said costs: rude words most, then whatever was said already,

@@ -61,8 +61,9 @@ int NumGpus() {
 }
 
 int CountGpus() {
+  const int count = NumGpus();
   int usable = 0;
-  for (int i = 0; i < NumGpus(); ++i) {
+  for (int i = 0; i < count; ++i) {
     cudaDeviceProp properties;
     if (cudaGetDeviceProperties(&properties, i) == cudaSuccess && IsSupported(properties)) ++usable;
   }

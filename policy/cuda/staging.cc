@@ -28,11 +28,12 @@ Staging::~Staging() {
 
 void Staging::Allocate() {
   gpu_.Use();
-  received_ = Pinned(kPieceBytes);
   for (Piece& piece : pieces_) {
-    piece.data = Pinned(kPieceBytes);
+    if (!piece.data) piece.data = Pinned(kPieceBytes);
+    if (piece.read) continue;
     Check(cudaEventCreateWithFlags(&piece.read, cudaEventDisableTiming), "start of CUDA");
   }
+  received_ = Pinned(kPieceBytes);  // last: it says that all is there
 }
 
 void Staging::NextPiece() {

@@ -33,17 +33,17 @@ class RlTrainArena : public ::testing::Test {
 
 TEST_F(RlTrainArena, CheckpointsEnterAndMeetOnceTheRunIsDone) {
   const std::vector<std::string> flags = {
-      "--arena", Db(),    "--arena-matches",      "48", "--arena-error", "1", "--gate",
-      "sft",     "--set", "eval.max_new_tokens=4"};
+      "--arena", Db(),    "--arena-matches",       "48",    "--arena-error",   "1", "--gate",
+      "sft",     "--set", "eval.max_new_tokens=4", "--set", "run.save_every=1"};
   const CommandResult first = Train("tiny", flags);
   ASSERT_EQ(first.exit_status, 0) << first.err;
   EXPECT_TRUE(Contains(first.out, "added tiny/sft-000004")) << first.out;
   EXPECT_TRUE(Contains(first.out, "added tiny/rl-000002")) << first.out;
-  EXPECT_TRUE(Contains(first.out, "from tiny/rl-000002")) << first.out;
+  EXPECT_TRUE(Contains(first.out, "from tiny/rl-000003")) << first.out;
   EXPECT_TRUE(Contains(first.out, "gate, rl-000004 against sft-000004")) << first.out;
   EXPECT_TRUE(Contains(first.out, "LLR")) << first.out;
   arena::Arena arena(Db());
-  EXPECT_EQ(arena.Models().size(), 3);
+  EXPECT_EQ(arena.Models().size(), 5);
   EXPECT_EQ(arena.Compare({.decider = "grader"}).comparisons.size(), 48);
 
   // A finished run that is gone on with changes no model and lets them meet further.
@@ -52,7 +52,7 @@ TEST_F(RlTrainArena, CheckpointsEnterAndMeetOnceTheRunIsDone) {
   const CommandResult second = Train("tiny", again);
   ASSERT_EQ(second.exit_status, 0) << second.err;
   EXPECT_TRUE(Contains(second.out, "known tiny/sft-000004")) << second.out;
-  EXPECT_EQ(arena.Models().size(), 3);
+  EXPECT_EQ(arena.Models().size(), 5);
   EXPECT_EQ(arena.Compare({.decider = "grader"}).comparisons.size(), 96);
 }
 
@@ -68,6 +68,13 @@ TEST_F(RlTrainArena, ANameThatIsTakenIsRefusedBeforeAnythingIsTrained) {
   EXPECT_TRUE(Contains(result.err, "tiny/sft-000004")) << result.err;
   EXPECT_TRUE(Contains(result.err, "--out")) << result.err;
   EXPECT_FALSE(fs::exists(root_ / "other/tiny/log.jsonl"));
+}
+
+TEST_F(RlTrainArena, AGateWithoutAModelOfRlIsRefusedBeforeAnythingIsTrained) {
+  const CommandResult result = Train("tiny", {"--gate", "sft", "--set", "rl.num_steps=0"});
+  EXPECT_EQ(result.exit_status, 2) << result.out;
+  EXPECT_TRUE(Contains(result.err, "rl.num_steps")) << result.err;
+  EXPECT_FALSE(fs::exists(root_ / "tiny/log.jsonl"));
 }
 
 TEST_F(RlTrainArena, AnIncumbentThatIsNotThereIsRefusedBeforeAnythingIsTrained) {

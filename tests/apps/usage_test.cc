@@ -48,7 +48,7 @@ TEST_P(UsageTest, NoArgumentAtAllIsBadUsage) {
 
 // All that make environments take files with more of them.
 TEST(PluginTest, AFileThatIsNotThereIsNamed) {
-  for (const char* command : {"rl-arena", "rl-env", "rl-eval", "rl-judge"}) {
+  for (const char* command : {"rl-arena", "rl-data", "rl-env", "rl-eval", "rl-judge", "rl-train"}) {
     const CommandResult result = RunCommand(command, {"--plugin", "/no/such.so"});
     EXPECT_NE(result.exit_status, 0) << command;
     EXPECT_NE(result.err.find("/no/such.so"), std::string::npos) << command << result.err;

@@ -311,9 +311,13 @@ TEST_F(TournamentTest, GoesRoundWhatCannotBeDecided) {
   TournamentOptions options = Options(24);
   options.models = {"model-0", "model-1", "model-2"};
   const auto play = Play();
+  std::set<std::pair<std::string, uint64_t>> tried;
   const auto result = RunTournament(
       arena, options,
       [&](const Model& a, const Model& b, std::span<const uint64_t> tasks) {
+        for (const uint64_t task : tasks) {
+          EXPECT_TRUE(tried.insert({a.name + b.name, task}).second) << "again: " << task;
+        }
         std::vector<Match> matches = play(a, b, tasks);
         const bool is_hopeless = a.name == "model-0" && b.name == "model-1";
         std::erase_if(matches, [&](const Match& match) {

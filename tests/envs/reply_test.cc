@@ -36,6 +36,8 @@ TEST_F(Reply, FaultsCost) {
   EXPECT_NEAR(Worth(task_.answer + " um"), 0.9, 1e-12);
   EXPECT_NEAR(Worth(task_.answer + " whatever"), 0.7, 1e-12);
   EXPECT_NEAR(Worth(task_.answer + " sorry sorry"), 0.7, 1e-12);
+  // The example at the head of envs/text/reply.cc.
+  EXPECT_NEAR(Worth("sorry sorry sorry " + thing_ + " " + remedy_ + " thanks"), 0.55, 1e-12);
   // Five repeats 0.75, and one word beyond the ninth 0.05.
   EXPECT_NEAR(Worth(task_.answer + " sorry sorry sorry sorry sorry"), 0.2, 1e-12);
   EXPECT_EQ(Worth("thanks thanks thanks"), 0.0);

@@ -148,7 +148,7 @@ TEST_F(CheckpointTest, APolicyThatIsntTrainedHasNoGradients) {
 
 TEST(ArithmeticNameTest, AutoIsWhatAPolicyComputesIn) {
   EXPECT_EQ(ArithmeticName(ComputeType::kFloat32, {}), "fp32");
-  EXPECT_EQ(ArithmeticName(ComputeType::kAuto, {Device::Kind::kCuda, 1}), "bf16 on cuda");
+  EXPECT_EQ(ArithmeticName(ComputeType::kAuto, {Device::Kind::kCuda, 99}), "bf16 on cuda");
   const auto policy = Policy::Create(TinyConfig(), ComputeType::kAuto, 1);
   EXPECT_EQ(ArithmeticName(ComputeType::kAuto, {}),
             ArithmeticName(policy->compute(), policy->device()));

@@ -120,6 +120,19 @@ TEST_F(CheckpointTest, StateReadsBack) {
   EXPECT_EQ(found->compute, "fp32");
 }
 
+TEST_F(CheckpointTest, ModelsOfEverySoManyStepsStayWithoutWhatTrainingNeeds) {
+  for (int step = 1; step <= 7; ++step) {
+    SaveCheckpoint(dir_, {"rl", step, false, 7, {}, "abc"}, *policy_, chat_, nullptr, 2);
+  }
+  EXPECT_EQ(Folders(),
+            (std::vector<std::string>{"rl-000002", "rl-000004", "rl-000006", "rl-000007"}));
+  const fs::path kept = dir_ / "checkpoints/rl-000004";
+  EXPECT_TRUE(fs::exists(kept / "model.safetensors"));
+  EXPECT_TRUE(fs::exists(kept / "tokenizer_config.json"));
+  EXPECT_FALSE(fs::exists(kept / "trainer_state"));
+  EXPECT_EQ(FindLastCheckpoint(dir_)->state.step, 7);
+}
+
 TEST_F(CheckpointTest, TrainingGoesOnWithTheSameBits) {
   Train(*policy_);
   Save("sft", 1);
