@@ -39,13 +39,15 @@ Json MomentsJson(const std::vector<Moments>& moments) {
 Json RlStateJson(const RlState& state) {
   Json course = Json::array();
   for (const GoldPoint& point : state.course.points) course.push_back({point.distance, point.gain});
+  Json start;
+  if (state.course.start) start = {state.course.start->gold, state.course.start->proxy};
   return {{"curriculum", {{"level", state.curriculum.level}, {"recent", state.curriculum.recent}}},
           {"initial_scale", MomentsJson(state.scales.initial)},
           {"running_scale", MomentsJson(state.scales.running)},
           {"kl_coef", state.kl_coef ? Json(*state.kl_coef) : Json()},
           {"course", course},
           {"steps_past_peak", state.course.steps_past_peak},
-          {"start", state.course.start ? Json(*state.course.start) : Json()},
+          {"start", start},
           {"slope", state.course.slope},
           {"stopped", state.stopped}};
 }
@@ -81,7 +83,9 @@ RlState ReadRlState(const Json& json, const std::string& where) {
   }
   state.course.steps_past_peak = JsonField<int>(json, "steps_past_peak", where);
   if (!JsonField<Json>(json, "start", where).is_null()) {
-    state.course.start = JsonField<double>(json, "start", where);
+    const auto start = JsonField<std::vector<double>>(json, "start", where);
+    if (start.size() != 2) throw Error(ErrorKind::kCorrupt, "isn't two numbers", where, "start");
+    state.course.start = {start[0], start[1]};
   }
   state.course.slope = JsonField<double>(json, "slope", where);
   state.stopped = JsonField<bool>(json, "stopped", where);

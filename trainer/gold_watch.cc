@@ -14,7 +14,7 @@ GoldOutlook ObserveGold(double distance, double gold, GoldCourse& course) {
   if (std::isfinite(distance) && std::isfinite(gold)) course.points.push_back({distance, gold});
   GoldOutlook outlook;
   if (course.points.empty()) return outlook;
-  outlook.start = course.start.value_or(course.points.front().gain);
+  outlook.start = course.start ? course.start->gold : course.points.front().gain;
   std::vector<GoldPoint> gains = course.points;
   for (GoldPoint& point : gains) point.gain -= outlook.start;
   outlook.fit = FitOveroptimisation(gains, OveroptimisationLaw::kRl);

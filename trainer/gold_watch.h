@@ -9,14 +9,18 @@
 
 namespace agon::trainer {
 
+// Means over the starting policy's replies. That of the proxy is 0 only for one model or a mean of
+// models: the worst of several has a lower one.
+struct GoldStart {
+  double gold = 0, proxy = 0;
+};
+
 // The course of a run; part of a checkpoint.
 struct GoldCourse {
   std::vector<GoldPoint> points;  // of each step; `gain` is the gold itself
   int steps_past_peak = 0;        // in a row, up to the last
-  // Gold of the starting policy, and how much more goes with one deviation more of the learned
-  // reward among its replies.
-  std::optional<double> start{};
-  double slope = 0;
+  std::optional<GoldStart> start{};
+  double slope = 0;  // gold that goes with one more of the proxy, among the starting replies
 };
 
 // Gold reward as one expects it from the course so far.
@@ -27,7 +31,7 @@ struct GoldOutlook {
 };
 
 // Adds a step's point, unless a number isn't finite, and fits the law of RL to all of them.
-// Starts from course.start, or the first point where that isn't known.
+// Starts from course.start->gold, or the first point where that isn't known.
 GoldOutlook ObserveGold(double distance, double gold, GoldCourse& course);
 
 // Whether the last steps all stood beyond the peak that was predicted after each: one noisy step

@@ -91,7 +91,7 @@ TEST_F(CheckpointTest, StateReadsBack) {
   state.curriculum = {2, {0.1, 0.7}};
   state.scales = {{{3, 0.1, 0.2}}, {{5, 1.0 / 3.0, 1e-300}}};
   state.kl_coef = 0.1f;
-  state.course = {{{0, 0.25}, {0.5, 1.0 / 3.0}}, 2, 0.25, -1.5};
+  state.course = {{{0, 0.25}, {0.5, 1.0 / 3.0}}, 2, GoldStart{0.25, -0.125}, -1.5};
   state.stopped = true;
   SaveCheckpoint(dir_, {"rl", 12, true, 99, {"pretrain", "sft"}, "0123", state}, *policy_, chat_);
   const auto found = FindLastCheckpoint(dir_);
@@ -114,7 +114,8 @@ TEST_F(CheckpointTest, StateReadsBack) {
   ASSERT_EQ(read.course.points.size(), 2u);
   EXPECT_EQ(read.course.points[1].gain, 1.0 / 3.0);
   EXPECT_EQ(read.course.steps_past_peak, 2);
-  EXPECT_EQ(read.course.start, 0.25);
+  EXPECT_EQ(read.course.start->gold, 0.25);
+  EXPECT_EQ(read.course.start->proxy, -0.125);
   EXPECT_EQ(read.course.slope, -1.5);
   EXPECT_TRUE(read.stopped);
   EXPECT_EQ(found->compute, "fp32");
