@@ -150,10 +150,14 @@ void RunRewardModel(const RewardModelConfig& config, const PreferenceSets& sets,
   StepMeter meter(stage, config.num_steps, context);
   for (int step = context.first_step; step <= config.num_steps; ++step) {
     meter.Start();
-    const PreferenceSums sums =
-        Update(policy, Draw(train, step, member, config), config, context.team);
     const float lr = config.schedule.At(step, config.num_steps);
-    const float grad_norm = policy.OptimizerStep(lr);
+    float grad_norm = 0;
+    const PreferenceSums sums = meter.In(step, [&] {
+      const PreferenceSums of_step =
+          Update(policy, Draw(train, step, member, config), config, context.team);
+      grad_norm = policy.OptimizerStep(lr);
+      return of_step;
+    });
 
     Numbers numbers;
     AppendStats(sums.preferences, /*is_validation=*/false, numbers);
@@ -169,7 +173,8 @@ void RunRewardModel(const RewardModelConfig& config, const PreferenceSets& sets,
     const bool validate =
         step == config.num_steps || (config.val_every > 0 && step % config.val_every == 0);
     if (validate) {
-      AppendStats(MeasurePreferences(policy, val, config), /*is_validation=*/true, numbers);
+      const auto measured = meter.In(step, [&] { return MeasurePreferences(policy, val, config); });
+      AppendStats(measured, /*is_validation=*/true, numbers);
     }
     context.log.Append(stage, step, numbers);
     SaveOrStop(step, config.num_steps, context);

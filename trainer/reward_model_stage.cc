@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "datasets/permutation.h"
 #include "trainer/checkpoint.h"
 #include "trainer/label_completions.h"
 
@@ -32,6 +33,18 @@ std::string Lines(const std::vector<datasets::Preference>& preferences) {
   std::string lines;
   for (const auto& preference : preferences) lines += datasets::PreferenceLine(preference) + "\n";
   return lines;
+}
+
+// Moves `count` of `train`, drawn by the seed, to `val`: files are put together from parts that
+// differ, and none of them may be held out as a whole. Order stays.
+void HoldOut(size_t count, uint64_t seed, PreferenceSets& sets) {
+  const size_t size = sets.train.size();
+  const datasets::Permutation order({.run_seed = seed, .stream = RngStream::kData}, size);
+  std::vector<datasets::Preference> kept;
+  for (size_t i = 0; i < size; ++i) {
+    (order(i) < count ? sets.val : kept).push_back(std::move(sets.train[i]));
+  }
+  sets.train = std::move(kept);
 }
 
 }  // namespace
@@ -93,9 +106,7 @@ PreferenceSets LoadPreferences(const RewardModelConfig& config, const fs::path& 
                 std::to_string(sets.train.size()) + " preferences leave none to hold out",
                 config.data, "give 10 or more, or name reward_model.val_data");
   }
-  const auto end = sets.train.end() - static_cast<ptrdiff_t>(held_out);
-  sets.val.assign(std::make_move_iterator(end), std::make_move_iterator(sets.train.end()));
-  sets.train.erase(end, sets.train.end());
+  HoldOut(held_out, config.seed, sets);
   return sets;
 }
 

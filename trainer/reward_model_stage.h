@@ -29,12 +29,12 @@ void WritePreferences(const RewardModelConfig& config, policy::Policy* policy,
                       const datasets::ChatTemplate& chat, const std::filesystem::path& run_dir);
 
 // What the stage learns from: the files that the recipe names, or those of PreferencesDir. Without
-// val_data the last tenth of `data` is held out, at most val_preferences. Throws as
+// val_data a tenth of `data`, drawn by the seed, is held out, at most val_preferences. Throws as
 // datasets::ReadPreferences, and kUsage for too few.
 PreferenceSets LoadPreferences(const RewardModelConfig& config,
                                const std::filesystem::path& run_dir);
 
-// "1873 + 480 preferences; an oracle is right on 87.9 % of held-out pairs".
+// "1873 preferences, 480 held out; an oracle is right on 87.9 % of held-out pairs".
 std::string DescribePreferences(const PreferenceSets& sets);
 
 // One model whose weights are the mean of others' (Rame et al. 2024, WARM, arXiv 2401.12187).

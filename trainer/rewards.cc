@@ -64,11 +64,12 @@ class Mean {
     sum_ += value;
     ++count_;
   }
-  double value() const { return count_ ? sum_ / count_ : NAN; }
+  double value() const { return count_ ? sum_ / static_cast<double>(count_) : NAN; }
+  int64_t count() const { return count_; }
 
  private:
   double sum_ = 0;
-  int count_ = 0;
+  int64_t count_ = 0;
 };
 
 }  // namespace
@@ -178,13 +179,22 @@ void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vecto
   }
 }
 
+MeanGold GoldOf(const std::vector<Group>& groups) {
+  Mean gold;
+  for (const Group& group : groups) {
+    for (const Rollout& rollout : group) {
+      if (rollout.gold) gold.Add(*rollout.gold);
+    }
+  }
+  return {gold.value(), gold.count()};
+}
+
 Numbers RewardStatistics(const RlConfig& config, const RlState* state,
                          const std::vector<Group>& groups) {
-  Mean kl, gold, proxy, disagreement;
+  Mean kl, proxy, disagreement;
   for (const Group& group : groups) {
     for (const Rollout& rollout : group) {
       if (!rollout.ref_logprobs.empty()) kl.Add(CompletionKl(rollout));
-      if (rollout.gold) gold.Add(*rollout.gold);
       if (rollout.scores.empty()) continue;
       proxy.Add(
           LearnedReward(rollout.scores, state->scales, RewardScale::kInitial, config.learned));
@@ -196,7 +206,7 @@ Numbers RewardStatistics(const RlConfig& config, const RlState* state,
     numbers = {{"kl_completion", kl.value()}, {"distance", std::sqrt(std::max(0.0, kl.value()))}};
   }
   if (!config.learned.is_on()) return numbers;
-  numbers.emplace_back("gold", gold.value());
+  numbers.emplace_back("gold", GoldOf(groups).value);
   numbers.emplace_back("proxy", proxy.value());
   numbers.emplace_back("promised", PromisedGold(proxy.value(), state->course));
   if (config.learned.models.size() > 1) {

@@ -42,6 +42,13 @@ bool InLoss(const Rollout& rollout, const RlConfig& config);
 // learned rewards only.
 void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vector<Group>& groups);
 
+// Mean of the environment's own rewards, whatever else training adds to or takes from them.
+struct MeanGold {
+  double value = 0;   // NaN of none
+  int64_t count = 0;  // episodes that have one
+};
+MeanGold GoldOf(const std::vector<Group>& groups);
+
 // How far the policy is from the reference and, with learned rewards, what they and the
 // environment say of it: kl_completion, distance, gold, proxy, promised, disagreement. `state` is
 // needed for the latter only.

@@ -187,13 +187,6 @@ double Named(const Numbers& numbers, std::string_view name) {
   return std::find_if(numbers.begin(), numbers.end(), has_name)->second;
 }
 
-// Of the policy over its frozen opponent, from this step's games.
-double EloOver(const RolloutBatch& rollouts) {
-  const double scored =
-      Named(rollouts.statistics, "episodes") - Named(rollouts.statistics, "masked");
-  return judge::EloDifference(Named(rollouts.statistics, "reward"), static_cast<int64_t>(scored));
-}
-
 // For the progress bar.
 std::string Detail(const Numbers& numbers, const RlConfig& config) {
   char text[160];
@@ -287,7 +280,10 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
 
     Numbers numbers = StepNumbers(rollouts, update, lr);
     if (curriculum.is_active()) numbers.emplace_back("level", curriculum.level());
-    if (opponent.get()) numbers.emplace_back("elo", EloOver(rollouts));
+    if (opponent.get()) {
+      // Over the frozen one, from this step's games as they were won and lost.
+      numbers.emplace_back("elo", judge::EloDifference(rollouts.gold.value, rollouts.gold.count));
+    }
     if (config.loss.kl_target > 0) numbers.emplace_back("kl_coef", config.loss.kl_coef);
     if (config.learned.is_on()) Observe(rollouts, state.course, numbers);
     context.log.Append("rl", step, numbers);

@@ -158,6 +158,7 @@ RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const
     const ScoreScales& scales = config.learned.is_on() ? context.rl->scales : no_scales;
     AssignRewards(config, scales, groups);
     if (round == 0) {
+      batch.gold = GoldOf(groups);
       batch.statistics = Statistics(groups, env->info().max_reward);
       const Numbers of_rewards = RewardStatistics(config, context.rl, groups);
       batch.statistics.insert(batch.statistics.end(), of_rewards.begin(), of_rewards.end());

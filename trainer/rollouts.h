@@ -8,6 +8,7 @@
 #include "envs/env.h"
 #include "judge/exploits.h"
 #include "trainer/pack.h"
+#include "trainer/rewards.h"
 #include "trainer/run_log.h"
 #include "trainer/trainer.h"
 
@@ -19,6 +20,7 @@ struct RolloutBatch {
   int num_refilled = 0;       // groups that were rolled out to replace dropped ones
   int64_t num_sampled_tokens = 0;
   std::vector<judge::Exploit> exploits;  // of the first round, with learned rewards
+  MeanGold gold;                         // of the first round
   Numbers statistics;                    // of the first round: reward, reward_std, correct, length,
                                          // truncated, masked, episodes, RewardStatistics
 };

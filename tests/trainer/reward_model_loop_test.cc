@@ -55,18 +55,23 @@ class RewardModelLoopTest : public ::testing::Test {
     return model;
   }
 
-  // The weights after training; the log is left in dir_.
-  std::vector<float> Train(int member, int num_shards = 1, int max_positions = 160) {
-    auto model = Model(max_positions);
+  // The log is left in dir_.
+  void TrainHere(policy::Policy& model, int member, int num_shards = 1) {
     fs::remove(dir_ / "log.jsonl");
     RunLog log(dir_);
-    StageContext context{.policy = *model,
+    StageContext context{.policy = model,
                          .chat = chat_,
                          .log = log,
                          .save = [](int) {},
                          .stop_requested = [] { return false; },
                          .team = Team(num_shards)};
     RunRewardModel(config_, sets_, member, "reward-model", context);
+  }
+
+  // The weights after training.
+  std::vector<float> Train(int member, int num_shards = 1, int max_positions = 160) {
+    auto model = Model(max_positions);
+    TrainHere(*model, member, num_shards);
     std::vector<float> weights;
     for (const std::string& name : model->TensorNames()) {
       const auto view = model->Weight(name);
@@ -99,6 +104,14 @@ TEST_F(RewardModelLoopTest, LearnsWhatIsPreferred) {
   // A zero head is undecided: log(3!) nats a ranking.
   EXPECT_NEAR(Logged("loss")[0].second, std::log(6.0), 1e-6);
   EXPECT_EQ(Logged("accuracy")[0].second, 0.5);
+}
+
+TEST_F(RewardModelLoopTest, AFailureSaysInWhichStepItWas) {
+  auto model = Model();
+  model->Weight("score.weight")[0] = NAN;
+  model->WeightsChanged();
+  EXPECT_TRUE(
+      Contains(ErrorOf([&] { TrainHere(*model, 0); }, ErrorKind::kFailed), "reward-model step 1"));
 }
 
 // Same member, same bits; another member, another order, from the same start.

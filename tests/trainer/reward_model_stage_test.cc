@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -79,6 +80,7 @@ TEST_F(RewardModelStageTest, AKilledRunGoesOnWithTheSameBits) {
       if (!is_kept) fs::remove_all(root_ / "b/checkpoints" / name);
     }
     fs::remove_all(root_ / "b/eval/rl");
+    fs::remove(root_ / "b/reward_models.json");  // measured after the last member
     if (last.empty()) fs::remove_all(root_ / "b/preferences");
     Train("b", true, overrides);
     for (const char* file :
@@ -141,6 +143,34 @@ TEST_F(RewardModelStageTest, LearnsFromAFile) {
   // Without the stage nobody reads it.
   Train("c", false,
         {"reward_model.data=" + file.string(), "reward_model.num_steps=0", "rl.num_steps=0"});
+}
+
+// As docs/learned-reward.md puts them together: labels, and behind them what fooled a model.
+TEST_F(RewardModelStageTest, WhatStandsLastIsLearnedFromToo) {
+  const auto line = [](const std::string& prompt) {
+    return R"({"prompt": ")" + prompt + R"(", "chosen": "a", "rejected": "b"})" + "\n";
+  };
+  std::string labels, exploits;
+  for (int i = 0; i < 180; ++i) labels += line("label");
+  for (int i = 0; i < 20; ++i) exploits += line("exploit");
+  RewardModelConfig config;
+  config.data = (root_ / "two.jsonl").string();
+  WriteFileAtomic(config.data, labels + exploits);
+  const auto num_exploits = [](const std::vector<datasets::Preference>& preferences) {
+    return std::count_if(preferences.begin(), preferences.end(), [](const auto& preference) {
+      return preference.prompt.front().content == "exploit";
+    });
+  };
+  const PreferenceSets drawn = LoadPreferences(config, root_);
+  EXPECT_EQ(drawn.train.size(), 180u);
+  EXPECT_EQ(drawn.val.size(), 20u);
+  EXPECT_GT(num_exploits(drawn.train), 10);
+  EXPECT_EQ(num_exploits(drawn.train) + num_exploits(drawn.val), 20);
+  const PreferenceSets again = LoadPreferences(config, root_);
+  EXPECT_EQ(num_exploits(again.train), num_exploits(drawn.train));
+  config.val_data = (root_ / "val.jsonl").string();
+  WriteFileAtomic(config.val_data, labels);
+  EXPECT_EQ(num_exploits(LoadPreferences(config, root_).train), 20);
 }
 
 TEST_F(RewardModelStageTest, ImpossibleRecipesAreRefused) {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "judge/metrics.h"
 #include "judge/reward_checkpoints.h"
 #include "tests/error_of.h"
 #include "tests/judge/tiny_reward_model.h"
@@ -95,6 +96,18 @@ TEST_F(RlLearned, BothRewardsAddUp) {
     }
   }
   EXPECT_GT(compared, 16);
+}
+
+// What a length costs and a model thinks of a game doesn't win it.
+TEST_F(RlLearned, EloIsOfTheGamesAlone) {
+  RlConfig config = Config(1);
+  config.opponent = judge::WriteTinyRewardModel("elo", 3, /*has_score_head=*/false).string();
+  config.length_coef = 5.0f;
+  RunRl(config, WithModels({WantsCapitals}));
+  const double gold = Logged("gold")[0];
+  EXPECT_GT(gold, 0.0);
+  EXPECT_LT(Logged("reward")[0], 0.0);
+  EXPECT_DOUBLE_EQ(Logged("elo")[0], judge::EloDifference(gold, 8 * 16));
 }
 
 TEST_F(RlLearned, TheWorstOfTwoModelsIsNotGamed) {
