@@ -19,6 +19,7 @@ inline const std::map<std::string, std::string>& RequiredParameters() {
   static const std::map<std::string, std::string> parameters = {
       {"math/jsonl-v1", "(file=" + kSourceDir + "/tests/data/word_problems.jsonl)"},
       {"code/jsonl-v1", "(file=" + kSourceDir + "/tests/data/functions.jsonl)"},
+      {"text/questions-v1", "(file=" + kSourceDir + "/tests/data/facts.jsonl)"},
   };
   return parameters;
 }
