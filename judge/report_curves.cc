@@ -32,15 +32,16 @@ std::string LossChart(const StageLog& log, const std::string& title, const std::
 }
 
 std::string SmallChart(const StageLog& log, const std::string& field, const std::string& title,
-                       const std::string& note, ChartUnit unit = ChartUnit::kNumber) {
+                       const std::string& note, ChartUnit unit = ChartUnit::kNumber,
+                       std::optional<double> y_min = 0.0) {
   LineChart chart;
   chart.title = title;
   chart.note = note;
   chart.unit = unit;
   chart.small = true;
   chart.series = {Curve(log, field, title, "third", true)};
-  // These are all counts, shares or distances: a scale that starts at zero shows their size.
-  chart.y_min = 0.0;
+  // Most are counts, shares or distances: a scale that starts at zero shows their size.
+  chart.y_min = y_min;
   return RenderLineChart(chart);
 }
 
@@ -93,6 +94,10 @@ std::string RlCharts(const StageLog& log) {
   html += SmallChart(log, "ratio_max", "Largest ratio", "trainer against sampler");
   html += SmallChart(log, "logprob_diff_max", "Sampler − trainer",
                      "largest log-probability gap; 0 is exact");
+  html += SmallChart(log, "value_loss", "Value loss", "of the value model");
+  html += SmallChart(log, "explained_variance", "Explained variance",
+                     "share of the returns' that the value model knows", ChartUnit::kNumber,
+                     std::nullopt);
   return html + "</div>\n";
 }
 

@@ -2,7 +2,6 @@
 // what it got, and by which replies the reward model was fooled.
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include "judge/charts.h"
@@ -122,13 +121,13 @@ std::string ExploitRow(const Exploit& exploit) {
 }
 
 std::string ExploitTable(const std::vector<Exploit>& exploits) {
-  const auto shown = WorstExploits(exploits, kShownExploits);
+  const auto shown = WidestGaps(exploits, kShownExploits);
   if (shown.empty()) return "";
   std::string html =
       "<h3>What the reward model was fooled by</h3>\n<table class=\"exploits\"><thead><tr>"
       "<th>prompt</th><th class=\"text\">reply</th><th>promised</th><th>true</th><th>step</th>"
       "</tr></thead><tbody>\n";
-  for (const Exploit* exploit : shown) html += ExploitRow(*exploit);
+  for (const Exploit& exploit : shown) html += ExploitRow(exploit);
   return html + "</tbody></table>\n<p class=\"fine\">The widest gaps of " +
          std::to_string(exploits.size()) +
          " such replies in exploits.jsonl, one of each; preferences.jsonl has them as rejected "
@@ -137,21 +136,6 @@ std::string ExploitTable(const std::vector<Exploit>& exploits) {
 }
 
 }  // namespace
-
-std::vector<const Exploit*> WorstExploits(const std::vector<Exploit>& exploits, size_t max_count) {
-  std::vector<const Exploit*> all;
-  for (const Exploit& exploit : exploits) all.push_back(&exploit);
-  const auto gap = [](const Exploit* exploit) { return exploit->promised - exploit->gold; };
-  std::stable_sort(all.begin(), all.end(),
-                   [&](const Exploit* a, const Exploit* b) { return gap(a) > gap(b); });
-  std::vector<const Exploit*> chosen;
-  std::set<std::string> seen;
-  for (const Exploit* exploit : all) {
-    if (chosen.size() == max_count) break;
-    if (seen.insert(exploit->reply).second) chosen.push_back(exploit);
-  }
-  return chosen;
-}
 
 std::string LearnedRewardSentence(const RunLogs& logs) {
   const StageLog* log = FindStage(logs.log, "rl");
@@ -180,11 +164,8 @@ std::string HtmlLearnedReward(const RunLogs& logs) {
          "</div>\n<div class=\"charts\">" +
          Small(log, "kl_completion", "KL per completion", "nats from the starting policy") +
          Small(log, "disagreement", "Disagreement", "deviation between the reward models") +
-         Small(log, "kl_coef", "Charge on KL", "adapted to its target") +
-         Small(log, "value_loss", "Value loss", "of the value model") +
-         Small(log, "explained_variance", "Explained variance",
-               "share of the returns' that the value model knows") +
-         "</div>\n" + ExploitTable(logs.exploits);
+         Small(log, "kl_coef", "Charge on KL", "adapted to its target") + "</div>\n" +
+         ExploitTable(logs.exploits);
 }
 
 }  // namespace agon::judge

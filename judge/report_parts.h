@@ -135,8 +135,6 @@ std::string MarkdownRewardModels(const RunLogs& logs);
 std::string HtmlLearnedReward(const RunLogs& logs);
 // The same in one sentence.
 std::string LearnedRewardSentence(const RunLogs& logs);
-// Those with the widest gaps between promised and true reward, no reply twice.
-std::vector<const Exploit*> WorstExploits(const std::vector<Exploit>& exploits, size_t max_count);
 // The first screen: is it better, by how much, how sure, and at what.
 std::string HtmlOverview(const ReportInput& input);
 // Which tasks of each skill fail: the holes.

@@ -6,14 +6,13 @@
 #include "core/error.h"
 #include "envs/env.h"
 #include "judge/rollout.h"
+#include "judge/statistics.h"
 #include "trainer/exploits.h"
 #include "trainer/overoptimisation.h"
 #include "trainer/rewards.h"
 
 namespace agon::trainer {
 namespace {
-
-constexpr double kNormal95 = 1.959963984540054;
 
 // Of one task, whose replies stand in rising order of the proxy: the best of n drawn without
 // replacement is reply i (from 0) with probability C(i, n - 1) / C(N, n).
@@ -43,21 +42,20 @@ std::vector<judge::BestOfNPoint> BestOfN(std::span<const std::vector<ScoredReply
   }
   std::vector<judge::BestOfNPoint> points;
   for (size_t n = 1; n <= tasks[0].size(); n *= 2) {
-    Moments proxy, gold;
+    std::vector<std::vector<double>> proxy, gold;  // one value of each task
     for (const auto& replies : rising) {
       const ScoredReply best = ExpectedBest(replies, n);
-      proxy.Add(best.proxy);
-      gold.Add(best.gold);
+      proxy.push_back({best.proxy});
+      gold.push_back({best.gold});
     }
+    const judge::Estimate of_gold = judge::ClusteredMean(gold);
     judge::BestOfNPoint point;
     point.n = static_cast<int>(n);
     point.distance = std::sqrt(BestOfNKl(point.n));
-    point.proxy = proxy.mean;
-    point.gold = gold.mean;
-    const double error =
-        gold.count > 1 ? std::sqrt(gold.squares / (gold.count - 1) / gold.count) : 0.0;
-    point.gold_low = gold.mean - kNormal95 * error;
-    point.gold_high = gold.mean + kNormal95 * error;
+    point.proxy = judge::ClusteredMean(proxy).value;
+    point.gold = of_gold.value;
+    point.gold_low = of_gold.ci_low;
+    point.gold_high = of_gold.ci_high;
     points.push_back(point);
   }
   return points;

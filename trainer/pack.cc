@@ -112,6 +112,23 @@ std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens
   return batches;
 }
 
+void ScoreTokens(std::vector<Group>& groups, int max_tokens, float temperature,
+                 std::vector<float> Rollout::*field,
+                 const std::function<std::vector<float>(const policy::PackedBatch&)>& score) {
+  std::vector<std::vector<float>> by_rollout;
+  for (const TrainBatch& batch : PackGroups(groups, max_tokens, temperature)) {
+    const std::vector<float> numbers = score(batch.packed);
+    for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
+      by_rollout.emplace_back(numbers.begin() + batch.offsets[i],
+                              numbers.begin() + batch.offsets[i + 1]);
+    }
+  }
+  size_t next = 0;
+  for (Group& group : groups) {
+    for (Rollout& rollout : group) rollout.*field = std::move(by_rollout[next++]);
+  }
+}
+
 std::vector<policy::PackedBatch> PackSequences(std::span<const MaskedSequence> sequences,
                                                int max_tokens) {
   std::vector<policy::PackedBatch> batches;

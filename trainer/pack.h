@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -45,6 +46,12 @@ struct TrainBatch {
 // Keeps pointers into `groups`.
 std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens,
                                    float temperature);
+
+// Numbers of each rollout's sampled tokens into `field`, from `score`, which says those of a
+// batch's scored tokens in order.
+void ScoreTokens(std::vector<Group>& groups, int max_tokens, float temperature,
+                 std::vector<float> Rollout::*field,
+                 const std::function<std::vector<float>(const policy::PackedBatch&)>& score);
 
 // Token sequences with a loss mask on targets: mask[t] = 1 scores token t.
 struct MaskedSequence {

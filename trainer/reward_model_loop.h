@@ -21,7 +21,7 @@ enum class CompletionSource { kPolicy, kDemonstrations };
 struct RewardModelConfig {
   int num_steps = 0;
   std::string data;      // preference file; "": synthetic labelers rank what `source` says
-  std::string val_data;  // held-out preferences; "": the end of `data`
+  std::string val_data;  // held-out preferences; "": a tenth of `data`
   std::string env = "text/reply";
   CompletionSource source = CompletionSource::kPolicy;
   int num_preferences = 2000;  // tasks that are labeled

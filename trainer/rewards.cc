@@ -83,12 +83,6 @@ std::optional<double> EnvReward(const judge::Trajectory& trajectory) {
   return trajectory.Reward();
 }
 
-std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config) {
-  const std::optional<double> reward = EnvReward(trajectory);
-  if (!reward) return std::nullopt;
-  return Overlong(*reward, trajectory, config);
-}
-
 void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& models,
                    const datasets::Tokenizer& tokenizer, std::vector<Group>& groups) {
   if (models.empty()) return;
@@ -114,19 +108,8 @@ void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& model
 
 void ScoreByReference(policy::Policy& reference, const RlConfig& config,
                       std::vector<Group>& groups) {
-  std::vector<std::vector<float>> by_rollout;
-  for (const TrainBatch& batch :
-       PackGroups(groups, config.micro_batch_tokens, config.temperature)) {
-    const auto logprobs = reference.Score(batch.packed).logprobs;
-    for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
-      by_rollout.emplace_back(logprobs.begin() + batch.offsets[i],
-                              logprobs.begin() + batch.offsets[i + 1]);
-    }
-  }
-  size_t next = 0;
-  for (Group& group : groups) {
-    for (Rollout& rollout : group) rollout.ref_logprobs = std::move(by_rollout[next++]);
-  }
+  ScoreTokens(groups, config.micro_batch_tokens, config.temperature, &Rollout::ref_logprobs,
+              [&](const policy::PackedBatch& packed) { return reference.Score(packed).logprobs; });
 }
 
 std::vector<double> KlCharges(const Rollout& rollout, const LossConfig& loss) {

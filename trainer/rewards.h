@@ -14,10 +14,6 @@ namespace agon::trainer {
 // The environment's: absent if the episode is masked, has an unscored part or a NaN.
 std::optional<double> EnvReward(const judge::Trajectory& trajectory);
 
-// The same, changed by `overlong` if a token limit cut it: what training uses where nothing else
-// rewards.
-std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config);
-
 // Fills `scores` of every rollout: what the reward models say of its conversation, in tokens of
 // `tokenizer`; NaN where one can't read it. To models that read texts a conversation of several
 // turns is shown as one reply. Throws what they throw.

@@ -66,7 +66,7 @@ std::vector<judge::Exploit> ShareExploits(std::vector<judge::Exploit> mine,
       all.push_back(judge::ParseExploit(line, "exploits of another rank"));
     }
   }
-  return WidestGaps(std::move(all));
+  return judge::WidestGaps(std::move(all), kExploitsPerStep);
 }
 
 // Each rank rolls out its part of the tasks; all of them get all groups, by task.

@@ -43,19 +43,8 @@ TokenTargets TargetsOf(const TrainBatch& batch) {
 }  // namespace
 
 void ScoreByValueModel(policy::Policy& value, const RlConfig& config, std::vector<Group>& groups) {
-  std::vector<std::vector<float>> by_rollout;
-  for (const TrainBatch& batch :
-       PackGroups(groups, config.micro_batch_tokens, config.temperature)) {
-    const std::vector<float> values = value.Values(batch.packed);
-    for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
-      by_rollout.emplace_back(values.begin() + batch.offsets[i],
-                              values.begin() + batch.offsets[i + 1]);
-    }
-  }
-  size_t next = 0;
-  for (Group& group : groups) {
-    for (Rollout& rollout : group) rollout.values = std::move(by_rollout[next++]);
-  }
+  ScoreTokens(groups, config.micro_batch_tokens, config.temperature, &Rollout::values,
+              [&](const policy::PackedBatch& packed) { return value.Values(packed); });
 }
 
 void AssignTokenAdvantages(const RlConfig& config, std::vector<Group>& groups) {

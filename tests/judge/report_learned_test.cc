@@ -75,7 +75,23 @@ TEST_F(ReportLearned, ListsWhatFooledTheModelEscapedAndOnce) {
   EXPECT_FALSE(Contains(html, "<script>"));
   EXPECT_LT(html.find("a wider gap"), html.find("sorry &lt;script&gt;"));
   EXPECT_EQ(html.find("sorry &lt;", html.find("sorry &lt;") + 1), std::string::npos);
-  EXPECT_EQ(WorstExploits(logs_.exploits, 1).size(), 1u);
+  const auto widest = WidestGaps(logs_.exploits, 2);
+  ASSERT_EQ(widest.size(), 2u);
+  EXPECT_EQ(widest[0].reply, "a wider gap");
+  EXPECT_EQ(WidestGaps(logs_.exploits, 1).size(), 1u);
+}
+
+// PPO on an environment's own reward has a value model, too.
+TEST_F(ReportLearned, ValuesAreShownWithoutALearnedReward) {
+  const auto dir = std::filesystem::path(testing::TempDir()) / "report_values";
+  std::filesystem::create_directories(dir);
+  WriteFileAtomic(dir / "log.jsonl",
+                  R"({"stage":"rl","step":1,"reward":0.1,"value_loss":0.5,"explained_variance":-0.2}
+{"stage":"rl","step":2,"reward":0.2,"value_loss":0.4,"explained_variance":0.3}
+)");
+  const RunLogs logs{ReadRunLog(dir / "log.jsonl"), {}};
+  EXPECT_TRUE(Contains(HtmlCurves(logs), "Explained variance"));
+  EXPECT_EQ(HtmlLearnedReward(logs), "");
 }
 
 TEST_F(ReportLearned, OtherRunsHaveNoSuchPart) {

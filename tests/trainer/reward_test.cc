@@ -25,6 +25,15 @@ RlConfig WithOverlong(OverlongReward overlong) {
   return config;
 }
 
+// Of an episode that nothing else rewards.
+std::optional<double> TrainingReward(const judge::Trajectory& trajectory, const RlConfig& config) {
+  std::vector<Group> groups(1);
+  groups[0].push_back({trajectory, std::nullopt});
+  groups[0][0].gold = EnvReward(trajectory);
+  AssignRewards(config, {}, groups);
+  return groups[0][0].reward;
+}
+
 TEST(TrainingReward, AsGradedLeavesTheVerdictAlone) {
   const RlConfig config = WithOverlong(OverlongReward::kAsGraded);
   EXPECT_EQ(TrainingReward(Sampled(100, 1.0, true), config), 1.0);
