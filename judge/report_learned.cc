@@ -36,17 +36,34 @@ std::optional<double> Last(const StageLog& log, const std::string& field) {
   return points.empty() ? std::nullopt : std::optional(points.back().second);
 }
 
-// The curve that was fitted to gold (Gao et al. 2022) by the last step, up to `farthest`.
-std::vector<ChartPoint> FittedCurve(const StageLog& log, double farthest) {
+// What was fitted to gold (Gao et al. 2022) by the last step.
+struct FittedCurve {
+  double start = 0, alpha = 0, beta = 0;
+  double At(double d) const { return start + (d > 0 ? d * (alpha - beta * std::log(d)) : 0.0); }
+};
+
+std::optional<FittedCurve> Fitted(const StageLog& log) {
   const auto start = Last(log, "fit_start"), alpha = Last(log, "fit_alpha"),
              beta = Last(log, "fit_beta");
-  std::vector<ChartPoint> points;
-  if (!start || !alpha || !beta) return points;
+  if (!start || !alpha || !beta) return std::nullopt;
+  return FittedCurve{*start, *alpha, *beta};
+}
+
+// The curve up to `farthest`, and a dot where it turns.
+void AddFitted(const StageLog& log, double farthest, LineChart& chart) {
+  const auto curve = Fitted(log);
+  if (!curve) return;
+  ChartSeries line{"fitted", "third", {}, false, false};
   for (int i = 0; i <= kCurvePoints; ++i) {
     const double d = farthest * i / kCurvePoints;
-    points.push_back({d, *start + (d > 0 ? d * (*alpha - *beta * std::log(d)) : 0.0), 0, 0});
+    line.points.push_back({d, curve->At(d), 0, 0});
   }
-  return points;
+  chart.series.push_back(std::move(line));
+  const auto peak = Last(log, "fit_peak");
+  if (!peak || *peak > farthest) return;
+  const bool stopped = !log.Get("went_back_to").empty();
+  chart.series.push_back(
+      {stopped ? "stop" : "peak", "third", {{*peak, curve->At(*peak), 0, 0}}, false, true});
 }
 
 std::string GoldChart(const StageLog& log, const std::vector<BestOfNPoint>& best_of_n) {
@@ -58,7 +75,7 @@ std::string GoldChart(const StageLog& log, const std::vector<BestOfNPoint>& best
                   {"true", "after", OverDistance(log, "gold"), true, false}};
   if (chart.series[1].points.empty()) return "";
   const double farthest = chart.series[1].points.back().x;
-  chart.series.push_back({"fitted", "third", FittedCurve(log, farthest), false, false});
+  AddFitted(log, farthest, chart);
   ChartSeries sampled{"best of n", "fourth", {}, false, true};
   for (const BestOfNPoint& point : best_of_n) {
     sampled.points.push_back({point.distance, point.gold, point.gold_low, point.gold_high});
@@ -151,6 +168,11 @@ std::string LearnedRewardSentence(const RunLogs& logs) {
                      FormatShort(Smoothed(log->Get("promised")).back().second) + ".";
   if (const auto peak = Last(*log, "fit_peak")) {
     text += " The fitted curve has its peak at distance " + FormatShort(*peak) + ".";
+  }
+  if (const auto step = Last(*log, "went_back_to")) {
+    text += " The run ended here and went back to the model after step " +
+            std::to_string(static_cast<int64_t>(*step)) + ", whose reward was " +
+            FormatShort(At(gold, *step + 1)) + ".";
   }
   return text;
 }

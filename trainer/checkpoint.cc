@@ -39,6 +39,8 @@ Json MomentsJson(const std::vector<Moments>& moments) {
 Json RlStateJson(const RlState& state) {
   Json course = Json::array();
   for (const GoldPoint& point : state.course.points) course.push_back({point.distance, point.gain});
+  Json kept = Json::array();
+  for (const KeptModel& model : state.course.kept) kept.push_back({model.step, model.distance});
   Json start;
   if (state.course.start) start = {state.course.start->gold, state.course.start->proxy};
   return {{"curriculum", {{"level", state.curriculum.level}, {"recent", state.curriculum.recent}}},
@@ -46,7 +48,7 @@ Json RlStateJson(const RlState& state) {
           {"running_scale", MomentsJson(state.scales.running)},
           {"kl_coef", state.kl_coef ? Json(*state.kl_coef) : Json()},
           {"course", course},
-          {"steps_past_peak", state.course.steps_past_peak},
+          {"kept", kept},
           {"start", start},
           {"slope", state.course.slope},
           {"stopped", state.stopped}};
@@ -81,7 +83,9 @@ RlState ReadRlState(const Json& json, const std::string& where) {
   for (const auto& row : ReadRows(json, "course", 2, where)) {
     state.course.points.push_back({row[0], row[1]});
   }
-  state.course.steps_past_peak = JsonField<int>(json, "steps_past_peak", where);
+  for (const auto& row : ReadRows(json, "kept", 2, where)) {
+    state.course.kept.push_back({static_cast<int>(row[0]), row[1]});
+  }
   if (!JsonField<Json>(json, "start", where).is_null()) {
     const auto start = JsonField<std::vector<double>>(json, "start", where);
     if (start.size() != 2) throw Error(ErrorKind::kCorrupt, "isn't two numbers", where, "start");
@@ -137,8 +141,15 @@ std::vector<Checkpoint> ListCheckpoints(const fs::path& run_dir) {
   return found;
 }
 
+bool Stays(int step, const GoldCourse& course, int keep_every) {
+  return (keep_every > 0 && step % keep_every == 0) ||
+         std::any_of(course.kept.begin(), course.kept.end(),
+                     [&](const KeptModel& kept) { return kept.step == step; });
+}
+
 // A checkpoint that stays for its model alone loses what only training needs.
-void DeleteOlder(const fs::path& run_dir, const std::string& running_stage, int keep_every) {
+void DeleteOlder(const fs::path& run_dir, const std::string& running_stage, int keep_every,
+                 const GoldCourse& course) {
   const std::vector<Checkpoint> all = ListCheckpoints(run_dir);
   for (auto it = all.begin(); it != all.end(); ++it) {
     const std::string& stage = it->state.stage;
@@ -146,7 +157,7 @@ void DeleteOlder(const fs::path& run_dir, const std::string& running_stage, int 
         it + 1, all.end(), [&](const Checkpoint& c) { return c.state.stage == stage; }));
     std::error_code ignored;
     if (later < (stage == running_stage ? kKeptOfRunningStage : 1)) continue;
-    const bool stays = stage == running_stage && keep_every > 0 && it->state.step % keep_every == 0;
+    const bool stays = stage == running_stage && Stays(it->state.step, course, keep_every);
     fs::remove_all(stays ? (it->dir / kState).parent_path() : it->dir, ignored);
   }
 }
@@ -174,7 +185,38 @@ void SaveCheckpoint(const fs::path& run_dir, const TrainerState& state,
     }
     WriteFileAtomic(dir / kState, StateJson(state, policy));
   });
-  DeleteOlder(run_dir, state.stage, keep_every);
+  DeleteOlder(run_dir, state.stage, keep_every, state.rl.course);
+}
+
+void KeepModel(const fs::path& run_dir, int step, const GoldCourse& course, int keep_every,
+               const policy::Policy& policy, const datasets::ChatTemplate& chat) {
+  const fs::path kept = CheckpointDir(run_dir, "rl", step);
+  if (!fs::exists(kept)) {
+    WriteDirAtomic(kept, [&](const fs::path& dir) {
+      policy.Save(dir);
+      chat.Save(dir);
+    });
+  }
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(run_dir / kCheckpoints, ignored)) {
+    int of_step = 0;
+    const std::string name = entry.path().filename().string();
+    if (IsTorn(entry.path()) || fs::exists(entry.path() / kState)) continue;
+    if (std::sscanf(name.c_str(), "rl-%d", &of_step) != 1) continue;
+    if (!Stays(of_step, course, keep_every)) fs::remove_all(entry.path(), ignored);
+  }
+}
+
+void LoadWeights(const fs::path& model_dir, policy::Policy& policy) {
+  const auto from = policy::Policy::Load(model_dir, policy::ComputeType::kFloat32);
+  for (const std::string& name : policy.TensorNames()) {
+    const auto source = from->Weight(name), target = policy.Weight(name);
+    if (source.size() != target.size()) {
+      throw Error(ErrorKind::kCorrupt, "has another shape in " + name, model_dir.string());
+    }
+    std::copy(source.begin(), source.end(), target.begin());
+  }
+  policy.WeightsChanged();
 }
 
 std::optional<Checkpoint> FindLastCheckpoint(const fs::path& run_dir, std::string_view stage) {

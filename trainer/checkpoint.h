@@ -41,11 +41,21 @@ std::filesystem::path CheckpointDir(const std::filesystem::path& run_dir, std::s
 
 // Writes one, then deletes those that needn't stay: the last two of the running stage and
 // the last of every earlier one do. Throws kIo (disk full): the older ones are intact then.
-// Of the running stage the models of every `keep_every`-th step stay too (0: none), without what
-// training needs. PPO's value model goes to trainer_state/value/ with its own moments.
+// Of the running stage the models of every `keep_every`-th step stay too (0: none), and those that
+// state.rl.course keeps, without what training needs. PPO's value model goes to
+// trainer_state/value/ with its own moments.
 void SaveCheckpoint(const std::filesystem::path& run_dir, const TrainerState& state,
                     const policy::Policy& policy, const datasets::ChatTemplate& chat,
                     const policy::Policy* value = nullptr, int keep_every = 0);
+
+// Writes the model after `step` of RL alone, without what training needs, unless it is there
+// already. Of others like it those stay that `course` keeps or `keep_every` divides. Throws kIo.
+void KeepModel(const std::filesystem::path& run_dir, int step, const GoldCourse& course,
+               int keep_every, const policy::Policy& policy, const datasets::ChatTemplate& chat);
+
+// Puts the weights of a model directory into `policy`. Throws kNotFound, kCorrupt, also where
+// their shapes differ.
+void LoadWeights(const std::filesystem::path& model_dir, policy::Policy& policy);
 
 // The one that is furthest in the run; of `stage` only, if one is named. Folders without
 // trainer_state/ are no checkpoints. Throws kCorrupt on an unreadable state.json.

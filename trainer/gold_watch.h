@@ -1,5 +1,5 @@
 // Gold reward over the distance from the reference, while a policy is trained on a learned reward:
-// where its curve will turn, and whether it has.
+// where its curve turns, whether it has, and which of the models on the way stands there.
 #pragma once
 
 #include <optional>
@@ -15,10 +15,16 @@ struct GoldStart {
   double gold = 0, proxy = 0;
 };
 
+// A model that can be gone back to.
+struct KeptModel {
+  int step = 0;         // after which it stood so
+  double distance = 0;  // of what it samples
+};
+
 // The course of a run; part of a checkpoint.
 struct GoldCourse {
   std::vector<GoldPoint> points;  // of each step; `gain` is the gold itself
-  int steps_past_peak = 0;        // in a row, up to the last
+  std::vector<KeptModel> kept{};  // by rising distance
   std::optional<GoldStart> start{};
   double slope = 0;  // gold that goes with one more of the proxy, among the starting replies
 };
@@ -28,14 +34,22 @@ struct GoldOutlook {
   double start = 0;  // gold of the starting policy
   std::optional<OveroptimisationFit> fit{};
   std::optional<double> peak{};  // distance at which gold is highest
+  // Gold falls where the run stands: the fitted curve's slope there is below 0 by more than its
+  // own uncertainty. A turn shows only once it has been passed, so that this is no place to end
+  // at, but one to go back from, to the peak.
+  bool is_past = false;
 };
 
 // Adds a step's point, unless a number isn't finite, and fits the law of RL to all of them.
 // Starts from course.start->gold, or the first point where that isn't known.
 GoldOutlook ObserveGold(double distance, double gold, GoldCourse& course);
 
-// Whether the last steps all stood beyond the peak that was predicted after each: one noisy step
-// is no reason to stop.
-bool IsPastPeak(const GoldCourse& course);
+// Whether the model after `step`, whose replies are at `distance`, should be kept: the first, and
+// each that is a tenth farther than the last. Notes it then, and forgets those at less than a
+// third of its distance.
+bool Keep(int step, double distance, GoldCourse& course);
+
+// The kept model whose distance is nearest by ratio.
+std::optional<KeptModel> KeptNear(double distance, const GoldCourse& course);
 
 }  // namespace agon::trainer

@@ -210,8 +210,8 @@ void BindLearnedReward(RlConfig& rl, ConfigTable& t) {
         "of the starting policy to each of rl.tasks_per_step prompts, of which the learned reward "
         "takes the best: a baseline for the report; 0: none, as in games of several seats");
   t.Add("rl.stop_at_peak", &rl.stop_at_peak,
-        "end early where the environment's reward, as a curve over the distance from the starting "
-        "policy, is predicted to fall");
+        "end once the environment's reward, as a curve over the distance from the starting policy, "
+        "falls for sure, and go back to the model at the curve's peak");
 }
 
 void BindEval(EvalSettings& eval, ConfigTable& t) {

@@ -1,5 +1,6 @@
 // Reinforcement learning: roll out, score, compare within the group, update.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "core/error.h"
@@ -181,10 +182,11 @@ Numbers StepNumbers(const RolloutBatch& rollouts, const StepUpdate& update, floa
   return numbers;
 }
 
-// The number of that name. REQUIRES: it is there.
+// The number of that name; NaN if there is none, as where no episode was scored.
 double Named(const Numbers& numbers, std::string_view name) {
   const auto has_name = [&](const auto& number) { return number.first == name; };
-  return std::find_if(numbers.begin(), numbers.end(), has_name)->second;
+  const auto it = std::find_if(numbers.begin(), numbers.end(), has_name);
+  return it == numbers.end() ? NAN : it->second;
 }
 
 // For the progress bar.
@@ -207,41 +209,48 @@ std::string Detail(const Numbers& numbers, const RlConfig& config) {
 }
 
 // What the log says of a learned reward.
-void Observe(const RolloutBatch& rollouts, GoldCourse& course, Numbers& numbers) {
-  const GoldOutlook outlook = ObserveGold(Named(rollouts.statistics, "distance"),
-                                          Named(rollouts.statistics, "gold"), course);
+GoldOutlook Observe(const RolloutBatch& rollouts, GoldCourse& course, Numbers& numbers) {
+  GoldOutlook outlook = ObserveGold(Named(rollouts.statistics, "distance"),
+                                    Named(rollouts.statistics, "gold"), course);
   if (outlook.fit) {
     numbers.emplace_back("fit_start", outlook.start);
     numbers.emplace_back("fit_alpha", outlook.fit->alpha);
     numbers.emplace_back("fit_beta", outlook.fit->beta);
   }
   if (outlook.peak) numbers.emplace_back("fit_peak", *outlook.peak);
+  return outlook;
 }
 
-// Why RL should end before its last step; "" if it shouldn't.
-std::string ReasonToStop(const RlConfig& config, const GoldCourse& course, const Numbers& numbers) {
-  char text[160] = "";
+// Before the update of `step`: its rollouts are of the model after the step before.
+void KeepIfFarther(int step, const RolloutBatch& rollouts, const StageContext& context) {
+  if (!Keep(step - 1, Named(rollouts.statistics, "distance"), context.rl->course)) return;
+  if (context.keep) context.keep(step - 1);
+}
+
+// Ends RL here if it should end before its last step; `numbers` then say where it went back to.
+void StopIfDone(const RlConfig& config, int step, const GoldOutlook& outlook, Numbers& numbers,
+                const StageContext& context) {
+  RlState& state = *context.rl;
+  char reason[240];
   if (config.kl_limit > 0 &&
       Named(numbers, "kl_completion") >= static_cast<double>(config.kl_limit)) {
-    std::snprintf(text, sizeof text, "KL of %.2f nats per completion has reached rl.kl_limit",
+    std::snprintf(reason, sizeof reason, "KL of %.2f nats per completion has reached rl.kl_limit",
                   Named(numbers, "kl_completion"));
-  } else if (config.stop_at_peak && IsPastPeak(course)) {
-    std::snprintf(text, sizeof text, "gold reward is predicted to fall from here: distance %.3f",
-                  course.points.back().distance);
+  } else if (config.stop_at_peak && outlook.is_past) {
+    const int length =
+        std::snprintf(reason, sizeof reason, "gold reward falls beyond distance %.3f, this is %.3f",
+                      *outlook.peak, state.course.points.back().distance);
+    const auto kept = KeptNear(*outlook.peak, state.course);
+    if (kept && context.go_back) {
+      context.go_back(kept->step);
+      std::snprintf(reason + length, sizeof reason - static_cast<size_t>(length),
+                    "; went back to the model after step %d, at distance %.3f", kept->step,
+                    kept->distance);
+      numbers.emplace_back("went_back_to", kept->step);
+    }
+  } else {
+    return;
   }
-  return text;
-}
-
-// After the update of a step: what the next one starts from.
-void Conclude(const RlConfig& config, int step, const Numbers& numbers,
-              const StageContext& context) {
-  RlState& state = *context.rl;
-  if (config.loss.kl_target > 0) {
-    state.kl_coef = AdaptKlCoef(config.loss.kl_coef, Named(numbers, "kl_completion"),
-                                static_cast<double>(config.loss.kl_target));
-  }
-  const std::string reason = ReasonToStop(config, state.course, numbers);
-  if (reason.empty()) return;
   state.stopped = true;
   context.log.Event("rl ends after step " + std::to_string(step) + ": " + reason);
 }
@@ -273,6 +282,8 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
                         ": every group's rewards were equal, there was nothing to learn");
     }
 
+    if (config.stop_at_peak) KeepIfFarther(step, rollouts, context);
+
     // Packing, loss, backward, optimizer.
     const float lr = config.schedule.At(step, config.num_steps);
     const StepUpdate update =
@@ -285,7 +296,9 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
       numbers.emplace_back("elo", judge::EloDifference(rollouts.gold.value, rollouts.gold.count));
     }
     if (config.loss.kl_target > 0) numbers.emplace_back("kl_coef", config.loss.kl_coef);
-    if (config.learned.is_on()) Observe(rollouts, state.course, numbers);
+    GoldOutlook outlook;
+    if (config.learned.is_on()) outlook = Observe(rollouts, state.course, numbers);
+    StopIfDone(config, step, outlook, numbers, context);
     context.log.Append("rl", step, numbers);
     for (const judge::Exploit& exploit : rollouts.exploits) {
       context.log.AppendExploit(judge::ExploitLine("rl", exploit));
@@ -302,7 +315,11 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
                         std::to_string(curriculum.level()) + " opened");
     }
     state.curriculum = curriculum.state();
-    Conclude(config, step, numbers, context);
+    const double kl = Named(numbers, "kl_completion");
+    if (config.loss.kl_target > 0 && std::isfinite(kl)) {
+      state.kl_coef =
+          AdaptKlCoef(config.loss.kl_coef, kl, static_cast<double>(config.loss.kl_target));
+    }
     SaveOrStop(step, state.stopped ? step : config.num_steps, context);
   }
 }

@@ -62,6 +62,8 @@ class Run {
   std::string LanguageModelBefore(const std::string& stage) const;
   void PreparePreferences();
   void AverageRewardModels();
+  void KeepRlModel(int step, const GoldCourse& course);
+  void GoBackTo(int step);
   void MeasureQuality();
   void RunStage(const Stage& stage);
   void TrainStage(const Stage& stage);

@@ -115,6 +115,17 @@ void Run::RunStage(const Stage& stage) {
   if (is_last_member) MeasureQuality();
 }
 
+void Run::KeepRlModel(int step, const GoldCourse& course) {
+  if (!leads()) return;
+  KeepModel(options_.out, step, course, recipe_.rl.keep_every, *policy_, *chat_);
+}
+
+// What the leader kept is there for all.
+void Run::GoBackTo(int step) {
+  team_.ranks().Barrier();
+  LoadWeights(CheckpointDir(options_.out, "rl", step), *policy_);
+}
+
 void Run::TrainStage(const Stage& stage) {
   int first_step = 1;
   RlState rl;
@@ -165,7 +176,9 @@ void Run::TrainStage(const Stage& stage) {
                   .rl = &rl,
                   .team = team_,
                   .value = value.get(),
-                  .reward_models = std::move(reward_models)});
+                  .reward_models = std::move(reward_models),
+                  .keep = [&](int step) { KeepRlModel(step, rl.course); },
+                  .go_back = [&](int step) { GoBackTo(step); }});
   team_.ranks().Barrier();  // what the leader saved is there for all
   finished_.push_back(stage.name);
   log_.Event(stage.name + " finished; memory by purpose:\n" + RenderMemory(memory));

@@ -108,7 +108,7 @@ struct RlConfig {
   float length_coef = 0.0f;   // paid by an episode for each token it sampled
   float kl_limit = 0.0f;      // nats per completion at which RL ends early; 0: none
   int best_of_n = 0;          // most replies of best-of-n sampling, the baseline; 0: not measured
-  bool stop_at_peak = false;  // end early where gold reward is predicted to turn
+  bool stop_at_peak = false;  // end once gold falls, and go back to its peak
   int num_minibatches = 1;    // optimizer steps per epoch over a batch; divides tasks_per_step
   int num_epochs = 1;         // passes over a batch
   int refill_rounds = 0;      // extra rollout rounds that replace zero-variance groups
@@ -155,6 +155,9 @@ struct StageContext {
   policy::Policy* value = nullptr;  // with kGae: has a score head
   // For a reward that was learned.
   std::vector<std::shared_ptr<judge::RewardModel>> reward_models{};
+  // With rl.stop_at_peak: keeps the model as it is after `step`, and brings a kept one back.
+  std::function<void(int step)> keep{};
+  std::function<void(int step)> go_back{};
 };
 
 void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,

@@ -33,7 +33,8 @@ RunLogs FallingRun(const std::filesystem::path& dir) {
 class ReportLearned : public testing::Test {
  protected:
   ReportLearned()
-      : dir_(std::filesystem::path(testing::TempDir()) / "report_learned"),
+      : dir_(std::filesystem::path(testing::TempDir()) /
+             testing::UnitTest::GetInstance()->current_test_info()->name()),
         logs_(FallingRun(dir_)) {}
   ~ReportLearned() override { std::filesystem::remove_all(dir_); }
 
@@ -92,6 +93,15 @@ TEST_F(ReportLearned, ValuesAreShownWithoutALearnedReward) {
   const RunLogs logs{ReadRunLog(dir / "log.jsonl"), {}};
   EXPECT_TRUE(Contains(HtmlCurves(logs), "Explained variance"));
   EXPECT_EQ(HtmlLearnedReward(logs), "");
+}
+
+TEST_F(ReportLearned, SaysWhichModelItWentBackTo) {
+  EXPECT_TRUE(Contains(HtmlLearnedReward(logs_), "peak "));
+  for (StageLog& log : logs_.log) log.series["went_back_to"] = {{60, 20}};
+  EXPECT_TRUE(Contains(HtmlLearnedReward(logs_), "stop "));
+  const std::string sentence = LearnedRewardSentence(logs_);
+  EXPECT_TRUE(Contains(sentence, "went back to the model after step 20, whose reward was 0.6"))
+      << sentence;
 }
 
 TEST_F(ReportLearned, OtherRunsHaveNoSuchPart) {

@@ -1,6 +1,7 @@
 // RL for a reward that was learned: what it earns, logs, and when it ends.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <numeric>
 
@@ -186,10 +187,19 @@ TEST_F(RlLearned, EndsWhereGoldIsPredictedToFall) {
   fs::remove_all(dir_);
   log_ = std::make_unique<RunLog>(dir_);
   config.stop_at_peak = true;
-  RunRl(config, WithModels({likes_letters}));
+  StageContext watched = WithModels({likes_letters});
+  std::map<int, std::vector<float>> kept;
+  watched.keep = [&](int step) { kept[step] = policy_.logits; };
+  int back_to = -1;
+  watched.go_back = [&](int step) { policy_.logits = kept.at(back_to = step); };
+  RunRl(config, watched);
   const auto stopped = Logged("gold");
   EXPECT_LT(stopped.size(), 120u);
   EXPECT_GT(stopped.back(), whole.back() + 0.5);
+  // The model is that whose replies earned most, or nearly.
+  ASSERT_EQ(Logged("went_back_to"), std::vector<double>{1.0 * back_to});
+  EXPECT_EQ(policy_.logits, kept.at(back_to));
+  EXPECT_GT(stopped[static_cast<size_t>(back_to)], *best - 0.1);
 }
 
 TEST_F(RlLearned, AResumedRunIsTheSameRun) {
