@@ -12,7 +12,7 @@
 namespace agon::arena {
 namespace {
 
-constexpr size_t kMaxLineBytes = 1 << 20;
+constexpr size_t kMaxEventBytes = 1 << 20;
 
 }  // namespace
 
@@ -133,7 +133,7 @@ void EndpointSpeaker::Run(const std::string& body, Reply& reply) const {
         pending.erase(0, end + 1);
         if (!reply.Take(line)) return false;
       }
-      return reply.IsWanted() && pending.size() < kMaxLineBytes;
+      return reply.IsWanted() && pending.size() < kMaxEventBytes;
     };
     const auto response = client.Send("POST", "/chat/completions", body, headers, take);
     if (response.status != 200)

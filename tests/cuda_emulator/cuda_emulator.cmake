@@ -3,6 +3,7 @@
 function(agon_cuda_tests target prefix)
   target_link_libraries(${target} PRIVATE ${AGON_FOLDERS} GTest::gtest GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> ${agon_plain_if_sanitized})
   gtest_discover_tests(${target} TEST_PREFIX ${prefix}. DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 300 ${ARGN})
 endfunction()

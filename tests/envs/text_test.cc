@@ -13,6 +13,7 @@
 #include "envs/math/rational.h"
 #include "envs/text/words.h"
 #include "tests/envs/outcomes.h"
+#include "tests/envs/reason_tasks.h"
 
 namespace agon::envs {
 namespace {
@@ -21,13 +22,6 @@ double Reward(const Env& env, const Task& task, const std::string& completion) {
   return std::get<Outcome>(env.Start(task)->Step(completion, false)).Reward();
 }
 
-// Tasks of one family.
-std::vector<Task> TasksOf(const Env& env, int count) {
-  std::vector<Task> tasks;
-  for (int i = 0; i < count; ++i)
-    tasks.push_back(env.Get(Split::kTrain, 2, static_cast<uint64_t>(i)));
-  return tasks;
-}
 std::unique_ptr<Env> Family(const std::string& env, const std::string& family) {
   return MakeEnv(env + "(families=" + family + ")");
 }

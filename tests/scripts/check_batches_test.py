@@ -49,6 +49,12 @@ class CheckBatchesTest(unittest.TestCase):
         text = "const char* const {} = R\"(\nint same = 1;\n)\";"
         self.assert_clean({"judge/a.cc": text.format("kA"), "judge/b.cc": text.format("kB")})
 
+    def test_sees_inline_functions_of_headers(self):
+        function = "int Sum(int a) { return a; }"
+        status, output = run({"judge/a.h": f"inline {function}", "judge/b.cc": function})
+        self.assertEqual(status, 1, output)
+        self.assert_clean({"judge/a.h": "int Sum(int a);", "judge/b.cc": function})
+
     def test_compares_only_what_is_compiled_together(self):
         same = "constexpr int kMax = 3;"
         self.assert_clean({"judge/a.cc": same, "arena/a.cc": same})
