@@ -56,6 +56,7 @@ class TransformerPolicy final : public Policy {
   }
 
   TokenScores Score(const PackedBatch& batch) override { return transformer_.Score(batch); }
+  TokenScores ScoreOnly(const PackedBatch& batch) override { return transformer_.ScoreOnly(batch); }
   void Backward(std::span<const float> dlogprobs) override { transformer_.Backward(dlogprobs); }
   TokenScores ScoreAndBackward(const PackedBatch& batch,
                                std::span<const float> dlogprobs) override {

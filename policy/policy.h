@@ -103,6 +103,7 @@ struct PackedBatch {
 struct TokenLogprob {
   int32_t token = 0;
   float logprob = 0;  // in the full softmax
+  bool operator==(const TokenLogprob&) const = default;
 };
 
 // Per scored token, in the order of PackedBatch::rows.
@@ -257,6 +258,9 @@ class Policy {
   // Log-probabilities and entropies of the scored tokens; keeps activations for the
   // Backward that may follow.
   virtual TokenScores Score(const PackedBatch& batch) = 0;
+  // The same bits in less time and memory, where no Backward follows: keeps nothing, and computes
+  // the last layer for the rows that are scored only.
+  virtual TokenScores ScoreOnly(const PackedBatch& batch) { return Score(batch); }
   // Adds the gradient of a loss whose derivative by logprobs[i] of the last Score is
   // `dlogprobs[i]` (S). REQUIRES: the batch of the last Score is unchanged.
   virtual void Backward(std::span<const float> dlogprobs) = 0;

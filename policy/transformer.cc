@@ -53,12 +53,12 @@ void Transformer::PackWeights() {
   backend_.SetLinear(*head_, weights_ + layout_.embedding(), weights_ + layout_.final_norm());
 }
 
-void Transformer::RunLayers(const int32_t* tokens, const int32_t* positions, int rows, bool keep,
-                            const Attend& attend) {
+void Transformer::RunLayers(const int32_t* tokens, const int32_t* positions, int rows,
+                            Purpose purpose, const Wanted& wanted, const Attend& attend) {
   const int c = config_.hidden_size;
   const float epsilon = config_.rms_norm_eps;
-  buffers_->ReserveForward(rows, keep);
-  kept_ = keep;
+  buffers_->ReserveForward(rows, purpose);
+  kept_ = purpose == Purpose::kBackward;
   float* x = buffers_->residual;
   backend_.Embedding(weights_ + layout_.embedding(), tokens, rows, c, x);
   for (int i = 0; i < config_.num_layers; ++i) {
@@ -69,7 +69,16 @@ void Transformer::RunLayers(const int32_t* tokens, const int32_t* positions, int
     backend_.Linear(*layer.qkv, a.attention_in, rows, a.qkv);
     backend_.QkNormRope(a.qkv, positions, rows, weights_ + at.q_norm, weights_ + at.k_norm, a.qk);
     attend(i, a);
-    backend_.LinearAdd(*layer.o, a.attention_out, rows, x);
+    const char* attention_out = a.attention_out;
+    if (wanted.rows != nullptr && i + 1 == config_.num_layers) {
+      backend_.GatherRows(a.attention_out, wanted.rows, wanted.count,
+                          config_.num_heads * config_.head_dim, buffers_->wanted_attention);
+      backend_.Embedding(x, wanted.rows, wanted.count, c, buffers_->wanted_residual);
+      attention_out = buffers_->wanted_attention;
+      x = buffers_->wanted_residual;
+      rows = wanted.count;
+    }
+    backend_.LinearAdd(*layer.o, attention_out, rows, x);
     backend_.RmsNorm(x, rows, c, epsilon, a.mlp_in, a.mlp_rstd);
     backend_.LinearSwiGlu(*layer.gate_up, a.mlp_in, rows, a.gate_up, a.activation);
     backend_.LinearAdd(*layer.down, a.activation, rows, x);
@@ -87,24 +96,45 @@ TokenScores Transformer::ScoreAndBackward(const PackedBatch& batch,
   return scores;
 }
 
+TokenScores Transformer::ScoreOnly(const PackedBatch& batch) {
+  CheckBatch(batch);
+  batch_ = batch;
+  std::vector<int32_t> wanted, places;  // rows, each once in a row; where each scored one stands
+  for (const int32_t row : batch.rows) {
+    if (wanted.empty() || wanted.back() != row) wanted.push_back(row);
+    places.push_back(static_cast<int32_t>(wanted.size()) - 1);
+  }
+  if (wanted.empty() || wanted.size() > batch.tokens.size())
+    return Score(batch);  // nothing to save
+  SendBatch(places, wanted);
+  RunLayers(batch_indexes_[kTokens], batch_indexes_[kPositions],
+            static_cast<int>(batch.tokens.size()), Purpose::kScores,
+            {batch_indexes_[kWanted], static_cast<int>(wanted.size())},
+            [&](int, const LayerActivations& a) {
+              backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
+            });
+  return ScoreRows({});
+}
+
 void Transformer::Forward(const PackedBatch& batch) {
   CheckBatch(batch);
   batch_ = batch;
-  SendBatch();
+  SendBatch(batch_.rows);
   RunLayers(batch_indexes_[kTokens], batch_indexes_[kPositions],
-            static_cast<int>(batch_.tokens.size()), true, [&](int, const LayerActivations& a) {
+            static_cast<int>(batch_.tokens.size()), Purpose::kBackward, {},
+            [&](int, const LayerActivations& a) {
               backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
             });
 }
 
-void Transformer::SendBatch() {
+void Transformer::SendBatch(std::span<const int32_t> rows, std::span<const int32_t> wanted) {
   std::vector<int32_t> positions(batch_.tokens.size());
   for (const auto& segment : batch_.segments) {
     for (int i = 0; i < segment.length; ++i) {
       positions[static_cast<size_t>(segment.begin + i)] = segment.prefix_length + i;
     }
   }
-  batch_indexes_.Send({batch_.tokens, positions, batch_.rows, batch_.targets});
+  batch_indexes_.Send({batch_.tokens, positions, rows, batch_.targets, wanted});
   backend_.SetSegments(*batch_segments_, batch_.segments);
 }
 
@@ -132,7 +162,9 @@ TokenScores Transformer::ScoreRows(std::span<const float> dlogprobs) {
   backend_.Download(scores.logprobs.data(), b.scores, bytes);
   backend_.Download(scores.entropies.data(), b.scores + count, bytes);
   for (float logprob : scores.logprobs) {
-    if (std::isnan(logprob)) FailNotFinite();
+    if (!std::isnan(logprob)) continue;
+    if (!kept_) Forward(PackedBatch(batch_));  // to see where it began
+    FailNotFinite();
   }
   if (num_top > 0) {
     backend_.TopTokens(*head_, b.scored_hidden, count, batch_.temperature, num_top, b.top);
@@ -223,14 +255,20 @@ void Transformer::Prefill(std::span<const std::span<const int32_t>> prompts,
   backend_.SetSegments(*prompt_segments_, segments);
   const Indexes& sent = decode_indexes_;
   const int rows = static_cast<int>(tokens.size());
-  RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, false,
+  RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, Purpose::kDecoding,
+            {sent[kLastRows], static_cast<int>(last_rows.size())},
             [&](int layer, const LayerActivations& a) {
               backend_.Attention(*prompt_segments_, a.qk, a.qkv, a.attention_out, a.lse);
               backend_.AppendKv(cache, layer, a.qk, a.qkv, sent[kSlots], sent[kDecodePositions],
                                 rows);
             });
-  backend_.GatherRows(buffers_->final_hidden, sent[kLastRows], static_cast<int>(last_rows.size()),
-                      config_.hidden_size, hidden);
+  CopyHidden(static_cast<int>(last_rows.size()), hidden);
+}
+
+void Transformer::CopyHidden(int rows, char* hidden) {
+  backend_.Copy(hidden, buffers_->final_hidden,
+                static_cast<size_t>(rows) * static_cast<size_t>(config_.hidden_size) *
+                    static_cast<size_t>(backend_.ElementBytes()));
 }
 
 void Transformer::Decode(std::span<const int32_t> tokens, std::span<const int32_t> slots,
@@ -256,17 +294,18 @@ void Transformer::DecodeRows(const int32_t* tokens, const int32_t* positions, co
 void Transformer::RunDecoding(int key, const int32_t* tokens, const int32_t* positions,
                               const int32_t* slots, int rows, int padded, KvCache& cache,
                               char* hidden) {
-  buffers_->ReserveForward(padded, false);  // before a recording, in which nothing may grow
+  // Before a recording, in which nothing may grow.
+  buffers_->ReserveForward(padded, Purpose::kDecoding);
   kept_ = false;
   backend_.Replay(key, [&] {
-    RunLayers(tokens, positions, padded, false, [&](int layer, const LayerActivations& a) {
-      backend_.AppendKv(cache, layer, a.qk, a.qkv, slots, positions, padded);
-      backend_.AttentionDecode(cache, layer, a.qk, slots, positions, padded, a.attention_out);
-    });
+    RunLayers(tokens, positions, padded, Purpose::kDecoding, {},
+              [&](int layer, const LayerActivations& a) {
+                backend_.AppendKv(cache, layer, a.qk, a.qkv, slots, positions, padded);
+                backend_.AttentionDecode(cache, layer, a.qk, slots, positions, padded,
+                                         a.attention_out);
+              });
   });
-  backend_.Copy(hidden, buffers_->final_hidden,
-                static_cast<size_t>(rows) * static_cast<size_t>(config_.hidden_size) *
-                    static_cast<size_t>(backend_.ElementBytes()));
+  CopyHidden(rows, hidden);
 }
 
 std::vector<MemoryUse> Transformer::Memory() const {

@@ -28,7 +28,7 @@ struct LayerActivations {
 };
 
 // Arrays of a batch's Indexes, in the order in which they are sent.
-enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets };
+enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets, kWanted };
 
 class Transformer {
  public:
@@ -41,6 +41,7 @@ class Transformer {
   void PackWeights();
 
   TokenScores Score(const PackedBatch& batch);
+  TokenScores ScoreOnly(const PackedBatch& batch);
   void Backward(std::span<const float> dlogprobs);
   TokenScores ScoreAndBackward(const PackedBatch& batch, std::span<const float> dlogprobs);
   std::vector<float> Values(const PackedBatch& batch);
@@ -78,14 +79,29 @@ class Transformer {
   using Attend = std::function<void(int layer, const LayerActivations&)>;
   struct Buffers;
 
-  // All layers and the final norm. Keeps each layer's activations if `keep`.
-  void RunLayers(const int32_t* tokens, const int32_t* positions, int rows, bool keep,
-                 const Attend& attend);
-  void SendBatch();
+  // What a forward is for, and so where its activations lie.
+  enum class Purpose {
+    kBackward,  // those of every layer are kept
+    kScores,
+    kDecoding,
+  };
+  // Rows of the last layer that anyone asks for: `count` of them, in the backend's memory.
+  struct Wanted {
+    const int32_t* rows = nullptr;  // null: all
+    int count = 0;
+  };
+  // All layers and the final norm: final_hidden has all rows, or those that are wanted, whose bits
+  // are the same. Of a forward for a Backward all are.
+  void RunLayers(const int32_t* tokens, const int32_t* positions, int rows, Purpose purpose,
+                 const Wanted& wanted, const Attend& attend);
+  // Sends `rows` (positions in the final hidden states) in place of the batch's own.
+  void SendBatch(std::span<const int32_t> rows, std::span<const int32_t> wanted = {});
   // All layers of `padded` rows, of which the first `rows` are wanted. For Backend::Replay's `key`
   // the arrays are always the same.
   void RunDecoding(int key, const int32_t* tokens, const int32_t* positions, const int32_t* slots,
                    int rows, int padded, KvCache& cache, char* hidden);
+  // The first `rows` final hidden states go to `hidden`, the backend's.
+  void CopyHidden(int rows, char* hidden);
   // All layers of `batch`, whose activations are kept.
   void Forward(const PackedBatch& batch);
   // The scored rows' normalised hidden states (S, C), on the host.

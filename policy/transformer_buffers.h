@@ -37,8 +37,9 @@ struct Transformer::Buffers {
         scored_(backend.NewMemory("scored tokens")) {}
 
   // (re)assigns all pointers for N = rows.
-  void ReserveForward(int rows, bool keep) {
-    DeviceMemory& memory = keep ? *activations_ : *decode_activations_;
+  void ReserveForward(int rows, Purpose purpose) {
+    DeviceMemory& memory = purpose == Purpose::kDecoding ? *decode_activations_ : *activations_;
+    const bool keep = purpose == Purpose::kBackward;
     const size_t bytes = CarveForward(nullptr, rows, keep);
     CarveForward(memory.Get(bytes), rows, keep);
   }
@@ -62,6 +63,8 @@ struct Transformer::Buffers {
   }
 
   float* residual;          // (N, C)
+  float* wanted_residual;   // (N, C), as the next: for the rows of it that are wanted
+  char* wanted_attention;   // T (N, H d)
   char* final_hidden;       // T (N, C): normalised
   float* final_rstd;        // (N)
   char* scored_hidden;      // T (S, C)
@@ -86,6 +89,8 @@ struct Transformer::Buffers {
     residual = carve.Floats(n * c);
     final_hidden = carve.Bytes(n * c * t);
     final_rstd = carve.Floats(n);
+    wanted_residual = carve.Floats(keep ? 0 : n * c);
+    wanted_attention = carve.Bytes(keep ? 0 : n * h * d * t);
     layers_.resize(static_cast<size_t>(keep ? config_.num_layers : 1));
     for (LayerActivations& a : layers_) {
       a.attention_in = carve.Bytes(n * c * t);

@@ -322,7 +322,7 @@ class Engine::Impl final : public policy::PromptSource {
     if (jobs.empty()) return;
     policy::TokenScores scores;
     try {
-      scores = policy_->Score(PackScores(jobs));
+      scores = policy_->ScoreOnly(PackScores(jobs));
     } catch (...) {
       for (const ScoreJob& job : jobs) job.callback({}, std::current_exception());
       return;

@@ -108,8 +108,9 @@ void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& model
 
 void ScoreByReference(policy::Policy& reference, const RlConfig& config,
                       std::vector<Group>& groups) {
-  ScoreTokens(groups, config.micro_batch_tokens, config.temperature, &Rollout::ref_logprobs,
-              [&](const policy::PackedBatch& packed) { return reference.Score(packed).logprobs; });
+  ScoreTokens(
+      groups, config.micro_batch_tokens, config.temperature, &Rollout::ref_logprobs,
+      [&](const policy::PackedBatch& packed) { return reference.ScoreOnly(packed).logprobs; });
 }
 
 std::vector<double> KlCharges(const Rollout& rollout, const LossConfig& loss) {

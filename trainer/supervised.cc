@@ -28,7 +28,7 @@ Sums Run(policy::Policy& policy, std::span<const policy::PackedBatch> batches,
     const policy::TokenScores scores =
         derivative
             ? policy.ScoreAndBackward(batch, std::vector<float>(batch.targets.size(), *derivative))
-            : policy.Score(batch);
+            : policy.ScoreOnly(batch);
     for (float logprob : scores.logprobs) sums.loss -= static_cast<double>(logprob);
   }
   return sums;

@@ -69,7 +69,7 @@ class ContinuationScorer {
 
   void Flush() {
     if (!batch_.rows.empty()) {
-      const policy::TokenScores scores = policy_.Score(batch_);
+      const policy::TokenScores scores = policy_.ScoreOnly(batch_);
       AGON_CHECK(scores.logprobs.size() == places_.size());
       for (size_t i = 0; i < places_.size(); ++i) {
         sums_[places_[i].request][places_[i].continuation] += scores.logprobs[i];

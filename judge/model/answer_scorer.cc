@@ -95,7 +95,7 @@ void AnswerScorer::ScoreBatch(std::vector<Request>& batch) {
       packed.targets.push_back(answer);
     }
   }
-  const policy::TokenScores scores = policy_.Score(packed);
+  const policy::TokenScores scores = policy_.ScoreOnly(packed);
   auto next = scores.logprobs.begin();
   for (Request& request : batch) {
     const auto end = next + static_cast<ptrdiff_t>(request.answers.size());

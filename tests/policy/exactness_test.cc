@@ -114,6 +114,43 @@ TEST_P(Exactness, SharedPromptChangesNoBit) {
   }
 }
 
+// Of few rows, of rows several times in a row, as answers to one prompt, and anywhere.
+TEST_P(Exactness, ScoringOnlyChangesNoBit) {
+  Rng rng({.run_seed = 12, .stream = RngStream::kTest});
+  const int vocab = policy_->config().vocab_size;
+  const auto compare = [&](const PackedBatch& batch) {
+    const TokenScores expected = policy_->Score(batch);
+    const TokenScores got = policy_->ScoreOnly(batch);
+    EXPECT_EQ(got.logprobs, expected.logprobs);
+    EXPECT_EQ(got.entropies, expected.entropies);
+    EXPECT_EQ(got.top, expected.top);
+  };
+  PackedBatch batch;
+  const auto prompt = RandomTokens(rng, 21, vocab);
+  AppendGroup(prompt, {RandomTokens(rng, 9, vocab), RandomTokens(rng, 30, vocab)}, batch);
+  AppendSequence(RandomTokens(rng, 40, vocab), 12, batch);
+  batch.num_top = 3;
+  compare(batch);
+  batch.rows = {29, 29, 29, 7, 7, 99};
+  batch.targets = {1, 2, 3, 4, 5, 6};
+  compare(batch);
+  batch.rows.clear();
+  for (int i = 0; i < 150; ++i) batch.rows.push_back(i % 2 == 0 ? 3 : 70);
+  batch.targets.assign(batch.rows.size(), 8);
+  compare(batch);
+  batch.rows.clear();
+  batch.targets.clear();
+  compare(batch);
+}
+
+TEST_P(Exactness, BackwardAfterScoringOnlyIsRefused) {
+  PackedBatch batch;
+  Rng rng({.run_seed = 13, .stream = RngStream::kTest});
+  AppendSequence(RandomTokens(rng, 9, policy_->config().vocab_size), 8, batch);
+  policy_->ScoreOnly(batch);
+  EXPECT_DEATH(policy_->Backward(std::vector<float>{1.0f}), "Backward follows Score");
+}
+
 TEST_P(Exactness, BatchCompositionChangesNoToken) {
   const auto prompts = MixedPrompts(24, 4, policy_->config().vocab_size);
   const auto expected = Sample(*policy_, prompts, 512);
