@@ -119,6 +119,34 @@ TEST_F(RewardModelStageTest, RlIsRewardedByThem) {
   EXPECT_TRUE(Contains(log.substr(log.find("\"rl\"")), "\"disagreement\"")) << log;
 }
 
+// What SFT made is labeled. It ends a reply here and there only: its pairs are few.
+TEST_F(RewardModelStageTest, LearnsFromWhatThePolicySays) {
+  const std::vector<std::string> overrides = {
+      "reward_model.source=policy",      "reward_model.num_preferences=40",
+      "reward_model.val_preferences=40", "reward_model.num_completions=2",
+      "reward_model.num_members=1",      "rl.num_steps=0"};
+  Train("a", false, overrides);
+  const auto preferences = datasets::ReadPreferences(root_ / "a/preferences/train.jsonl");
+  EXPECT_GT(preferences.size(), 0u);
+  EXPECT_LT(preferences.size(), 40u);
+  for (const datasets::Preference& preference : preferences) {
+    ASSERT_EQ(preference.completions.size(), 2u);
+    EXPECT_NE(preference.completions[0], preference.completions[1]);
+    EXPECT_EQ(preference.gold.size(), 2u);
+  }
+  Train("b", false, overrides);
+  EXPECT_EQ(ReadFile(root_ / "a/preferences/train.jsonl"),
+            ReadFile(root_ / "b/preferences/train.jsonl"));
+  EXPECT_EQ(WeightsOf("a/checkpoints/reward-model-000005"),
+            WeightsOf("b/checkpoints/reward-model-000005"));
+  // Another model says something else.
+  std::vector<std::string> longer = overrides;
+  longer.push_back("sft.num_steps=8");
+  Train("c", false, longer);
+  EXPECT_NE(ReadFile(root_ / "a/preferences/train.jsonl"),
+            ReadFile(root_ / "c/preferences/train.jsonl"));
+}
+
 TEST_F(RewardModelStageTest, LearnsFromAFile) {
   const fs::path file = root_ / "pairs.jsonl";
   std::string lines;

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "tests/error_of.h"
+#include "tests/trainer/fake_reward_model.h"
 #include "tests/trainer/loop_fixture.h"
 #include "tests/trainer/thread_ranks.h"
 #include "trainer/rollout_wire.h"
@@ -96,6 +97,40 @@ TEST_F(TeamLoop, RlHasTheSameBitsOnAnyNumberOfRanks) {
   config.num_epochs = 2;
   config.schedule = {60.0f, 0, 1.0f};
   ExpectSameBitsOnRanks([&](StageContext& context) { RunRl(config, context); });
+}
+
+// Each rank scores what it sampled; scales, the course of gold and exploits are of all.
+TEST_F(TeamLoop, ALearnedRewardHasTheSameBitsOnAnyNumberOfRanks) {
+  RlConfig config;
+  config.env = kLetter;
+  config.num_steps = 6;
+  config.tasks_per_step = 9;
+  config.group_size = 8;
+  config.max_new_tokens = 2;
+  config.schedule = {60.0f, 0, 1.0f};
+  config.learned.models = {"fake", "other"};
+  config.learned.env_weight = 0;
+  config.learned.ensemble.rule = judge::EnsembleRule::kWorst;
+  const auto length = [](const std::string&, const std::string& reply) {
+    return static_cast<double>(reply.size());
+  };
+  const auto letter = [](const std::string&, const std::string& reply) {
+    return reply.empty() ? -1.0 : static_cast<double>(static_cast<unsigned char>(reply[0]));
+  };
+  std::string exploits;
+  ExpectSameBitsOnRanks([&](StageContext& context) {
+    TabularPolicy reference(tokenizer_.vocab_size());
+    context.reference = &reference;
+    context.reward_models = {std::make_shared<FakeRewardModel>(length),
+                             std::make_shared<FakeRewardModel>(letter)};
+    RunRl(config, context);
+    if (!context.team.ranks().is_leader()) return;
+    const std::string found = ReadFile(dir_ / "exploits.jsonl");
+    if (exploits.empty()) exploits = found;
+    EXPECT_EQ(found, exploits);
+  });
+  EXPECT_EQ(Logged("disagreement").size(), 6u);
+  EXPECT_FALSE(exploits.empty());
 }
 
 TEST_F(TeamLoop, SftHasTheSameBitsOnAnyNumberOfRanks) {
