@@ -16,6 +16,7 @@ void WriteReport(const std::filesystem::path& dir, const ReportInput& input) {
     logs.timing = ReadRunLog(run_dir / "timing.jsonl");
     logs.exploits = ReadExploits(run_dir / "exploits.jsonl");
     logs.best_of_n = ReadBestOfN(run_dir / "best_of_n.json");
+    logs.knowledge = ReadKnowledge(run_dir / "knowledge.json");
     logs.reward_models = ReadRewardQuality(run_dir / "reward_models.json");
   }
   std::error_code failure;

@@ -106,9 +106,10 @@ std::string ReportHtml(const ReportInput& input, const RunLogs& logs) {
          EscapeHtml(input.title) + "</title>\n<style>" + ReportStyle() +
          "</style></head>\n<body><main>\n<header><p class=\"kicker\">agon · " + kind + "</p><h1>" +
          EscapeHtml(input.title) + "</h1></header>\n" + HtmlOverview(input) + Headlines(input) +
-         HtmlLearnedReward(logs) + HtmlRewardModels(logs) + HtmlCurves(logs) + HtmlStages(logs) +
-         HtmlCheese(input, anchors) + HtmlEvaluation(input) + HtmlSamples(input) +
-         HtmlTasks(input) + HtmlCost(input) + Facts(input) + "</main></body></html>\n";
+         HtmlKnowledge(logs) + HtmlLearnedReward(logs) + HtmlRewardModels(logs) + HtmlCurves(logs) +
+         HtmlStages(logs) + HtmlCheese(input, anchors) + HtmlEvaluation(input) +
+         HtmlSamples(input) + HtmlTasks(input) + HtmlCost(input) + Facts(input) +
+         "</main></body></html>\n";
 }
 
 }  // namespace agon::judge

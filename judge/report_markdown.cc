@@ -136,7 +136,7 @@ std::string ReportMarkdown(const ReportInput& input, const RunLogs& logs) {
   }
   const std::string learned = LearnedRewardSentence(logs);
   if (!learned.empty()) text += "\n## Learned reward\n\n" + learned + "\n";
-  return text + MarkdownRewardModels(logs) + StageTable(logs);
+  return text + MarkdownKnowledge(logs) + MarkdownRewardModels(logs) + StageTable(logs);
 }
 
 }  // namespace agon::judge

@@ -10,6 +10,7 @@
 
 #include "judge/eval.h"
 #include "judge/exploits.h"
+#include "judge/knowledge.h"
 #include "judge/reward_quality.h"
 #include "judge/run_log.h"
 #include "judge/statistics.h"
@@ -24,6 +25,8 @@ struct RunLogs {
   std::vector<BestOfNPoint> best_of_n = {};
   // Of reward models: reward_models.json beside it. The last one is that which is used.
   std::vector<RewardQuality> reward_models = {};
+  // Of the stage probe: knowledge.json beside it.
+  Knowledge knowledge = {};
 };
 
 // One line of the table of stages. Absent numbers are NaN.
@@ -131,6 +134,9 @@ std::string HtmlCurves(const RunLogs& logs);
 // How good reward models are on held-out preferences; "" if the run trained none.
 std::string HtmlRewardModels(const RunLogs& logs);
 std::string MarkdownRewardModels(const RunLogs& logs);
+// What the model knows and what it makes up; "" if the run didn't probe it.
+std::string HtmlKnowledge(const RunLogs& logs);
+std::string MarkdownKnowledge(const RunLogs& logs);
 // What became of a learned reward; "" if the run had none.
 std::string HtmlLearnedReward(const RunLogs& logs);
 // The same in one sentence.

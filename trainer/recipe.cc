@@ -29,11 +29,11 @@ void FillClipRange(LossConfig& loss) {
 // What follows from other keys.
 void Resolve(Recipe& recipe) {
   FillClipRange(recipe.rl.loss);
-  recipe.pretrain.seed = recipe.sft.seed = recipe.reward_model.seed = recipe.rl.seed =
-      recipe.run.seed;
+  recipe.pretrain.seed = recipe.sft.seed = recipe.probe.seed = recipe.reward_model.seed =
+      recipe.rl.seed = recipe.run.seed;
   recipe.pretrain.micro_batch_tokens = recipe.sft.micro_batch_tokens =
-      recipe.reward_model.micro_batch_tokens = recipe.rl.micro_batch_tokens =
-          recipe.run.micro_batch_tokens;
+      recipe.probe.micro_batch_tokens = recipe.reward_model.micro_batch_tokens =
+          recipe.rl.micro_batch_tokens = recipe.run.micro_batch_tokens;
 }
 
 // Only what decides a result.
@@ -69,14 +69,20 @@ policy::ModelConfig Recipe::Model() const {
   return policy::PresetConfig(model.preset, data.vocab_size, model.max_positions);
 }
 
-judge::BenchmarkSpec Recipe::Benchmark() const {
+std::vector<judge::BenchmarkSpec> Recipe::Benchmarks() const {
   judge::BenchmarkSpec benchmark;
   benchmark.env = eval.env;
   benchmark.opponent = eval.opponent;
   benchmark.num_tasks = eval.num_tasks;
   benchmark.samples_per_task = eval.samples_per_task;
   benchmark.max_new_tokens = eval.max_new_tokens;
-  return benchmark;
+  std::vector<judge::BenchmarkSpec> benchmarks = {benchmark};
+  benchmark.opponent.clear();
+  for (const std::string& env : eval.more_envs) {
+    benchmark.env = env;
+    benchmarks.push_back(benchmark);
+  }
+  return benchmarks;
 }
 
 bool Recipe::NeedsCorpus() const {

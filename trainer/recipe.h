@@ -14,6 +14,7 @@
 #include "datasets/chat.h"
 #include "judge/eval.h"
 #include "policy/policy.h"
+#include "trainer/probe.h"
 #include "trainer/reward_model_loop.h"
 #include "trainer/trainer.h"
 
@@ -47,6 +48,7 @@ struct EvalSettings {
   int num_tasks = 500;
   int samples_per_task = 4;
   int max_new_tokens = 96;
+  std::vector<std::string> more_envs;  // measured beside `env`
 };
 
 // A stage with num_steps 0 is left out.
@@ -56,13 +58,15 @@ struct Recipe {
   DataSettings data;
   PretrainConfig pretrain;
   SftConfig sft;
+  ProbeConfig probe;
   RewardModelConfig reward_model;
   RlConfig rl;
   EvalSettings eval;
 
   Recipe();
   policy::ModelConfig Model() const;
-  judge::BenchmarkSpec Benchmark() const;
+  // Of eval.env, then of eval.more_envs.
+  std::vector<judge::BenchmarkSpec> Benchmarks() const;
   // Whether a run needs text at all: not for a tokenizer without merges and no pretraining.
   bool NeedsCorpus() const;
 };

@@ -132,6 +132,13 @@ void CheckRecipe(const Recipe& recipe) {
     }
   }
   if (recipe.sft.num_steps > 0) CheckEnv(recipe.sft.env, "sft.env");
+  if (recipe.probe.num_steps > 0) {
+    if (recipe.pretrain.num_steps + recipe.sft.num_steps == 0) {
+      Refuse("no stage before it makes a model that could be asked", "probe.num_steps",
+             "give sft.num_steps");
+    }
+    CheckProbe(recipe.probe);
+  }
   if (recipe.reward_model.num_steps > 0) CheckRewardModel(recipe);
   if (recipe.rl.num_steps > 0) {
     CheckEnv(recipe.rl.env, "rl.env");
@@ -141,6 +148,7 @@ void CheckRecipe(const Recipe& recipe) {
     CheckBestOfN(recipe.rl);
   }
   CheckEnv(recipe.eval.env, "eval.env");
+  for (const std::string& env : recipe.eval.more_envs) CheckEnv(env, "eval.more_envs");
   if (recipe.eval.max_new_tokens >= model.max_positions) {
     Refuse(std::to_string(recipe.eval.max_new_tokens) +
                " new tokens leave no room for a prompt in " + std::to_string(model.max_positions) +
@@ -160,9 +168,16 @@ void CheckPromptsFit(const Recipe& recipe, const datasets::ChatTemplate& chat) {
     CheckFit(recipe.rl.env, envs::Split::kTrain, recipe.rl.seed, recipe.rl.first_task,
              recipe.rl.max_new_tokens, "rl", recipe, chat);
   }
-  const judge::BenchmarkSpec benchmark = recipe.Benchmark();
-  CheckFit(benchmark.env, benchmark.split, benchmark.seed, 0, benchmark.max_new_tokens, "eval",
-           recipe, chat);
+  if (recipe.probe.num_steps > 0) {
+    CheckFit(recipe.probe.env, envs::Split::kTrain, recipe.probe.seed, recipe.probe.first_task,
+             recipe.probe.max_new_tokens, "probe", recipe, chat);
+    CheckFit(recipe.probe.env, envs::Split::kTest, recipe.probe.seed, 0,
+             recipe.probe.max_new_tokens, "probe", recipe, chat);
+  }
+  for (const judge::BenchmarkSpec& benchmark : recipe.Benchmarks()) {
+    CheckFit(benchmark.env, benchmark.split, benchmark.seed, 0, benchmark.max_new_tokens, "eval",
+             recipe, chat);
+  }
 }
 
 }  // namespace agon::trainer

@@ -73,6 +73,36 @@ void BindSft(SftConfig& s, ConfigTable& t) {
         "between validations; 0: only at the end");
 }
 
+void BindProbe(ProbeConfig& p, ConfigTable& t) {
+  t.Add("probe.num_steps", &p.num_steps, 0, kMaxSteps, "steps",
+        "of SFT on what the model knows and doesn't; 0: it isn't probed");
+  t.Add("probe.env", &p.env,
+        "environment of one reply whose questions are asked: text/facts, or "
+        "text/questions(file=PATH) of yours");
+  t.Add("probe.num_facts", &p.num_facts, 1, 10'000'000, "questions", "of the train split");
+  t.Add("probe.num_samples", &p.num_samples, 1, 4096, "replies", "to each question");
+  t.Add("probe.temperature", &p.temperature, 0, 100, "", "of these replies");
+  t.Add("probe.max_new_tokens", &p.max_new_tokens, 1, kMaxTokens, "tokens", "longest reply");
+  t.Add("probe.known_share", &p.known_share, 0, 1, "share",
+        "of right replies from which a fact is known; with none right it is answered \"I don't "
+        "know\", in between it is left out");
+  t.Add("probe.share_dont_know", &p.share_dont_know, 0, 1, "share",
+        "of demonstrations that say \"I don't know\"; the rest repeats right replies to what is "
+        "known");
+  t.Add("probe.mix", &p.mix,
+        "environments that are demonstrated beside, each ENV=SHARE of all demonstrations, such as "
+        "text/identity=0.1");
+  t.Add("probe.demonstrations_per_step", &p.demonstrations_per_step, 1, 1 << 20, "demonstrations",
+        "of one update");
+  t.Add("probe.val_facts", &p.val_facts, 1, 10'000'000, "questions",
+        "of the test split, asked before and after");
+  t.AddChoice("probe.optimizer", &p.optimizer.kind, {"adamw", "muon"},
+              "muon trains the hidden matrices with Muon, the rest with AdamW");
+  t.Add("probe.learning_rate", &p.schedule.learning_rate, 0, 1, "",
+        "peak; falls linearly to a tenth");
+  t.Add("probe.warmup_steps", &p.schedule.warmup_steps, 0, kMaxSteps, "steps", "linear warm-up");
+}
+
 void BindRewardModel(RewardModelConfig& r, ConfigTable& t) {
   t.Add("reward_model.num_steps", &r.num_steps, 0, kMaxSteps, "steps", "0: no reward model");
   t.Add("reward_model.data", &r.data,
@@ -216,6 +246,7 @@ void BindLearnedReward(RlConfig& rl, ConfigTable& t) {
 
 void BindEval(EvalSettings& eval, ConfigTable& t) {
   t.Add("eval.env", &eval.env, "environment whose test split is asked");
+  t.Add("eval.more_envs", &eval.more_envs, "further environments, measured in the same way");
   t.Add("eval.opponent", &eval.opponent,
         "who plays the other seats of a game: sft, or a model directory");
   t.Add("eval.num_tasks", &eval.num_tasks, 1, 10'000'000, "tasks", "held-out tasks");
@@ -230,6 +261,7 @@ void BindRecipe(Recipe& recipe, ConfigTable& table) {
   BindModelAndData(recipe, table);
   BindPretrain(recipe.pretrain, table);
   BindSft(recipe.sft, table);
+  BindProbe(recipe.probe, table);
   BindRewardModel(recipe.reward_model, table);
   BindRollouts(recipe.rl, table);
   BindLoss(recipe.rl, table);

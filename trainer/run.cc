@@ -65,7 +65,8 @@ void Run::Execute() {
 std::vector<Stage> Run::Stages() const {
   std::vector<Stage> stages = {
       {"pretrain", recipe_.pretrain.num_steps, recipe_.pretrain.optimizer, "val_bpb", false},
-      {"sft", recipe_.sft.num_steps, recipe_.sft.optimizer, "val_loss", true}};
+      {"sft", recipe_.sft.num_steps, recipe_.sft.optimizer, "val_loss", true},
+      {kProbeStage, recipe_.probe.num_steps, recipe_.probe.optimizer, "loss", true}};
   const RewardModelConfig& rewards = recipe_.reward_model;
   int member = 0;
   for (const std::string& name : RewardModelStages(rewards)) {

@@ -27,6 +27,20 @@ void Run::MeasureQuality() {
   log_.Event("reward model: " + text);
 }
 
+// Of the model that the probe's stage made, on questions that were held out.
+void Run::MeasureKnowledge() {
+  const auto start = std::chrono::steady_clock::now();
+  const fs::path file = options_.out / "knowledge.json";
+  const bool reused = fs::exists(file);
+  if (!reused) {
+    UsePolicyOf(kProbeStage);
+    judge::WriteKnowledge(file, MeasureProbe(recipe_.probe, *policy_, *chat_, options_.out));
+  }
+  const std::string text = judge::DescribeKnowledge(judge::ReadKnowledge(file));
+  summary_.stages.push_back({"knowledge", SecondsSince(start), reused, text});
+  log_.Event("knowledge: " + text);
+}
+
 // The baseline that needs no training, and what the next reward model can learn from this one.
 void Run::ConcludeLearnedReward() {
   const size_t num_pairs = WriteExploitPreferences(options_.out);
@@ -57,7 +71,7 @@ void Run::EvaluateStage(const Stage& stage) {
   const bool reused = result.has_value();
   if (!reused) {
     UsePolicyOf(stage.name);
-    std::vector<judge::BenchmarkSpec> benchmarks = {recipe_.Benchmark()};
+    std::vector<judge::BenchmarkSpec> benchmarks = recipe_.Benchmarks();
     benchmarks[0].opponent = ModelDir(benchmarks[0].opponent);
     result = judge::Evaluate(*policy_, *chat_, benchmarks, stage.name);
     judge::WriteEval(dir, *result);
@@ -72,8 +86,8 @@ void Run::Report() {
   judge::ReportInput input;
   input.title = "Run " + fs::absolute(options_.out).filename().string();
   input.models = summary_.models;
-  if (summary_.models.size() == 2) {
-    summary_.comparisons = judge::Compare(summary_.models[0], summary_.models[1]);
+  if (summary_.models.size() >= 2) {
+    summary_.comparisons = judge::CompareWithFirst(summary_.models);
     input.comparisons = summary_.comparisons;
   }
   input.run_log = options_.out / "log.jsonl";

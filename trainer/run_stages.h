@@ -15,6 +15,7 @@
 #include "datasets/tokenizer.h"
 #include "policy/policy.h"
 #include "trainer/checkpoint.h"
+#include "trainer/probe.h"
 #include "trainer/recipe.h"
 #include "trainer/reward_model_stage.h"
 #include "trainer/run.h"
@@ -61,6 +62,8 @@ class Run {
   void FindStart();
   std::string LanguageModelBefore(const std::string& stage) const;
   void PreparePreferences();
+  void Probe();
+  void MeasureKnowledge();
   void AverageRewardModels();
   void KeepRlModel(int step, const GoldCourse& course);
   void GoBackTo(int step);
@@ -102,6 +105,7 @@ class Run {
   std::unique_ptr<policy::Policy> policy_;
   std::string policy_stage_;  // whose result `policy_` is, "" if none
   std::optional<PreferenceSets> preferences_;
+  std::vector<judge::AskedFact> asked_;  // of the probe
 };
 
 }  // namespace agon::trainer

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "core/error.h"
+#include "trainer/probe.h"
 #include "trainer/reward_models.h"
 #include "trainer/run_stages.h"
 
@@ -82,6 +83,21 @@ void Run::PreparePreferences() {
   log_.Event("preferences: " + result);
 }
 
+// What the model before it knows: asked once, by the leader.
+void Run::Probe() {
+  const auto start = std::chrono::steady_clock::now();
+  const bool reused = fs::exists(ProbeDir(options_.out));
+  if (leads() && !reused) {
+    UsePolicyOf(LanguageModelBefore(kProbeStage));
+    WriteProbe(recipe_.probe, *policy_, *chat_, options_.out);
+  }
+  team_.ranks().Barrier();
+  asked_ = judge::ReadAsked(ProbeDir(options_.out) / "train.jsonl");
+  const std::string result = DescribeProbe(recipe_.probe, asked_);
+  summary_.stages.push_back({"questions", SecondsSince(start), reused, result});
+  log_.Event("probe: " + result);
+}
+
 void Run::AverageRewardModels() {
   const fs::path dir = RewardModelDirs(recipe_.reward_model, options_.out)[0];
   if (leads() && !fs::exists(dir)) {
@@ -99,6 +115,7 @@ void Run::RunStage(const Stage& stage) {
   const auto start = std::chrono::steady_clock::now();
   const bool reused = IsFinished(stage.name);
   if (stage.member >= 0) PreparePreferences();
+  if (stage.name == kProbeStage && !reused) Probe();
   if (!reused) TrainStage(stage);
   const RewardModelConfig& rewards = recipe_.reward_model;
   const bool is_last_member = stage.member == rewards.num_members - 1;
@@ -112,6 +129,7 @@ void Run::RunStage(const Stage& stage) {
   }
   summary_.stages.push_back({stage.name, SecondsSince(start), reused, result});
   if (stage.member < 0) summary_.model = ModelDir(stage.name);
+  if (stage.name == kProbeStage) MeasureKnowledge();
   if (is_last_member) MeasureQuality();
 }
 
@@ -191,6 +209,8 @@ void Run::RunLoop(const Stage& stage, const StageContext& context) {
     RunPretrain(recipe_.pretrain, train, val, context);
   } else if (stage.name == "sft") {
     RunSft(recipe_.sft, context);
+  } else if (stage.name == kProbeStage) {
+    RunProbe(recipe_.probe, asked_, context);
   } else if (stage.member >= 0) {
     RunRewardModel(recipe_.reward_model, *preferences_, stage.member, stage.name, context);
   } else {

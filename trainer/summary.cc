@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/progress.h"
+#include "judge/metrics.h"
 #include "judge/run_log.h"
 
 namespace agon::trainer {
@@ -54,8 +55,9 @@ std::string RenderSummary(const RunSummary& summary) {
   text += "\n";
   for (const judge::Comparison& c : summary.comparisons) {
     if (c.metric != "pass@1") continue;
-    const judge::Metric* before = FindPassAtOne(summary.models.front());
-    const judge::Metric* after = FindPassAtOne(summary.models.back());
+    if (c.b != summary.models.back().model) continue;
+    const auto* before = judge::FindMetric(summary.models.front(), c.benchmark, c.metric);
+    const auto* after = judge::FindMetric(summary.models.back(), c.benchmark, c.metric);
     if (!before || !after) continue;
     text += c.benchmark + ", test split: pass@1 " +
             Format("%.1f %% -> %.1f %%", 100 * before->value, 100 * after->value, 0) +
