@@ -14,12 +14,12 @@ namespace {
 constexpr size_t kShownExploits = 12;
 constexpr int kCurvePoints = 60;
 
-using Points = std::vector<std::pair<double, double>>;
+using Track = std::vector<std::pair<double, double>>;
 
 // (step, value) of two fields to (distance, value), by rising distance.
 std::vector<ChartPoint> OverDistance(const StageLog& log, const std::string& field) {
   std::vector<ChartPoint> points;
-  const Points &distances = log.Get("distance"), &values = log.Get(field);
+  const Track &distances = log.Get("distance"), &values = log.Get(field);
   size_t next = 0;
   for (const auto& [step, value] : values) {
     while (next < distances.size() && distances[next].first < step) ++next;
@@ -32,7 +32,7 @@ std::vector<ChartPoint> OverDistance(const StageLog& log, const std::string& fie
 }
 
 std::optional<double> Last(const StageLog& log, const std::string& field) {
-  const Points& points = log.Get(field);
+  const Track& points = log.Get(field);
   return points.empty() ? std::nullopt : std::optional(points.back().second);
 }
 
@@ -110,15 +110,15 @@ std::string Small(const StageLog& log, const std::string& field, const std::stri
 }
 
 // Means over neighbours, so that one noisy step isn't the peak.
-Points Smoothed(const Points& points) {
+Track Smoothed(const Track& points) {
   std::vector<ChartPoint> raw;
   for (const auto& [step, value] : points) raw.push_back({step, value, 0, 0});
-  Points smooth;
+  Track smooth;
   for (const ChartPoint& point : internal::Smooth(raw)) smooth.emplace_back(point.x, point.y);
   return smooth;
 }
 
-double At(const Points& points, double step) {
+double At(const Track& points, double step) {
   for (const auto& [at, value] : points) {
     if (at == step) return value;
   }
@@ -157,7 +157,7 @@ std::string ExploitTable(const std::vector<Exploit>& exploits) {
 std::string LearnedRewardSentence(const RunLogs& logs) {
   const StageLog* log = FindStage(logs.log, "rl");
   if (log == nullptr || log->Get("promised").empty() || log->Get("gold").empty()) return "";
-  const Points gold = Smoothed(log->Get("gold"));
+  const Track gold = Smoothed(log->Get("gold"));
   const auto best = std::max_element(
       gold.begin(), gold.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   std::string text = "True reward went from " + FormatShort(gold.front().second) + " to " +

@@ -46,6 +46,8 @@ class CheckBatchesTest(unittest.TestCase):
         self.assert_clean({"judge/a.cc": "int Sum(int a) {\n  const int left = a;\n  return left;\n}",
                            "judge/b.cc": "int Sum(double a) {\n  const int left = 1;\n  return 1;\n}"})
         self.assert_clean({"judge/a.cc": "using Ids = int;", "judge/b.cc": "using Ids = int;"})
+        self.assert_clash("Ids", "using Ids = int;", "using Ids = long;")
+        self.assert_clash("Ids", "using Ids = int;", "int Ids(int a) {\n  return a;\n}")
         text = "const char* const {} = R\"(\nint same = 1;\n)\";"
         self.assert_clean({"judge/a.cc": text.format("kA"), "judge/b.cc": text.format("kB")})
 
