@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
@@ -39,14 +40,25 @@ void KeepRight(const std::string& reply, std::vector<std::string>& replies) {
   if (std::find(replies.begin(), replies.end(), reply) == replies.end()) replies.push_back(reply);
 }
 
+// Of a file with few questions each is asked once.
+std::vector<envs::Task> DifferentTasks(const ProbeConfig& config, const Questions& questions,
+                                       const envs::Env& env) {
+  std::vector<envs::Task> tasks;
+  std::set<std::string> seen;
+  for (int i = 0; i < questions.count; ++i) {
+    envs::Task task =
+        env.Get(questions.split, config.seed, questions.first + static_cast<uint64_t>(i));
+    std::string text;
+    for (const Message& message : task.messages) text += message.content + '\n';
+    if (seen.insert(std::move(text)).second) tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
 std::vector<judge::AskedFact> Ask(const ProbeConfig& config, const Questions& questions,
                                   policy::Policy& policy, const datasets::ChatTemplate& chat) {
   const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
-  std::vector<envs::Task> tasks;
-  for (int i = 0; i < questions.count; ++i) {
-    tasks.push_back(
-        env->Get(questions.split, config.seed, questions.first + static_cast<uint64_t>(i)));
-  }
+  const std::vector<envs::Task> tasks = DifferentTasks(config, questions, *env);
   judge::RolloutOptions options;
   options.sampling.temperature = config.temperature;
   options.max_new_tokens = config.max_new_tokens;

@@ -79,7 +79,8 @@ void BindProbe(ProbeConfig& p, ConfigTable& t) {
   t.Add("probe.env", &p.env,
         "environment of one reply whose questions are asked: text/facts, or "
         "text/questions(file=PATH) of yours");
-  t.Add("probe.num_facts", &p.num_facts, 1, 10'000'000, "questions", "of the train split");
+  t.Add("probe.num_facts", &p.num_facts, 1, 10'000'000, "questions",
+        "of the train split; one that comes again is left out");
   t.Add("probe.num_samples", &p.num_samples, 1, 4096, "replies", "to each question");
   t.Add("probe.temperature", &p.temperature, 0, 100, "", "of these replies");
   t.Add("probe.max_new_tokens", &p.max_new_tokens, 1, kMaxTokens, "tokens", "longest reply");

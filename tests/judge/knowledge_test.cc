@@ -2,9 +2,12 @@
 #include "judge/knowledge.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "core/file.h"
 #include "judge/report_parts.h"
@@ -15,7 +18,9 @@ namespace {
 
 class KnowledgeTest : public testing::Test {
  protected:
-  KnowledgeTest() : dir_(std::filesystem::path(testing::TempDir()) / "knowledge") {
+  KnowledgeTest()
+      : dir_(std::filesystem::temp_directory_path() /
+             ("agon-knowledge-" + std::to_string(::getpid()))) {
     std::filesystem::remove_all(dir_);
     std::filesystem::create_directories(dir_);
   }

@@ -109,6 +109,17 @@ TEST_F(ProbeStageTest, ProbesAFileOfQuestions) {
   const std::string summary =
       Train("a", false, {"probe.env=text/questions(file=" + file + ")", "rl.num_steps=0"});
   EXPECT_TRUE(Contains(summary, "12 questions")) << summary;
+  // Each of its questions is asked once, however many are wanted.
+  Train("c", false,
+        {"probe.env=text/questions(file=" + file + ")", "rl.num_steps=0", "probe.num_facts=300",
+         "probe.val_facts=300"});
+  const auto train = judge::ReadAsked(root_ / "c/probe/train.jsonl");
+  const auto held_out = judge::ReadAsked(root_ / "c/probe/heldout.jsonl");
+  std::set<std::string> asked;
+  for (const judge::AskedFact& fact : train) EXPECT_TRUE(asked.insert(fact.question).second);
+  for (const judge::AskedFact& fact : held_out) EXPECT_TRUE(asked.insert(fact.question).second);
+  EXPECT_GT(train.size(), held_out.size());
+  EXPECT_LT(asked.size(), 60u);  // some are val's
   const fs::path bad = root_ / "bad.jsonl";
   WriteFileAtomic(bad, R"({"question": "Who?", "answer": "Ada", "text": "Bo."})");
   const std::string refusal =
