@@ -33,7 +33,7 @@ std::string Attribute(const char* name, double value) {
   return std::string(" ") + name + "=\"" + Coordinate(value) + "\"";
 }
 
-std::string Line(const char* tone, double x1, double y1, double x2, double y2) {
+std::string SvgLine(const char* tone, double x1, double y1, double x2, double y2) {
   return std::string("<line class=\"") + tone + "\"" + Attribute("x1", x1) + Attribute("y1", y1) +
          Attribute("x2", x2) + Attribute("y2", y2) + "/>";
 }
@@ -103,7 +103,7 @@ std::string DrawAxes(const LineChart& chart, const Frame& frame) {
   const auto y_ticks = internal::NiceTicks(frame.y_min, frame.y_max, chart.small ? 4 : 6);
   const double y_step = y_ticks.size() > 1 ? y_ticks[1] - y_ticks[0] : 1;
   for (const double tick : y_ticks) {
-    svg += Line("grid", frame.left, frame.Y(tick), frame.width - frame.right, frame.Y(tick));
+    svg += SvgLine("grid", frame.left, frame.Y(tick), frame.width - frame.right, frame.Y(tick));
     svg += Text("tick", frame.left - 7, frame.Y(tick) + 3.5, "end",
                 FormatTick(chart.unit, tick, y_step));
   }
@@ -111,11 +111,11 @@ std::string DrawAxes(const LineChart& chart, const Frame& frame) {
   const double x_step = x_ticks.size() > 1 ? x_ticks[1] - x_ticks[0] : 1;
   const double base = frame.height - frame.bottom;
   for (const double tick : x_ticks) {
-    svg += Line("axis", frame.X(tick), base, frame.X(tick), base + 4);
+    svg += SvgLine("axis", frame.X(tick), base, frame.X(tick), base + 4);
     svg += Text("tick", frame.X(tick), base + 16, "middle",
                 FormatTick(ChartUnit::kNumber, tick, x_step));
   }
-  svg += Line("axis", frame.left, base, frame.width - frame.right, base);
+  svg += SvgLine("axis", frame.left, base, frame.width - frame.right, base);
   svg += Text("tick name", frame.width - frame.right, frame.height - 4, "end", chart.x_label);
   return svg;
 }
@@ -142,7 +142,7 @@ std::string DrawSeries(const LineChart& chart, const ChartSeries& series, const 
     const double x = frame.X(point.x);
     const std::string tone = "whisker " + series.tone;
     if (HasWhisker(point)) {
-      svg += Line(tone.c_str(), x, frame.Y(point.low), x, frame.Y(point.high));
+      svg += SvgLine(tone.c_str(), x, frame.Y(point.low), x, frame.Y(point.high));
     }
     svg += Dot(series.tone, x, frame.Y(point.y), 3.5,
                series.label + " " + internal::FormatValue(chart.unit, point.y));

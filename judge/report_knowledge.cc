@@ -11,25 +11,25 @@ namespace {
 constexpr size_t kShownPerClass = 8;
 constexpr size_t kMaxReplyBytes = 300;
 
-std::string Cell(const std::string& html) { return "<td>" + html + "</td>"; }
+std::string TableCell(const std::string& html) { return "<td>" + html + "</td>"; }
 
 std::string ShareCell(const Estimate& estimate) {
   const std::string text = FormatPercent(estimate.value);
-  if (!std::isfinite(estimate.ci_low)) return Cell(text);
-  return Cell(text + " <small>[" + FormatNumber(100 * estimate.ci_low, 1) + ", " +
-              FormatNumber(100 * estimate.ci_high, 1) + "]</small>");
+  if (!std::isfinite(estimate.ci_low)) return TableCell(text);
+  return TableCell(text + " <small>[" + FormatNumber(100 * estimate.ci_low, 1) + ", " +
+                   FormatNumber(100 * estimate.ci_high, 1) + "]</small>");
 }
 
 std::string PointsCell(const Estimate& estimate) {
   const std::string text = FormatPoints(estimate.value);
-  if (!std::isfinite(estimate.ci_low)) return Cell(text);
-  return Cell(text + " <small>[" + FormatPoints(estimate.ci_low) + ", " +
-              FormatPoints(estimate.ci_high) + "]</small>");
+  if (!std::isfinite(estimate.ci_low)) return TableCell(text);
+  return TableCell(text + " <small>[" + FormatPoints(estimate.ci_low) + ", " +
+                   FormatPoints(estimate.ci_high) + "]</small>");
 }
 
 std::string GroupRow(const KnowledgeGroup& group) {
   return "<tr><th scope=\"row\">" + EscapeHtml(group.name) + "</th>" +
-         Cell(std::to_string(group.num_questions)) + ShareCell(group.before.wrong) +
+         TableCell(std::to_string(group.num_questions)) + ShareCell(group.before.wrong) +
          ShareCell(group.after.wrong) + ShareCell(group.before.dont_know) +
          ShareCell(group.after.dont_know) + ShareCell(group.before.right) +
          ShareCell(group.after.right) + PointsCell(group.right_change) + "</tr>\n";
@@ -55,9 +55,9 @@ std::string SampleRows(const Knowledge& knowledge, FactClass wanted, const std::
   for (size_t i = 0; i < shown; ++i) {
     const HeldOutFact& fact = *facts[i * facts.size() / shown];
     html += "<tr><th scope=\"row\">" + EscapeHtml(fact.question, kMaxReplyBytes) + "</th>" +
-            Cell(name) + Cell(EscapeHtml(fact.answer, kMaxReplyBytes)) +
-            Cell(EscapeHtml(fact.example_before, kMaxReplyBytes)) +
-            Cell(EscapeHtml(fact.example_after, kMaxReplyBytes)) + "</tr>\n";
+            TableCell(name) + TableCell(EscapeHtml(fact.answer, kMaxReplyBytes)) +
+            TableCell(EscapeHtml(fact.example_before, kMaxReplyBytes)) +
+            TableCell(EscapeHtml(fact.example_after, kMaxReplyBytes)) + "</tr>\n";
   }
   return html;
 }

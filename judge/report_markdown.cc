@@ -29,7 +29,7 @@ std::string VerdictText(const ReportInput& input) {
   return "\n" + text + ".\n";
 }
 
-std::string Cell(const EvalResult& model, const Metric& metric) {
+std::string MetricCell(const EvalResult& model, const Metric& metric) {
   const Metric* found = FindMetric(model, metric.benchmark, metric.metric);
   if (found == nullptr) return " – |";
   std::string text = " " + MetricText(metric.metric, found->value);
@@ -52,7 +52,7 @@ std::string MetricTable(const ReportInput& input) {
   text += "\n" + rule + "\n";
   for (const Metric& metric : input.models.front().metrics) {
     text += "| " + EscapeMarkdown(metric.benchmark) + " | " + EscapeMarkdown(metric.metric) + " |";
-    for (const EvalResult& model : input.models) text += Cell(model, metric);
+    for (const EvalResult& model : input.models) text += MetricCell(model, metric);
     for (size_t i = 1; i < input.models.size(); ++i) {
       const Comparison* c =
           FindComparison(input, metric.benchmark, metric.metric, input.models[i].model);

@@ -1,4 +1,5 @@
 #include "trainer/probe.h"
+#include "trainer/refuse.h"
 
 #include <algorithm>
 #include <charconv>
@@ -86,12 +87,8 @@ std::vector<judge::AskedFact> Ask(const ProbeConfig& config, const Questions& qu
   return asked;
 }
 
-Questions HeldOut(const ProbeConfig& config, int num_samples, uint64_t key_step) {
+Questions HeldOutQuestions(const ProbeConfig& config, int num_samples, uint64_t key_step) {
   return {envs::Split::kTest, 0, config.val_facts, num_samples, key_step};
-}
-
-[[noreturn]] void Refuse(const std::string& what, std::string_view key, const std::string& hint) {
-  throw Error(ErrorKind::kUsage, what, key, hint);
 }
 
 }  // namespace
@@ -148,7 +145,8 @@ void WriteProbe(const ProbeConfig& config, policy::Policy& policy,
           {envs::Split::kTrain, config.first_task, config.num_facts, config.num_samples, kTraining},
           policy, chat);
   // Half of the samples say what is known, the other half what is said.
-  const auto held_out = Ask(config, HeldOut(config, 2 * config.num_samples, kBefore), policy, chat);
+  const auto held_out =
+      Ask(config, HeldOutQuestions(config, 2 * config.num_samples, kBefore), policy, chat);
   WriteDirAtomic(ProbeDir(run_dir), [&](const fs::path& dir) {
     judge::WriteAsked(dir / "train.jsonl", train);
     judge::WriteAsked(dir / "heldout.jsonl", held_out);
@@ -167,7 +165,8 @@ judge::Knowledge MeasureProbe(const ProbeConfig& config, policy::Policy& policy,
                                             : knowledge.num_never_right);
   }
   const auto before = judge::ReadAsked(ProbeDir(run_dir) / "heldout.jsonl");
-  const auto after = Ask(config, HeldOut(config, config.num_samples, kAfter), policy, chat);
+  const auto after =
+      Ask(config, HeldOutQuestions(config, config.num_samples, kAfter), policy, chat);
   if (before.size() != after.size()) {
     throw Error(ErrorKind::kCorrupt,
                 std::to_string(before.size()) + " questions, not " + std::to_string(after.size()),

@@ -7,14 +7,11 @@
 #include "envs/dial.h"
 #include "envs/env.h"
 #include "trainer/recipe.h"
+#include "trainer/refuse.h"
 #include "trainer/reward_model_stage.h"
 
 namespace agon::trainer {
 namespace {
-
-[[noreturn]] void Refuse(const std::string& what, const std::string& key, const std::string& hint) {
-  throw Error(ErrorKind::kUsage, what, key, hint);
-}
 
 void CheckEnv(const std::string& env, const std::string& key) {
   try {

@@ -18,7 +18,8 @@ std::string Padded(const std::string& text, size_t width) {
   return text + std::string(count < width ? width - count : 1, ' ');
 }
 
-std::string Line(const std::string& label, const std::string& value, const std::string& note = "") {
+std::string ReportLine(const std::string& label, const std::string& value,
+                       const std::string& note = "") {
   return "  " + Padded(label, 24) + (note.empty() ? value : Padded(value, 30) + note) + "\n";
 }
 
@@ -68,18 +69,21 @@ std::string AttackTable(const AuditPart& part) {
 std::string PartTable(const AuditPart& part, bool is_pairs) {
   std::string table = is_pairs ? Count(part.num_items, "pairs") : Count(part.num_items, "replies");
   table += "\n";
-  table += Line("failed", Shown(part.masked), "masked, in no other number");
-  table += Line("  parse errors", Shown(part.parse_errors));
+  table += ReportLine("failed", Shown(part.masked), "masked, in no other number");
+  table += ReportLine("  parse errors", Shown(part.parse_errors));
   if (is_pairs) {
-    table += Line("order flips", Shown(part.flipped), "the two orders disagree");
-    table += Line("first preferred", Shown(part.first_preferred), "50 % without position bias");
+    table += ReportLine("order flips", Shown(part.flipped), "the two orders disagree");
+    table +=
+        ReportLine("first preferred", Shown(part.first_preferred), "50 % without position bias");
   }
-  table += Line("agreement with gold", Shown(part.agreement), Count(part.agreement.n, "with gold"));
-  table += Line("Cohen's kappa", Shown(part.kappa), "0 is chance, 1 is gold");
-  table += Line("length slope (logit)", Shown(part.length), LengthNote(part.length, is_pairs));
-  table += Line("run-to-run flips", Shown(part.run_flips),
-                part.run_flips.n == 0 ? "needs two runs" : "");
-  if (!is_pairs) table += Line("counts as good from", FormatNumber(part.pass_mark, 2));
+  table += ReportLine("agreement with gold", Shown(part.agreement),
+                      Count(part.agreement.n, "with gold"));
+  table += ReportLine("Cohen's kappa", Shown(part.kappa), "0 is chance, 1 is gold");
+  table +=
+      ReportLine("length slope (logit)", Shown(part.length), LengthNote(part.length, is_pairs));
+  table += ReportLine("run-to-run flips", Shown(part.run_flips),
+                      part.run_flips.n == 0 ? "needs two runs" : "");
+  if (!is_pairs) table += ReportLine("counts as good from", FormatNumber(part.pass_mark, 2));
   return table + AttackTable(part);
 }
 
