@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "arena/command.h"
 #include "arena/gate.h"
 #include "arena/tournament.h"
 #include "core/progress.h"
@@ -37,6 +38,13 @@ class Contests {
 
   // With a progress bar, and a line on stderr for each model that can't play.
   arena::TournamentResult RunTournament(arena::Arena& arena, arena::TournamentOptions tournament) {
+    if (filter_.decider == "game" && tournament.why_not) {
+      tournament.why_not = [other = tournament.why_not](const arena::Model& model) {
+        return arena::IsEndpoint(model.location)
+                   ? "it is an endpoint, and games are between model directories"
+                   : other(model);
+      };
+    }
     tournament.decider = filter_.decider;
     tournament.subject = filter_.subject;
     tournament.tasks =
@@ -58,8 +66,8 @@ class Contests {
   // progress bar.
   arena::GateResult RunGate(const arena::GateOptions& gate, const std::string& candidate,
                             const std::string& incumbent) {
-    const judge::Player challenger = contestants_.Get(candidate);
-    const judge::Player holder = contestants_.Get(incumbent);
+    const judge::Contestant challenger = contestants_.Get(candidate);
+    const judge::Contestant holder = contestants_.Get(incumbent);
     Progress progress("gate", gate.max_tasks, "task");
     const arena::GateResult result = arena::RunGate(
         gate,
@@ -77,6 +85,12 @@ class Contests {
   std::vector<arena::Match> Play(const arena::Model& a, const arena::Model& b,
                                  std::span<const uint64_t> tasks) {
     std::vector<arena::Match> matches;
+    int num_undecided = 0;
+    std::string last_why;
+    options_.on_undecided = [&](const std::string& task, const std::string& why) {
+      ++num_undecided;
+      last_why = task + ": " + why;
+    };
     for (judge::ContestResult& result : judge::RunContest(
              contestants_.Get(a.location), contestants_.Get(b.location), env_, tasks, options_)) {
       const bool a_first = result.first == 0;
@@ -87,6 +101,11 @@ class Contests {
                          .model_b = a_first ? b.name : a.name,
                          .score = a_first ? result.score : 1 - result.score,
                          .detail = std::move(result.detail)});
+    }
+    options_.on_undecided = {};
+    if (num_undecided > 0) {
+      std::cerr << "\nundecided, and nobody's loss: " << num_undecided << " between " << a.name
+                << " and " << b.name << "; the last, " << last_why << "\n";
     }
     return matches;
   }

@@ -69,7 +69,7 @@ const arena::LeaderboardOptions& Board(Options& options) {
 void AddModels(CLI::App& app, Options& options) {
   CLI::App* add = app.add_subcommand("add", "Enter checkpoints: hash of the weights, lineage");
   add->add_option("CHECKPOINT", options.add.checkpoints,
-                  "Model directories, each trained from the one before it")
+                  "Model directories, each trained from the one before it, or http://HOST/v1#MODEL")
       ->required();
   add->add_option("--name", options.add.name, "Its name (RUN/<stage>-<step>)");
   add->add_option("--parent", options.add.parent, "Name of the model it was trained from");
@@ -210,6 +210,7 @@ int Run(int argc, char** argv) {
       "  rl-arena serve --model runs/a/checkpoints/sft-000300 --model "
       "runs/a/checkpoints/rl-000100\n"
       "  rl-arena add runs/quickstart/checkpoints/sft-* runs/quickstart/checkpoints/rl-*\n"
+      "  rl-arena add http://127.0.0.1:8000/v1#nano\n"
       "  rl-arena match --env math/shop --matches 400\n"
       "  rl-arena match --env \"game/connect4(opponent=self)\" --error 30\n"
       "  rl-arena gate runs/b/checkpoints/rl-000100 runs/a/checkpoints/rl-000100 --env math/shop\n"

@@ -73,6 +73,17 @@ std::vector<fs::path> CheckpointsOfRun(const fs::path& run, size_t max_sft, size
   return chosen;
 }
 
+bool IsEndpoint(const std::string& location) { return location.find("://") != std::string::npos; }
+
+Model ModelOfEndpoint(const std::string& where) {
+  const size_t hash = where.rfind('#');
+  if (hash == std::string::npos || hash + 1 == where.size()) {
+    throw Error(ErrorKind::kUsage, "the endpoint's model is missing", where,
+                "write it behind a #: http://127.0.0.1:8000/v1#nano");
+  }
+  return {.name = where.substr(where.find("://") + 3), .location = where, .stage = "external"};
+}
+
 void CheckIsModel(const fs::path& dir) {
   if (fs::exists(dir / "model.safetensors")) return;
   throw Error(ErrorKind::kNotFound, "no model.safetensors in this folder", dir.string(),
@@ -103,14 +114,18 @@ std::vector<std::string> RunAdd(Arena& arena, const AddCommand& command, std::os
                                        std::to_string(command.checkpoints.size()));
   }
   std::vector<std::string> names;
+  std::string previous;
   for (const fs::path& dir : command.checkpoints) {
-    Model model = ModelOfCheckpoint(dir);
+    const bool is_endpoint = IsEndpoint(dir.string());
+    Model model = is_endpoint ? ModelOfEndpoint(dir.string()) : ModelOfCheckpoint(dir);
     model.name = command.name.value_or(model.name);
     model.stage = command.stage.value_or(model.stage);
-    model.parent = command.parent.value_or(names.empty() ? "" : names.back());
+    model.parent = command.parent.value_or(is_endpoint ? "" : previous);
     model.is_private = command.is_private;
     const bool is_new = arena.AddModel(model);
-    out << (is_new ? "added " : "known ") << model.name << " (" << model.weights.substr(0, 12)
+    if (!is_endpoint) previous = model.name;
+    out << (is_new ? "added " : "known ") << model.name << " ("
+        << (is_endpoint ? "endpoint" : model.weights.substr(0, 12))
         << (model.parent.empty() ? "" : ", from " + model.parent) << ")\n";
     names.push_back(model.name);
   }

@@ -18,6 +18,12 @@ namespace agon::arena {
 // Throws kNotFound if there is no model.safetensors.
 Model ModelOfCheckpoint(const std::filesystem::path& dir);
 
+// "http://HOST/v1#MODEL" rather than a folder.
+bool IsEndpoint(const std::string& location);
+// The model behind it: named like the address, of stage "external", its weights unknown. Throws
+// kUsage without the name behind a #.
+Model ModelOfEndpoint(const std::string& where);
+
 // Throws that kNotFound.
 void CheckIsModel(const std::filesystem::path& dir);
 
@@ -29,12 +35,13 @@ std::vector<std::filesystem::path> CheckpointsOfRun(const std::filesystem::path&
                                                     size_t max_sft, size_t max_rl);
 
 struct AddCommand {
-  std::vector<std::filesystem::path> checkpoints{};
+  std::vector<std::filesystem::path> checkpoints{};  // endpoints, too
   // Of a single checkpoint, instead of what its path says.
   std::optional<std::string> name{}, parent{}, stage{};
   bool is_private = false;
 };
-// Adds each; without a parent named, the one added before it. Says what it did. The names.
+// Adds each; without a parent named, the one added before it (an endpoint has none). Says what it
+// did. The names.
 std::vector<std::string> RunAdd(Arena& arena, const AddCommand& command, std::ostream& out);
 
 void RunLeaderboard(Arena& arena, const LeaderboardOptions& options, bool json, std::ostream& out);

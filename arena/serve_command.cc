@@ -15,12 +15,6 @@ namespace {
 
 constexpr size_t kMaxCheckpoints = 12;  // offered
 
-bool IsEndpoint(const std::string& text) { return text.find("://") != std::string::npos; }
-
-Model ModelOfEndpoint(const std::string& where) {
-  return {.name = where.substr(where.find("://") + 3), .location = where, .stage = "external"};
-}
-
 // Enters them as a lineage: within one run each comes from the one before it.
 void EnterAll(const fs::path& db, const std::vector<std::string>& places, ModelSpeakers& speakers) {
   Arena arena(db);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "arena/command.h"
 #include "core/error.h"
 #include "serve/text_stream.h"
 
@@ -38,7 +39,7 @@ void ModelSpeakers::Enter(const Model& model) {
     throw Error(ErrorKind::kUnsupported, "where it is isn't known", model.name,
                 "add it again with rl-arena add");
   }
-  if (model.location.find("://") != std::string::npos) {
+  if (IsEndpoint(model.location)) {
     ready.endpoint = std::make_shared<EndpointSpeaker>(model.location);
   } else {
     ready.local = options_.load(model.location);

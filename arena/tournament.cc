@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "arena/command.h"
 #include "arena/ratings.h"
 #include "core/digest.h"
 #include "core/error.h"
@@ -141,9 +142,7 @@ std::optional<uint64_t> TaskIndex(const std::string& task, const std::string& ta
 
 std::string WhyNotHere(const Model& model) {
   if (model.location.empty()) return "where it is isn't known";
-  if (model.location.find("://") != std::string::npos) {
-    return "it is an endpoint, and matches are between model directories";
-  }
+  if (IsEndpoint(model.location)) return "";  // what is behind it can't be known
   const fs::path weights = fs::path(model.location) / "model.safetensors";
   if (!fs::exists(weights)) return "no " + weights.string();
   if (Sha256OfFile(weights) == model.weights) return "";

@@ -23,7 +23,8 @@ using PlayContest = std::function<std::vector<Match>(const Model& a, const Model
 std::optional<uint64_t> TaskIndex(const std::string& task, const std::string& tasks);
 
 // Why a model can't play from its folder, e.g. because other weights are there now than those
-// that it was entered with; "" if it can. Reads the weights.
+// that it was entered with; "" if it can, and for an endpoint, behind which nobody sees. Reads the
+// weights.
 std::string WhyNotHere(const Model& model);
 
 struct TournamentOptions {

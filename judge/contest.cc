@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "judge/endpoint_episodes.h"
 #include "serve/model_directory.h"
 
 namespace agon::judge {
@@ -22,7 +23,7 @@ std::string TaskName(const envs::TaskId& id) {
 
 class Contest {
  public:
-  Contest(const Player& a, const Player& b, std::shared_ptr<const envs::Env> env,
+  Contest(const Contestant& a, const Contestant& b, std::shared_ptr<const envs::Env> env,
           std::span<const uint64_t> task_indices, const ContestOptions& options)
       : players_{a, b}, env_(std::move(env)), options_(options) {
     for (const uint64_t index : task_indices) {
@@ -33,8 +34,8 @@ class Contest {
   std::vector<ContestResult> Play() {
     // The policy sits at seat index % 2: playing all tasks from both sides covers both orders.
     for (int side = 0; side < 2; ++side) {
-      for (const Trajectory& trajectory : Run(side, players_[1 - side])) {
-        if (trajectory.outcome.masked) continue;
+      for (const Trajectory& trajectory : Run(side, players_[1 - side].player)) {
+        if (IsMasked(trajectory)) continue;
         const envs::Outcome& outcome = trajectory.outcome;
         const double points =
             Points(outcome.Reward(trajectory.seat), outcome.Reward(1 - trajectory.seat));
@@ -53,7 +54,7 @@ class Contest {
     const auto first = Run(0, std::nullopt), second = Run(1, std::nullopt);
     AGON_CHECK(first.size() == second.size());
     for (size_t i = 0; i < first.size(); ++i) {
-      if (first[i].outcome.masked || second[i].outcome.masked) continue;
+      if (IsMasked(first[i]) || IsMasked(second[i])) continue;
       Json detail = {{"prompt", Opening(first[i].task)},
                      {"answer", Shown(first[i].task.answer)},
                      {"replies", {Shown(first[i].completion), Shown(second[i].completion)}}};
@@ -70,12 +71,16 @@ class Contest {
 
  private:
   std::vector<Trajectory> Run(int side, std::optional<Player> opponent) {
+    const Contestant& contestant = players_[side];
+    if (contestant.endpoint) {
+      return RunEndpointEpisodes(*contestant.endpoint, env_, tasks_, options_);
+    }
     RolloutOptions rollout;
     rollout.sampling.temperature = options_.temperature;
     rollout.sampling.max_rows = options_.max_rows;
     rollout.max_new_tokens = options_.max_new_tokens;
     rollout.opponent = opponent;
-    const Player& player = players_[side];
+    const Player& player = contestant.player;
     return RunEpisodes(*player.policy, *player.chat, env_, tasks_, rollout,
                        {.run_seed = options_.seed, .stream = RngStream::kSample});
   }
@@ -87,7 +92,8 @@ class Contest {
                                                          .task = task.id,
                                                          .run = options_.seed},
                                                         first.completion, second.completion);
-    if (!verdict.preference) return;
+    if (!verdict.preference)
+      return Leave(task, verdict.masked ? verdict.masked->reason : "the judge gave no verdict");
     Json orders = Json::array();
     for (const OrderVerdict& order : verdict.orders) {
       orders.push_back(order.preference ? PreferenceName(*order.preference) : "");
@@ -102,13 +108,23 @@ class Contest {
     Add(task, 0, score, detail);
   }
 
+  bool IsMasked(const Trajectory& trajectory) const {
+    const auto& masked = trajectory.outcome.masked;
+    if (masked) Leave(trajectory.task, masked->kind + ": " + masked->reason);
+    return masked.has_value();
+  }
+
+  void Leave(const envs::Task& task, const std::string& why) const {
+    if (options_.on_undecided) options_.on_undecided(TaskName(task.id), why);
+  }
+
   static std::string Opening(const envs::Task& task) { return Shown(task.messages.back().content); }
 
   void Add(const envs::Task& task, int first, double score, const Json& detail) {
     results_.push_back({task.id.env, TaskName(task.id), first, score, DumpJson(detail)});
   }
 
-  Player players_[2];
+  Contestant players_[2];
   std::shared_ptr<const envs::Env> env_;
   ContestOptions options_;
   std::vector<envs::Task> tasks_;
@@ -127,14 +143,18 @@ struct Contestants::Loaded {
 Contestants::Contestants(const policy::Device& device) : device_(device) {}
 Contestants::~Contestants() = default;
 
-Player Contestants::Get(const std::string& location) {
+Contestant Contestants::Get(const std::string& location) {
   if (location.find("://") != std::string::npos) {
-    throw Error(ErrorKind::kUnsupported, "matches are between model directories here", location,
-                "enter a checkpoint of it with: rl-arena add");
+    std::shared_ptr<serve::Completer>& endpoint = endpoints_[location];
+    serve::EndpointOptions options;
+    options.timeout_ms = 60000;  // three tries of it: a match doesn't wait for ever
+    options.max_tries = 3;
+    if (!endpoint) endpoint = serve::OpenCompleter(location, options);
+    return endpoint;
   }
   std::unique_ptr<Loaded>& loaded = loaded_[location];
   if (!loaded) loaded = std::make_unique<Loaded>(location, device_);
-  return {loaded->model.policy.get(), &loaded->chat};
+  return Player{loaded->model.policy.get(), &loaded->chat};
 }
 
 bool IsGame(const envs::Env& env) {
@@ -147,13 +167,17 @@ bool IsGame(const envs::Env& env) {
   return num_seats == 2;
 }
 
-std::vector<ContestResult> RunContest(const Player& a, const Player& b,
+std::vector<ContestResult> RunContest(const Contestant& a, const Contestant& b,
                                       std::shared_ptr<const envs::Env> env,
                                       std::span<const uint64_t> task_indices,
                                       const ContestOptions& options) {
   const bool is_game = IsGame(*env);
   if (is_game && options.judge) {
     throw Error(ErrorKind::kUsage, "a game is decided by its rules, not by a judge",
+                env->info().id);
+  }
+  if (is_game && (a.endpoint || b.endpoint)) {
+    throw Error(ErrorKind::kUnsupported, "games are between model directories, not endpoints",
                 env->info().id);
   }
   Contest contest(a, b, std::move(env), task_indices, options);

@@ -2,17 +2,28 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "envs/env.h"
 #include "judge/judge.h"
 #include "judge/rollout.h"
+#include "serve/completer.h"
 
 namespace agon::judge {
+
+// A model in this process, or one behind OpenAI's API, which plays no games.
+struct Contestant {
+  Contestant(const Player& local) : player(local) {}
+  Contestant(std::shared_ptr<serve::Completer> asked) : endpoint(std::move(asked)) {}
+  Player player;
+  std::shared_ptr<serve::Completer> endpoint;  // null for a local one
+};
 
 struct ContestOptions {
   envs::Split split = envs::Split::kTest;
@@ -22,6 +33,8 @@ struct ContestOptions {
   int max_rows = 64;  // episodes at once
   // Decides instead of the environment's grader; not of games.
   std::shared_ptr<const Judge> judge{};
+  // Hears of a task that has no result, and why. May be empty.
+  std::function<void(const std::string& task, const std::string& why)> on_undecided{};
 };
 
 struct ContestResult {
@@ -41,26 +54,28 @@ bool IsGame(const envs::Env& env);
 
 // In a game of two seats both orders of each task (opening), so two results; else both answer
 // each task, and the larger reward wins, or the judge's choice after both orders. Tasks that
-// were masked for either, or by the judge, have no result. A
-// model's answer to a task depends on (seed, task) only, whoever the other is. Keeps nothing.
-std::vector<ContestResult> RunContest(const Player& a, const Player& b,
+// were masked for either, or by the judge, have no result: an endpoint that is slow, wrong or dead
+// loses nothing. A local model's answer to a task depends on (seed, task) only, whoever the other
+// is. Keeps nothing. Throws Error(kUnsupported) for an endpoint in a game.
+std::vector<ContestResult> RunContest(const Contestant& a, const Contestant& b,
                                       std::shared_ptr<const envs::Env> env,
                                       std::span<const uint64_t> task_indices,
                                       const ContestOptions& options);
 
-// Model directories, each loaded when first asked for and kept. Not thread-safe.
+// Model directories and endpoints ("http://HOST/v1#MODEL"), each opened when first asked for and
+// kept. Not thread-safe.
 class Contestants {
  public:
   explicit Contestants(const policy::Device& device = {});
   ~Contestants();
-  // Valid as long as this object. Throws what LoadModelDirectory throws; kUnsupported for a URL:
-  // a contestant has to be here.
-  Player Get(const std::string& location);
+  // Valid as long as this object. Throws what LoadModelDirectory and OpenCompleter throw.
+  Contestant Get(const std::string& location);
 
  private:
   struct Loaded;
   const policy::Device device_;
   std::map<std::string, std::unique_ptr<Loaded>> loaded_;
+  std::map<std::string, std::shared_ptr<serve::Completer>> endpoints_;
 };
 
 }  // namespace agon::judge

@@ -58,6 +58,8 @@ CompletionChoice ReadChoice(const Json& json, bool wants_logprobs, std::string_v
   if (const Json* message = Find(json, "message")) {
     if (const Json* content = Find(*message, "content"); content && content->is_string()) {
       choice.text = content->get<std::string>();
+    } else if (!Find(*message, "tool_calls") && !Find(*message, "reasoning_content")) {
+      throw Error(ErrorKind::kCorrupt, "the reply's message has no content", where);
     }
   } else {
     choice.text = JsonField<std::string>(json, "text", where);

@@ -367,7 +367,6 @@ TEST_F(CommandTest, LeavesOutAndNamesModelsThatCannotPlay) {
   const fs::path kept = Checkpoint("sft-000100", "a"), also = Checkpoint("rl-000050", "b");
   const fs::path gone = Checkpoint("rl-000100", "c"), changed = Checkpoint("rl-000200", "d");
   RunAdd(arena, {.checkpoints = {kept, also, gone, changed}}, out);
-  arena.AddModel({.name = "endpoint", .location = "http://localhost:1/v1#m", .stage = "external"});
   fs::remove_all(gone);
   Checkpoint("rl-000200", "trained on");
   std::set<std::string> seen;
@@ -383,15 +382,46 @@ TEST_F(CommandTest, LeavesOutAndNamesModelsThatCannotPlay) {
       .decider = "grader", .subject = "x-v1", .tasks = "test 42", .max_matches = 3};
   const auto result = RunTournament(arena, options, play, [](const auto&) {});
   EXPECT_EQ(seen, (std::set<std::string>{"quick/sft-000100", "quick/rl-000050"}));
-  ASSERT_EQ(result.left_out.size(), 3u);
+  ASSERT_EQ(result.left_out.size(), 2u);
   EXPECT_TRUE(Contains(result.left_out[0], "quick/rl-000100: no "));
   EXPECT_TRUE(Contains(result.left_out[1], "quick/rl-000200: other weights"));
-  EXPECT_TRUE(Contains(result.left_out[2], "endpoint: it is an endpoint"));
   // Who was asked for by name is not left out in silence.
   options.models = {"quick/sft-000100", "quick/rl-000200"};
   const std::string named =
       ErrorOf([&] { RunTournament(arena, options, play, [](const auto&) {}); }, ErrorKind::kUsage);
   EXPECT_TRUE(Contains(named, "model quick/rl-000200")) << named;
+}
+
+// An endpoint takes part, with neither weights nor parent; dead, it leaves the others to go on.
+TEST_F(CommandTest, EntersEndpoints) {
+  Arena arena = Open();
+  std::ostringstream out;
+  const std::string where = "http://localhost:1/v1#m";
+  RunAdd(arena,
+         {.checkpoints = {Checkpoint("sft-000100", "a"), where, Checkpoint("rl-000050", "b")}},
+         out);
+  EXPECT_TRUE(Contains(out.str(), "added localhost:1/v1#m (endpoint)")) << out.str();
+  const Model endpoint = arena.FindModel("localhost:1/v1#m").value();
+  EXPECT_EQ(endpoint.location, where);
+  EXPECT_EQ(endpoint.weights + endpoint.parent, "");
+  EXPECT_EQ(arena.FindModel("quick/rl-000050")->parent, "quick/sft-000100");
+  EXPECT_NE(ErrorOf([&] { RunAdd(arena, {.checkpoints = {"http://localhost:1/v1"}}, out); },
+                    ErrorKind::kUsage),
+            "");
+  const PlayContest play = [&](const Model& a, const Model& b, std::span<const uint64_t> tasks) {
+    std::vector<Match> matches;
+    if (a.weights.empty() || b.weights.empty()) return matches;  // it answers nothing
+    for (const uint64_t task : tasks) {
+      matches.push_back({"grader", "x-v1", "test 42/" + std::to_string(task), a.name, b.name, 1});
+    }
+    return matches;
+  };
+  const TournamentOptions options{
+      .decider = "grader", .subject = "x-v1", .tasks = "test 42", .max_matches = 40};
+  const auto result = RunTournament(arena, options, play, [](const auto&) {});
+  EXPECT_EQ(result.num_matches, 40);
+  EXPECT_TRUE(result.left_out.empty());
+  EXPECT_TRUE(arena.LatestMatches("grader", "localhost:1/v1#m", 10).empty());
 }
 
 TEST_F(CommandTest, ExportsImportsRatesAndVerifies) {

@@ -2,9 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <map>
+#include <thread>
+
 #include "core/json.h"
+#include "net/http_server.h"
 #include "tests/error_of.h"
 #include "tests/judge/scripted_policy.h"
+#include "tests/serve/openai_fixture.h"
 
 namespace agon::judge {
 namespace {
@@ -88,10 +94,116 @@ TEST_F(ContestTest, AGameIsPlayedInBothOrders) {
   EXPECT_TRUE(ParseJson(results[0].detail, "detail").contains("transcript"));
 }
 
-TEST_F(ContestTest, TakesDirectoriesOnly) {
-  Contestants contestants;
-  EXPECT_NE(ErrorOf([&] { contestants.Get("http://localhost:8000/v1"); }, ErrorKind::kUnsupported),
+// What a contest of an endpoint gave: results by task, and why others have none.
+struct Heard {
+  std::map<std::string, double> scores;
+  std::map<std::string, std::string> undecided;
+};
+
+Heard Hear(const Contestant& a, const Contestant& b, const std::shared_ptr<const envs::Env>& env,
+           const std::vector<uint64_t>& tasks, const std::string& judge = "") {
+  Heard heard;
+  ContestOptions options;
+  if (!judge.empty()) options.judge = MakeJudge(judge);
+  options.on_undecided = [&](const std::string& task, const std::string& why) {
+    heard.undecided[task] = why;
+  };
+  for (const auto& result : RunContest(a, b, env, tasks, options)) {
+    heard.scores[result.task] = result.score;
+  }
+  return heard;
+}
+
+Contestant Endpoint(const std::string& url, int timeout_ms = 5000) {
+  serve::EndpointOptions options;
+  options.timeout_ms = timeout_ms;
+  options.max_tries = 2;
+  options.first_pause_ms = 1;
+  return std::shared_ptr<serve::Completer>(serve::OpenCompleter(url + "/v1#scripted", options));
+}
+
+// Our own server's API: an endpoint answers what the same model answers here.
+TEST_F(ContestTest, AnEndpointAnswersTheSameTasks) {
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv("math/arithmetic");
+  ScriptedPolicy good = Answering(env, 3), poor = Answering(env, 1);
+  serve::EngineOptions engine;
+  engine.name = "scripted";
+  serve::OpenAiServer server({std::make_shared<serve::LocalModel>(
+      std::make_unique<ScriptedPolicy>(Answering(env, 3)), ByteTokenizer(), "scripted", engine)});
+  const Contestant endpoint = Endpoint(server.Url());
+  for (const std::string judge : {"", "reference"}) {
+    const Heard heard = Hear(endpoint, PlayerOf(poor), env, tasks_, judge);
+    const std::map<std::string, double> expected = {
+        {"test 42/0", 0.5}, {"test 42/1", 1}, {"test 42/2", 1}, {"test 42/3", 0.5}};
+    EXPECT_EQ(heard.scores, expected) << judge;
+    EXPECT_TRUE(heard.undecided.empty()) << heard.undecided.begin()->second;
+    for (const auto& [task, score] : Hear(PlayerOf(good), endpoint, env, tasks_, judge).scores) {
+      EXPECT_EQ(score, 0.5) << task;
+    }
+  }
+  const std::shared_ptr<const envs::Env> game = envs::MakeEnv("game/tictactoe(opponent=self)");
+  EXPECT_NE(ErrorOf([&] { Hear(endpoint, PlayerOf(poor), game, tasks_); }, ErrorKind::kUnsupported),
             "");
+}
+
+// Slow, wrong or dead is nobody's loss, even against one who is always right.
+TEST_F(ContestTest, AnEndpointThatFailsLosesNothing) {
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv("math/arithmetic");
+  ScriptedPolicy good = Answering(env, 4);
+  std::string kind;
+  net::HttpServer server({});
+  server.Route("POST", "/v1/chat/completions", [&](const net::HttpRequest&) -> net::HttpResponse {
+    if (kind == "junk") return {200, "<html>"};
+    if (kind == "empty") return {200, R"({"choices": []})"};
+    if (kind == "number") return {200, R"({"choices": [{"message": {"content": 7}}]})"};
+    if (kind == "no content") return {200, R"({"choices": [{"message": {}}]})"};
+    if (kind == "null") return {200, R"({"choices": [null]})"};
+    if (kind == "gone") return net::ErrorResponse(404, "no such model");
+    if (kind == "key") return net::ErrorResponse(401, "no such key");
+    if (kind == "slow") std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return net::ErrorResponse(503, "busy");
+  });
+  server.Start();
+  const std::string url = "http://127.0.0.1:" + std::to_string(server.port());
+  for (const char* one :
+       {"junk", "empty", "number", "no content", "null", "gone", "key", "slow", "busy", "dead"}) {
+    kind = one;
+    const Contestant endpoint =
+        Endpoint(kind == "dead" ? "http://127.0.0.1:1" : url, kind == "slow" ? 50 : 5000);
+    const Heard heard = Hear(endpoint, PlayerOf(good), env, tasks_);
+    EXPECT_TRUE(heard.scores.empty()) << kind;
+    ASSERT_EQ(heard.undecided.size(), 4u) << kind;
+    EXPECT_TRUE(heard.undecided.begin()->second.starts_with("endpoint: ")) << kind;
+  }
+}
+
+// One bad answer masks one task, and the contest goes on.
+TEST_F(ContestTest, AnEndpointMayFailNowAndThen) {
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv("math/arithmetic");
+  ScriptedPolicy good = Answering(env, 4);
+  const std::string bad = env->Get(envs::Split::kTest, 42, 2).messages.back().content;
+  net::HttpServer server({});
+  server.Route("POST", "/v1/chat/completions",
+               [&](const net::HttpRequest& request) -> net::HttpResponse {
+                 const Json body = ParseJson(request.body, "body");
+                 if (body.at("messages").back().at("content") == bad) return {200, "oops"};
+                 // An empty text is the model's own silence, and is graded.
+                 return {200, R"({"choices": [{"message": {"content": ""}}]})"};
+               });
+  server.Start();
+  const Heard heard = Hear(Endpoint("http://127.0.0.1:" + std::to_string(server.port())),
+                           PlayerOf(good), env, tasks_);
+  EXPECT_EQ(heard.scores.size(), 3u);
+  for (const auto& [task, score] : heard.scores) EXPECT_EQ(score, 0) << task;
+  EXPECT_EQ(heard.undecided.size(), 1u);
+  EXPECT_TRUE(heard.undecided.contains("test 42/2"));
+}
+
+TEST_F(ContestTest, OpensDirectoriesAndEndpoints) {
+  Contestants contestants;
+  EXPECT_NE(ErrorOf([&] { contestants.Get("http://localhost:8000/v1"); }, ErrorKind::kUsage), "");
+  const Contestant endpoint = contestants.Get("http://localhost:8000/v1#nano");
+  EXPECT_EQ(contestants.Get("http://localhost:8000/v1#nano").endpoint, endpoint.endpoint);
   EXPECT_NE(ErrorOf([&] { contestants.Get("/nowhere"); }, ErrorKind::kNotFound), "");
 }
 
