@@ -119,7 +119,8 @@ TYPED_TEST(CudaPolicy, RolloutsAreExactlyOnPolicy) {
 
 TYPED_TEST(CudaPolicy, TrainsAndGoesOnBitForBitAfterARestart) {
   using T = TypeParam;
-  const auto dir = std::filesystem::path(testing::TempDir()) / "cuda_policy";
+  const auto dir =
+      std::filesystem::path(testing::TempDir()) / ("cuda_policy_" + std::to_string(sizeof(T)));
   std::filesystem::create_directories(dir);
   const PackedBatch batch = MixedBatch();
   const std::vector<float> nll(batch.rows.size(), -1.0f / static_cast<float>(batch.rows.size()));

@@ -14,7 +14,9 @@ class ScaffoldTest : public testing::Test {
  protected:
   void SetUp() override { fs::remove_all(dir_); }
   void TearDown() override { fs::remove_all(dir_); }
-  const fs::path dir_ = fs::path(testing::TempDir()) / "scaffold";
+  const fs::path dir_ =
+      fs::path(testing::TempDir()) /
+      (std::string("scaffold-") + testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST_F(ScaffoldTest, CppIsASourceAndItsBuild) {
