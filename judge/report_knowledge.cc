@@ -44,6 +44,12 @@ std::string GroupTable(const std::vector<KnowledgeGroup>& groups) {
   return html + "</tbody></table>\n";
 }
 
+// Text that wraps, with a note below it.
+std::string Said(const std::string& text, const std::string& note = "") {
+  return "<td class=\"text said\">" + EscapeHtml(text, kMaxReplyBytes) +
+         (note.empty() ? "" : "<small>" + note + "</small>") + "</td>";
+}
+
 // Evenly over all of a class.
 std::string SampleRows(const Knowledge& knowledge, FactClass wanted, const std::string& name) {
   std::vector<const HeldOutFact*> facts;
@@ -54,20 +60,19 @@ std::string SampleRows(const Knowledge& knowledge, FactClass wanted, const std::
   std::string html;
   for (size_t i = 0; i < shown; ++i) {
     const HeldOutFact& fact = *facts[i * facts.size() / shown];
-    html += "<tr><th scope=\"row\">" + EscapeHtml(fact.question, kMaxReplyBytes) + "</th>" +
-            TableCell(name) + TableCell(EscapeHtml(fact.answer, kMaxReplyBytes)) +
-            TableCell(EscapeHtml(fact.example_before, kMaxReplyBytes)) +
-            TableCell(EscapeHtml(fact.example_after, kMaxReplyBytes)) + "</tr>\n";
+    html += "<tr>" + Said(fact.question, name) + Said(fact.answer) + Said(fact.example_before) +
+            Said(fact.example_after) + "</tr>\n";
   }
   return html;
 }
 
 std::string SampleTable(const Knowledge& knowledge) {
-  return "<table class=\"metrics\"><thead><tr><th>question</th><th>before it was</th>"
-         "<th>answer</th><th>reply before</th><th>reply after</th></tr></thead><tbody>\n" +
-         SampleRows(knowledge, FactClass::kNeverRight, "never right") +
-         SampleRows(knowledge, FactClass::kUnsure, "unsure") +
-         SampleRows(knowledge, FactClass::kKnown, "known") + "</tbody></table>\n";
+  return "<h3>What it said</h3>\n<table class=\"exploits\"><thead><tr><th class=\"text\">question"
+         "</th><th class=\"text\">answer</th><th class=\"text\">reply before</th>"
+         "<th class=\"text\">reply after</th></tr></thead><tbody>\n" +
+         SampleRows(knowledge, FactClass::kNeverRight, "never right before") +
+         SampleRows(knowledge, FactClass::kUnsure, "unsure before") +
+         SampleRows(knowledge, FactClass::kKnown, "known before") + "</tbody></table>\n";
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ Knowledge Taught() {
 
 TEST(FactClassTest, ByTheShareOfRightReplies) {
   EXPECT_EQ(ClassOf("rrrrw", 0.8), FactClass::kKnown);
+  EXPECT_EQ(ClassOf("rrrrw", static_cast<double>(0.8f)), FactClass::kKnown);
   EXPECT_EQ(ClassOf("rrrdw", 0.8), FactClass::kUnsure);
   EXPECT_EQ(ClassOf("wwwwr", 0.8), FactClass::kUnsure);
   EXPECT_EQ(ClassOf("wwdww", 0.8), FactClass::kNeverRight);
