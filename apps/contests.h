@@ -10,13 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include "arena/command.h"
 #include "arena/gate.h"
 #include "arena/tournament.h"
 #include "core/progress.h"
 #include "envs/env.h"
 #include "judge/contest.h"
 #include "policy/policy.h"
+#include "serve/completer.h"
 
 namespace agon {
 
@@ -40,7 +40,7 @@ class Contests {
   arena::TournamentResult RunTournament(arena::Arena& arena, arena::TournamentOptions tournament) {
     if (filter_.decider == "game" && tournament.why_not) {
       tournament.why_not = [other = tournament.why_not](const arena::Model& model) {
-        return arena::IsEndpoint(model.location)
+        return serve::IsEndpoint(model.location)
                    ? "it is an endpoint, and games are between model directories"
                    : other(model);
       };
@@ -87,12 +87,13 @@ class Contests {
     std::vector<arena::Match> matches;
     int num_undecided = 0;
     std::string last_why;
-    options_.on_undecided = [&](const std::string& task, const std::string& why) {
+    judge::ContestOptions options = options_;
+    options.on_undecided = [&](const std::string& task, const std::string& why) {
       ++num_undecided;
       last_why = task + ": " + why;
     };
     for (judge::ContestResult& result : judge::RunContest(
-             contestants_.Get(a.location), contestants_.Get(b.location), env_, tasks, options_)) {
+             contestants_.Get(a.location), contestants_.Get(b.location), env_, tasks, options)) {
       const bool a_first = result.first == 0;
       matches.push_back({.decider = filter_.decider,
                          .subject = filter_.subject,
@@ -102,7 +103,6 @@ class Contests {
                          .score = a_first ? result.score : 1 - result.score,
                          .detail = std::move(result.detail)});
     }
-    options_.on_undecided = {};
     if (num_undecided > 0) {
       std::cerr << "\nundecided, and nobody's loss: " << num_undecided << " between " << a.name
                 << " and " << b.name << "; the last, " << last_why << "\n";

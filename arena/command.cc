@@ -8,6 +8,7 @@
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "serve/completer.h"
 
 namespace agon::arena {
 namespace {
@@ -73,8 +74,6 @@ std::vector<fs::path> CheckpointsOfRun(const fs::path& run, size_t max_sft, size
   return chosen;
 }
 
-bool IsEndpoint(const std::string& location) { return location.find("://") != std::string::npos; }
-
 Model ModelOfEndpoint(const std::string& where) {
   const size_t hash = where.rfind('#');
   if (hash == std::string::npos || hash + 1 == where.size()) {
@@ -116,7 +115,7 @@ std::vector<std::string> RunAdd(Arena& arena, const AddCommand& command, std::os
   std::vector<std::string> names;
   std::string previous;
   for (const fs::path& dir : command.checkpoints) {
-    const bool is_endpoint = IsEndpoint(dir.string());
+    const bool is_endpoint = serve::IsEndpoint(dir.string());
     Model model = is_endpoint ? ModelOfEndpoint(dir.string()) : ModelOfCheckpoint(dir);
     model.name = command.name.value_or(model.name);
     model.stage = command.stage.value_or(model.stage);

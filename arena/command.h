@@ -18,10 +18,8 @@ namespace agon::arena {
 // Throws kNotFound if there is no model.safetensors.
 Model ModelOfCheckpoint(const std::filesystem::path& dir);
 
-// "http://HOST/v1#MODEL" rather than a folder.
-bool IsEndpoint(const std::string& location);
-// The model behind it: named like the address, of stage "external", its weights unknown. Throws
-// kUsage without the name behind a #.
+// The model behind "http://HOST/v1#MODEL": named like the address, of stage "external", its weights
+// unknown. Throws kUsage without the name behind a #.
 Model ModelOfEndpoint(const std::string& where);
 
 // Throws that kNotFound.

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "net/stop_signal.h"
+#include "serve/completer.h"
 
 namespace agon::arena {
 namespace {
@@ -21,8 +22,9 @@ void EnterAll(const fs::path& db, const std::vector<std::string>& places, ModelS
   std::string previous;
   fs::path run;
   for (const std::string& place : places) {
-    Model model = IsEndpoint(place) ? ModelOfEndpoint(place) : ModelOfCheckpoint(place);
-    const fs::path folder = IsEndpoint(place) ? fs::path() : fs::path(model.location).parent_path();
+    Model model = serve::IsEndpoint(place) ? ModelOfEndpoint(place) : ModelOfCheckpoint(place);
+    const fs::path folder =
+        serve::IsEndpoint(place) ? fs::path() : fs::path(model.location).parent_path();
     if (!folder.empty() && folder == run) model.parent = previous;
     speakers.Enter(model);  // throws before it is in the arena for ever
     arena.AddModel(model);

@@ -5,6 +5,7 @@
 
 #include "arena/command.h"
 #include "core/error.h"
+#include "serve/completer.h"
 #include "serve/text_stream.h"
 
 namespace agon::arena {
@@ -39,7 +40,7 @@ void ModelSpeakers::Enter(const Model& model) {
     throw Error(ErrorKind::kUnsupported, "where it is isn't known", model.name,
                 "add it again with rl-arena add");
   }
-  if (IsEndpoint(model.location)) {
+  if (serve::IsEndpoint(model.location)) {
     ready.endpoint = std::make_shared<EndpointSpeaker>(model.location);
   } else {
     ready.local = options_.load(model.location);

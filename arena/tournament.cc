@@ -13,6 +13,7 @@
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "serve/completer.h"
 
 namespace agon::arena {
 namespace {
@@ -142,7 +143,7 @@ std::optional<uint64_t> TaskIndex(const std::string& task, const std::string& ta
 
 std::string WhyNotHere(const Model& model) {
   if (model.location.empty()) return "where it is isn't known";
-  if (IsEndpoint(model.location)) return "";  // what is behind it can't be known
+  if (serve::IsEndpoint(model.location)) return "";  // what is behind it can't be known
   const fs::path weights = fs::path(model.location) / "model.safetensors";
   if (!fs::exists(weights)) return "no " + weights.string();
   if (Sha256OfFile(weights) == model.weights) return "";

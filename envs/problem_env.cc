@@ -101,10 +101,7 @@ class ProblemEnv final : public Env {
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
-    if (!task.id.env.starts_with(spec_.info.id)) {
-      throw Error(ErrorKind::kCorrupt, "the task isn't one of " + spec_.info.id,
-                  NameInErrors(task));
-    }
+    CheckIsOf(spec_.info.id, task);
     return std::make_unique<ProblemEpisode>(spec_.verify, GivenOf(task), task);
   }
 

@@ -66,6 +66,11 @@ std::optional<std::vector<int64_t>> PlainGiven(std::string_view state) {
 
 }  // namespace
 
+void CheckIsOf(std::string_view id, const Task& task) {
+  if (task.id.env.starts_with(id)) return;
+  throw Error(ErrorKind::kCorrupt, "the task isn't one of " + std::string(id), NameInErrors(task));
+}
+
 std::string NameInErrors(const Task& task) {
   return "task " + std::to_string(task.id.index) + " of " + task.id.env;
 }

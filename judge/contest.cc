@@ -144,7 +144,7 @@ Contestants::Contestants(const policy::Device& device) : device_(device) {}
 Contestants::~Contestants() = default;
 
 Contestant Contestants::Get(const std::string& location) {
-  if (location.find("://") != std::string::npos) {
+  if (serve::IsEndpoint(location)) {
     std::shared_ptr<serve::Completer>& endpoint = endpoints_[location];
     serve::EndpointOptions options;
     options.timeout_ms = 60000;  // three tries of it: a match doesn't wait for ever

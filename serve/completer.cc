@@ -55,8 +55,10 @@ std::vector<CompletionReply> CompleteAll(Completer& completer,
   return answers.Take();
 }
 
+bool IsEndpoint(std::string_view where) { return where.find("://") != std::string_view::npos; }
+
 std::unique_ptr<Completer> OpenCompleter(const std::string& where, EndpointOptions options) {
-  if (where.find("://") == std::string::npos) {
+  if (!IsEndpoint(where)) {
     EngineOptions engine;
     engine.max_waiting = std::numeric_limits<size_t>::max();
     engine.name = where;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -89,6 +90,9 @@ struct EndpointOptions {
 // Tries again on 408, 409, 429, 5xx, timeouts and lost connections, after the pause that the
 // endpoint asks for with Retry-After if that is longer. Any other status is an error at once.
 std::unique_ptr<Completer> MakeEndpointCompleter(EndpointOptions options);
+
+// Whether `where`, as OpenCompleter takes it, is an address.
+bool IsEndpoint(std::string_view where);
 
 // A model directory with an engine of its own and no limit to what may wait, or "http://..." with
 // the model's name behind "#": "http://127.0.0.1:8000/v1#nano". An endpoint is asked as `options`

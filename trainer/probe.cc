@@ -1,5 +1,4 @@
 #include "trainer/probe.h"
-#include "trainer/refuse.h"
 
 #include <algorithm>
 #include <charconv>
@@ -14,6 +13,7 @@
 #include "core/utf8.h"
 #include "envs/dont_know.h"
 #include "judge/rollout.h"
+#include "trainer/refuse.h"
 
 namespace agon::trainer {
 namespace {

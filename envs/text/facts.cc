@@ -78,10 +78,7 @@ class FactsEnv final : public Env {
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
-    if (!task.id.env.starts_with(kId)) {
-      throw Error(ErrorKind::kCorrupt, std::string("the task isn't one of ") + kId,
-                  NameInErrors(task));
-    }
+    CheckIsOf(kId, task);
     const Json state = ParseJson(task.state, "task.state");
     const int fact = JsonField<int>(state, "fact", "task.state");
     if (fact < 0 || fact >= static_cast<int>(kFacts.size())) {

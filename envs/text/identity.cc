@@ -151,10 +151,7 @@ class IdentityEnv final : public Env {
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
-    if (!task.id.env.starts_with(kId)) {
-      throw Error(ErrorKind::kCorrupt, std::string("the task isn't one of ") + kId,
-                  NameInErrors(task));
-    }
+    CheckIsOf(kId, task);
     auto accepted = JsonField<std::vector<std::string>>(ParseJson(task.state, "task.state"),
                                                         "accepted", "task.state");
     if (accepted.empty()) {

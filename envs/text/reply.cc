@@ -182,10 +182,7 @@ class ReplyEnv final : public Env {
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {
-    if (!task.id.env.starts_with(kId)) {
-      throw Error(ErrorKind::kCorrupt, std::string("the task isn't one of ") + kId,
-                  NameInErrors(task));
-    }
+    CheckIsOf(kId, task);
     const Json state = ParseJson(task.state, "task.state");
     return std::make_unique<ReplyEpisode>(JsonField<std::string>(state, "thing", "task.state"),
                                           JsonField<std::string>(state, "remedy", "task.state"));

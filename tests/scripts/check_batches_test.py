@@ -47,6 +47,7 @@ class CheckBatchesTest(unittest.TestCase):
                            "judge/b.cc": "int Sum(double a) {\n  const int left = 1;\n  return 1;\n}"})
         self.assert_clean({"judge/a.cc": "using Ids = int;", "judge/b.cc": "using Ids = int;"})
         self.assert_clash("Ids", "using Ids = int;", "using Ids = long;")
+        self.assert_clash("Ids", "using Ids = int;", "struct Ids {\n  int a;\n};")
         self.assert_clash("Ids", "using Ids = int;", "int Ids(int a) {\n  return a;\n}")
         self.assert_clash("Ids", "struct Ids {\n  int a;\n};", "int Ids(int a) {\n  return a;\n}")
         text = "const char* const {} = R\"(\nint same = 1;\n)\";"
