@@ -170,7 +170,8 @@ RlStep RlStepSeconds(policy::Policy& policy, const Options& o) {
 }
 
 void AddOptions(CLI::App& app, Options& o) {
-  app.add_option("--preset", o.preset, "nano, micro, mini, small or base")->capture_default_str();
+  app.add_option("--preset", o.preset, "pico, nano, micro, mini, small or base")
+      ->capture_default_str();
   app.add_option("--vocab", o.vocab_size, "vocabulary size")->capture_default_str();
   app.add_option("--tokens", o.tokens, "tokens of a training step, and of its micro-batches")
       ->capture_default_str();

@@ -81,6 +81,7 @@ class Generator {
   // A drawn token goes to its row, which may end with it.
   void AppendToken(const Request& request, int32_t token, float logprob,
                    std::span<const TokenLogprob> top, Row& row);
+  [[noreturn]] void FailNotFinite(const Row& row);
   void Retire(const Request& request, Row& row);
   void Step(const Request& request);
 

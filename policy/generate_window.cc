@@ -1,5 +1,6 @@
 // Several tokens at once: the host looks at what was drawn every few steps.
 #include <algorithm>
+#include <cmath>
 
 #include "policy/generate.h"
 
@@ -87,6 +88,7 @@ void Generator::Keep(const Request& request, std::span<const RowWindow::Drawn> d
 
 void Generator::AppendToken(const Request& request, int32_t token, float logprob,
                             std::span<const TokenLogprob> top, Row& row) {
+  if (std::isnan(logprob)) FailNotFinite(row);
   Completion& c = row.completion;
   c.tokens.push_back(token);
   c.rollout_logprobs.push_back(logprob);

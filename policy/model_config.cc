@@ -14,9 +14,9 @@ struct Preset {
 };
 
 constexpr std::array kPresets = {
-    Preset{"nano", 128, 4, 4, 2, 32, 384},     Preset{"micro", 256, 6, 4, 2, 64, 768},
-    Preset{"mini", 512, 8, 8, 4, 64, 1536},    Preset{"small", 768, 12, 12, 4, 64, 2304},
-    Preset{"base", 1280, 24, 20, 4, 64, 3840},
+    Preset{"pico", 64, 2, 2, 1, 32, 128},      Preset{"nano", 128, 4, 4, 2, 32, 384},
+    Preset{"micro", 256, 6, 4, 2, 64, 768},    Preset{"mini", 512, 8, 8, 4, 64, 1536},
+    Preset{"small", 768, 12, 12, 4, 64, 2304}, Preset{"base", 1280, 24, 20, 4, 64, 3840},
 };
 
 }  // namespace
@@ -49,7 +49,8 @@ ModelConfig PresetConfig(std::string_view preset, int vocab_size, int max_positi
   }
   throw Error(
       ErrorKind::kUsage, "no model preset \"" + std::string(preset) + "\"", "model.preset",
-      "choose nano (1 M parameters), micro (6 M), mini (30 M), small (124 M) or base (0.5 B)");
+      "choose pico (0.1 M parameters), nano (1 M), micro (6 M), mini (30 M), small (124 M) or "
+      "base (0.5 B)");
 }
 
 }  // namespace agon::policy

@@ -52,7 +52,7 @@ struct ModelConfig {
   double TrainFlopPerToken(double context_tokens) const;
 };
 
-// "nano" 1 M, "micro" 6 M, "mini" 30 M, "small" 124 M, "base" 0.5 B parameters.
+// Parameters: "pico" 0.1 M, "nano" 1 M, "micro" 6 M, "mini" 30 M, "small" 124 M, "base" 0.5 B.
 // Throws Error(kUsage) with the nearest name otherwise.
 ModelConfig PresetConfig(std::string_view preset, int vocab_size, int max_positions);
 
@@ -303,7 +303,7 @@ class Policy {
 };
 
 // The machine's own ceiling in GFLOP/s for `compute` with all OpenMP threads: a large
-// matrix product by the policy's kernels, measured once per process (about 0.2 s).
+// matrix product by the policy's kernels, measured at the first call (at most 0.2 s). Any thread.
 double MeasureGemmCeiling(ComputeType compute);
 
 }  // namespace agon::policy

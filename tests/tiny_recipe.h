@@ -16,6 +16,7 @@ inline std::string TinyRecipe(int num_steps, int save_every, const std::string& 
          "compute = \"fp32\"\n"
          "threads = 1\n"
          "[model]\n"
+         "preset = \"pico\"\n"
          "max_positions = 512\n"
          "[data]\n"
          "vocab_size = 265\n"

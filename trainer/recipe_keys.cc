@@ -30,7 +30,7 @@ void BindRun(RunSettings& run, ConfigTable& t) {
 }
 
 void BindModelAndData(Recipe& r, ConfigTable& t) {
-  t.Add("model.preset", &r.model.preset, "nano, micro, mini, small or base");
+  t.Add("model.preset", &r.model.preset, "pico, nano, micro, mini, small or base");
   t.Add("model.max_positions", &r.model.max_positions, 16, 1 << 20, "tokens",
         "context: longest prompt with its completion");
   t.Add("data.sources", &r.data.sources,

@@ -1,6 +1,4 @@
 // Linear layers of the CPU backend.
-#include <chrono>
-
 #include "core/error.h"
 #include "policy/cpu/cpu_backend.h"
 #include "policy/cpu/parallel.h"
@@ -140,29 +138,3 @@ void CpuBackend::LinearWeightGradient(const PackedLinear& linear, const void* dy
 }
 
 }  // namespace agon::policy::cpu
-
-namespace agon::policy {
-
-double MeasureGemmCeiling(ComputeType compute) {
-  ModelConfig config;
-  config.num_heads = config.num_kv_heads = 1;
-  config.head_dim = 32;
-  config.max_positions = 1;
-  const auto backend = NewCpuBackend(config, compute);
-  constexpr int kRows = 1024, kOut = 1024, kIn = 512;
-  const auto linear = backend->NewLinear(kOut, kIn, false);
-  backend->SetLinear(*linear, std::vector<float>(size_t{kOut} * kIn, 0.01f).data(), nullptr);
-  std::vector<float> x(size_t{kRows} * kIn, 0.5f), y(size_t{kRows} * kOut);
-  std::vector<float> rounded(x.size());
-  backend->Round(x.data(), static_cast<int64_t>(x.size()), rounded.data());
-  double best_seconds = 1e9;
-  for (int run = 0; run < 20; ++run) {
-    const auto start = std::chrono::steady_clock::now();
-    backend->Linear(*linear, rounded.data(), kRows, y.data());
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    if (run > 0) best_seconds = std::min(best_seconds, taken.count());
-  }
-  return 2.0 * kRows * kOut * kIn / best_seconds * 1e-9;
-}
-
-}  // namespace agon::policy

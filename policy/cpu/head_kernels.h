@@ -113,6 +113,7 @@ inline int32_t SampleRow(const float* logits, float* weights, int v, float inv_t
   const bool greedy = inv_temperature == 0.0f;
   const float scale = greedy ? 1.0f : inv_temperature;
   const VocabularySoftmax softmax = Softmax(logits, weights, v, scale);
+  if (std::isnan(softmax.sum)) return *logprob = softmax.sum, 0;  // there is no order to draw by
   int32_t token = 0;
   if (greedy) {
     for (int i = 1; i < v; ++i) {

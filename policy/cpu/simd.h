@@ -120,7 +120,7 @@ inline float MaxLane(F32x16 v) {
 inline F32x16 Exp(F32x16 x) {
   const F32x16 low = Set1(-87.33654f);
   const I32x16 underflow = x < low;
-  x = Min(Max(x, low), Set1(88.72283f));
+  x = Min(Set1(88.72283f), Max(low, x));  // in this order what is no number stays none
   // Adding and subtracting 1.5 * 2^23 rounds to an integer.
   const F32x16 magic = Set1(12582912.0f);
   const F32x16 n = Fma(x, Set1(1.44269504f), magic) - magic;

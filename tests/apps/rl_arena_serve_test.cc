@@ -39,7 +39,7 @@ class RlArenaServe : public ::testing::Test {
     const fs::path path = folder_ / "runs" / "tiny" / "checkpoints" / name;
     fs::create_directories(path);
     const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
-    policy::Policy::Create(policy::PresetConfig("nano", tokenizer.vocab_size(), 256),
+    policy::Policy::Create(policy::PresetConfig("pico", tokenizer.vocab_size(), 256),
                            policy::ComputeType::kFloat32, seed)
         ->Save(path);
     datasets::ChatTemplate(tokenizer).Save(path);

@@ -22,7 +22,7 @@ class ModelCommandTest : public testing::Test {
         (std::string("rl_eval_") + testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(dir_ / "model");
     const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
-    auto config = policy::PresetConfig("nano", tokenizer.vocab_size(), 512);
+    auto config = policy::PresetConfig("pico", tokenizer.vocab_size(), 512);
     config.num_layers = 1;
     policy::Policy::Create(config, policy::ComputeType::kFloat32, 1)->Save(dir_ / "model");
     datasets::ChatTemplate(tokenizer).Save(dir_ / "model");

@@ -22,7 +22,7 @@ fs::path RandomModel() {
         fs::path(::testing::TempDir()) / ("rl_serve_" + std::to_string(::getpid()));
     fs::create_directories(path);
     const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
-    policy::Policy::Create(policy::PresetConfig("nano", tokenizer.vocab_size(), 256),
+    policy::Policy::Create(policy::PresetConfig("pico", tokenizer.vocab_size(), 256),
                            policy::ComputeType::kFloat32, 1)
         ->Save(path);
     datasets::ChatTemplate(tokenizer).Save(path);
