@@ -334,20 +334,6 @@ std::vector<int32_t> Generator::NextTokens(const Request& request) {
   return tokens;
 }
 
-// Scoring has the same bits, and says where they went wrong.
-void Generator::FailNotFinite(const Row& row) {
-  PackedBatch batch;
-  batch.tokens = row.job->prompt.tokens;
-  const auto& drawn = row.completion.tokens;
-  batch.tokens.insert(batch.tokens.end(), drawn.begin(), drawn.end());
-  const auto length = static_cast<int32_t>(batch.tokens.size());
-  batch.segments = {{.begin = 0, .length = length}};
-  batch.rows = {length - 1};
-  batch.targets = {0};  // as good as any
-  transformer_.Score(batch);
-  throw Error(ErrorKind::kFailed, "a log-probability is not a number", "SampleTokens");
-}
-
 void Generator::Retire(const Request& request, Row& row) {
   if (row.job->prompt.may_continue) {
     kept_[{row.completion.prompt_idx, row.completion.sample}] = {row.slot, row.position};

@@ -78,10 +78,10 @@ class Generator {
   Drawn Draw(const Request& request);
   void DrawGroup(const Request& request, std::span<const int32_t> rows, Drawn& drawn);
   std::vector<int32_t> NextTokens(const Request& request);
+  [[noreturn]] void FailNotFinite(const Row& row);
   // A drawn token goes to its row, which may end with it.
   void AppendToken(const Request& request, int32_t token, float logprob,
                    std::span<const TokenLogprob> top, Row& row);
-  [[noreturn]] void FailNotFinite(const Row& row);
   void Retire(const Request& request, Row& row);
   void Step(const Request& request);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 #include "policy/generate.h"
 
 namespace agon::policy {
@@ -84,6 +85,20 @@ void Generator::Keep(const Request& request, std::span<const RowWindow::Drawn> d
     AppendToken(request, d.token, d.logprob, {}, row);
     if (!row.has_ended) ++row.position;
   }
+}
+
+// Scoring has the same bits, and says where they went wrong.
+void Generator::FailNotFinite(const Row& row) {
+  PackedBatch batch;
+  batch.tokens = row.job->prompt.tokens;
+  const auto& drawn = row.completion.tokens;
+  batch.tokens.insert(batch.tokens.end(), drawn.begin(), drawn.end());
+  const auto length = static_cast<int32_t>(batch.tokens.size());
+  batch.segments = {{.begin = 0, .length = length}};
+  batch.rows = {length - 1};
+  batch.targets = {0};  // as good as any
+  transformer_.Score(batch);
+  throw Error(ErrorKind::kFailed, "a log-probability is not a number", "SampleTokens");
 }
 
 void Generator::AppendToken(const Request& request, int32_t token, float logprob,
