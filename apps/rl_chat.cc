@@ -38,7 +38,7 @@ int Run(int argc, char** argv) {
   app.add_option("--seed", options.seed, "Seed of the sampling")->capture_default_str();
   if (const auto status = ParseFlags(app, argc, argv)) return *status;
   const serve::ModelDirectory loaded =
-      serve::LoadModelDirectory(model, policy::ParseDevice(device));
+      serve::LoadModelDirectory(model, policy::ParseDevice(device), {{.decoded_rows = 1}});
   std::optional<datasets::ChatTemplate> chat;
   if (loaded.is_chat_model && !is_plain) chat.emplace(loaded.tokenizer);
   judge::ChatSession session(*loaded.policy, loaded.tokenizer, chat ? &*chat : nullptr, options);

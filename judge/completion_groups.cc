@@ -10,9 +10,14 @@ namespace {
 
 constexpr size_t kMaxSharers = 32;  // completions that are read behind one copy of their prompt
 
+// Of a completion; one without any has a row all the same.
+size_t TokensOf(const std::vector<int32_t>& completion) {
+  return std::max<size_t>(1, completion.size());
+}
+
 size_t TokensOf(const CompletionGroup& group) {
   size_t tokens = group.prompt.size();
-  for (const auto& completion : group.completions) tokens += completion.size();
+  for (const auto& completion : group.completions) tokens += TokensOf(completion);
   return tokens;
 }
 
@@ -72,12 +77,31 @@ void AppendCompletion(CompletionGroup group, std::vector<CompletionGroup>& group
   }
 }
 
+std::vector<CompletionGroup> SplitGroups(std::span<const CompletionGroup> groups, int max_tokens) {
+  std::vector<CompletionGroup> split;
+  for (const CompletionGroup& group : groups) {
+    size_t tokens = static_cast<size_t>(max_tokens);
+    for (const auto& completion : group.completions) {
+      tokens += TokensOf(completion);
+      if (tokens > static_cast<size_t>(max_tokens)) {
+        split.push_back({group.prompt, {}});
+        tokens = group.prompt.size() + TokensOf(completion);
+      }
+      split.back().completions.push_back(completion);
+    }
+  }
+  return split;
+}
+
 std::vector<ValueBatch> PackForValues(std::span<const CompletionGroup> groups, int max_tokens) {
   std::vector<ValueBatch> batches;
   for (const CompletionGroup& group : groups) {
     AGON_CHECK(!group.prompt.empty());
-    if (batches.empty() ||
-        batches.back().packed.tokens.size() + TokensOf(group) > static_cast<size_t>(max_tokens)) {
+    const auto used = [&] {
+      const policy::PackedBatch& packed = batches.back().packed;
+      return std::max(packed.tokens.size(), packed.rows.size());
+    };
+    if (batches.empty() || used() + TokensOf(group) > static_cast<size_t>(max_tokens)) {
       batches.emplace_back();
     }
     Append(group, batches.back().packed);

@@ -29,13 +29,17 @@ CompletionGroup EncodeCompletions(const datasets::ChatTemplate& chat, const Mess
 // Adds a group of one completion; neighbours of equal prompts make one group, up to a limit.
 void AppendCompletion(CompletionGroup group, std::vector<CompletionGroup>& groups);
 
+// The same completions in the same order, in groups of at most `max_tokens` tokens, but of one
+// completion at least.
+std::vector<CompletionGroup> SplitGroups(std::span<const CompletionGroup> groups, int max_tokens);
+
 struct ValueBatch {
   policy::PackedBatch packed;  // a row per completion, in order
   size_t num_groups = 0;
 };
 
-// To batches of at most `max_tokens` tokens, in order. A group is never cut: a larger one makes
-// its own batch.
+// To batches of at most `max_tokens` tokens and rows, in order. A group is never cut: a larger one
+// makes its own batch.
 std::vector<ValueBatch> PackForValues(std::span<const CompletionGroup> groups, int max_tokens);
 
 }  // namespace agon::judge

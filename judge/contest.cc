@@ -135,7 +135,9 @@ class Contest {
 
 struct Contestants::Loaded {
   Loaded(const std::string& dir, const policy::Device& device)
-      : model(serve::LoadModelDirectory(dir, device)), chat(model.tokenizer) {}
+      : model(serve::LoadModelDirectory(
+            dir, device, policy::Workload{.decoded_rows = ContestOptions().max_rows})),
+        chat(model.tokenizer) {}
   serve::ModelDirectory model;
   datasets::ChatTemplate chat;
 };

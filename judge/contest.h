@@ -30,7 +30,7 @@ struct ContestOptions {
   uint64_t seed = 42;  // of tasks and of sampling
   float temperature = 1.0f;
   int max_new_tokens = 128;
-  int max_rows = 64;  // episodes at once
+  int max_rows = 64;  // episodes at once; a GPU has memory for that many
   // Decides instead of the environment's grader; not of games.
   std::shared_ptr<const Judge> judge{};
   // Hears of a task that has no result, and why. May be empty.

@@ -10,6 +10,7 @@
 #include "core/progress.h"
 #include "judge/eval/benchmark.h"
 #include "judge/eval/eval_cache.h"
+#include "judge/eval/loglikelihood.h"
 #include "judge/metrics.h"
 #include "judge/text.h"
 
@@ -151,6 +152,22 @@ class BenchmarkRunner {
 };
 
 }  // namespace
+
+int RowsOf(const BenchmarkSpec& benchmark, int max_rows) {
+  return static_cast<int>(
+      std::min<int64_t>(max_rows, int64_t{benchmark.num_tasks} * benchmark.samples_per_task));
+}
+
+policy::Workload WorkloadOf(std::span<const BenchmarkSpec> benchmarks, const EvalOptions& options) {
+  policy::Workload workload;
+  for (const BenchmarkSpec& benchmark : benchmarks) {
+    const bool decodes = benchmark.kind == BenchmarkKind::kEnvironment ||
+                         benchmark.kind == BenchmarkKind::kGeneration;
+    workload.Include(decodes ? policy::Workload{.decoded_rows = RowsOf(benchmark, options.max_rows)}
+                             : policy::Workload{.batch_tokens = kScoredAtOnce});
+  }
+  return workload;
+}
 
 EvalResult Evaluate(const Subject& subject, std::span<const BenchmarkSpec> benchmarks,
                     const EvalOptions& options) {

@@ -76,6 +76,10 @@ struct EvalOptions {
   int max_rows = 512;           // decoded at once: memory against speed, never a result
 };
 
+// What evaluation by these asks of a model: rows that decode at once are never more than samples.
+policy::Workload WorkloadOf(std::span<const BenchmarkSpec> benchmarks, const EvalOptions& options);
+int RowsOf(const BenchmarkSpec& benchmark, int max_rows);
+
 struct Metric {
   std::string benchmark, metric;   // "math/shop-v1", "pass@1"
   double value = 0, stderr_ = 0;   // standard error clustered by task; NaN if unknown

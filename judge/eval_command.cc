@@ -50,8 +50,8 @@ std::vector<std::string> ModelNames(const std::vector<fs::path>& models) {
 
 // A model directory, loaded when it is needed.
 struct LoadedModel {
-  LoadedModel(const fs::path& dir, const policy::Device& device)
-      : model(serve::LoadModelDirectory(dir, device)) {}
+  LoadedModel(const fs::path& dir, const policy::Device& device, const policy::Workload& workload)
+      : model(serve::LoadModelDirectory(dir, device, workload)) {}
   serve::ModelDirectory model;
   datasets::ChatTemplate chat{model.tokenizer};
 };
@@ -60,7 +60,8 @@ EvalResult EvaluateDir(const fs::path& dir, const std::string& name, const polic
                        const std::vector<BenchmarkSpec>& suite, const EvalOptions& options) {
   std::unique_ptr<LoadedModel> loaded;
   const Subject subject{name, serve::ModelIdentity(dir, device), [&] {
-                          loaded = std::make_unique<LoadedModel>(dir, device);
+                          loaded = std::make_unique<LoadedModel>(dir, device,
+                                                                 WorkloadOf(suite, options));
                           return Player{loaded->model.policy.get(), &loaded->chat};
                         }};
   return Evaluate(subject, suite, options);

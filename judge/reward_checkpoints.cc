@@ -82,7 +82,8 @@ double CombineRewards(std::span<const double> members, const EnsembleConfig& con
 
 struct RewardCheckpoints::Member {
   Member(const std::filesystem::path& dir, const policy::Device& device)
-      : policy(policy::Policy::Load(dir, policy::ComputeType::kAuto, device, policy::Head::kScore)),
+      : policy(policy::Policy::Load(dir, policy::ComputeType::kAuto, device, policy::Head::kScore,
+                                    Asked())),
         tokenizer(datasets::Tokenizer::Load(dir / "tokenizer.json")),
         tokenizer_hash(Sha256OfFile(dir / "tokenizer.json")),
         chat(tokenizer) {
@@ -128,6 +129,8 @@ RewardCheckpoints::RewardCheckpoints(std::vector<std::filesystem::path> dirs, En
 }
 
 RewardCheckpoints::~RewardCheckpoints() = default;
+
+policy::Workload RewardCheckpoints::Asked() { return {.batch_tokens = kMaxPackTokens}; }
 
 int RewardCheckpoints::max_positions() const {
   int positions = members_[0]->policy->config().max_positions;
@@ -196,7 +199,7 @@ std::vector<std::vector<double>> RewardCheckpoints::MemberRewards(
                     std::to_string(max_positions()),
                 "prompt " + std::to_string(i));
   }
-  const auto batches = PackForValues(groups, kMaxPackTokens);
+  const auto batches = PackForValues(SplitGroups(groups, kMaxPackTokens), kMaxPackTokens);
   std::vector<std::vector<double>> rewards;
   const std::lock_guard lock(mutex_);
   for (const auto& member : members_) {

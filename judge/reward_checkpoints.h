@@ -44,6 +44,9 @@ class RewardCheckpoints final : public RewardModel {
                              const policy::Device& device = {});
   ~RewardCheckpoints() override;
 
+  // What is asked of each member.
+  static policy::Workload Asked();
+
   std::string fingerprint() const override { return fingerprint_; }
   int max_positions() const;  // tokens of the longest text that all members can read
   const datasets::ChatTemplate& chat() const;

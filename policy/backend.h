@@ -35,14 +35,35 @@ class PackedSegments {
   virtual ~PackedSegments() = default;
 };
 
-// Grow-only memory where the backend computes.
+// Memory where the backend computes, taken when it is first asked for.
 class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;
-  // At least `bytes`, aligned to 64. Growing loses the contents; new bytes are zero. Throws
-  // Error(kFailed) with purpose and bytes if there is no room.
+  // At least `bytes`, aligned to 64. Growing loses the contents; new bytes are zero. In a planned
+  // Room nothing grows: the first call decides. Throws Error(kFailed) with purpose and bytes if
+  // there is no room.
   virtual char* Get(size_t bytes) = 0;
   virtual MemoryUse Use() const = 0;
+};
+
+// Where a GPU's backend takes its memory from.
+struct Room {
+  enum class Kind {
+    kGrows,    // from the device, piece by piece, as it is asked for
+    kPaper,    // nowhere: Memory() then says what a planned one takes. No op may be called
+    kPlanned,  // one block, as large as `uses` add up to
+  };
+  Kind kind = Kind::kGrows;
+  std::vector<MemoryUse> uses = {};
+  Arena* arena = nullptr;  // has the block; null: an allocation of its own
+};
+
+// The most that ops are called with, for what they need besides their arguments.
+struct OpLimits {
+  int batch_rows = 0;   // of a packed batch
+  int head_rows = 0;    // of the vocabulary's head
+  bool learns = false;  // gradients and optimizer
+  int64_t num_weights = 0;
 };
 
 struct RowTable;  // policy/row_table.h
@@ -65,6 +86,8 @@ class Backend {
 
   // --- memory ------------------------------------------------------------------------
   virtual std::unique_ptr<DeviceMemory> NewMemory(std::string purpose) = 0;
+  // Takes what ops need within these limits. To be called before any op, if at all.
+  virtual void Reserve(const OpLimits& /*limits*/) {}
   // Whether its memory is the host's, so that the host may use it in place.
   virtual bool SharesHostMemory() const = 0;
   virtual void Zero(void* p, size_t bytes) = 0;
@@ -128,6 +151,9 @@ class Backend {
                                   const float* q_gain, const float* k_gain, const float* dqk,
                                   const float* dv, void* dqkv, float* dq_gain, float* dk_gain) = 0;
   virtual std::unique_ptr<PackedSegments> NewSegments() = 0;
+  // Takes what `rows` tokens need, and with `sharers` segments that continue one prefix what their
+  // gradient does.
+  virtual void ReserveSegments(PackedSegments& /*packed*/, int /*rows*/, int /*sharers*/) {}
   virtual void SetSegments(PackedSegments& packed,
                            std::span<const PackedBatch::Segment> segments) = 0;
   // out T (rows, H d), lse (rows, H).
@@ -152,7 +178,7 @@ class Backend {
   // How many rows are to be decoded where `rows` are wanted: at least as many. Grows with `rows`.
   virtual int PaddedRows(int rows) const { return rows; }
   // Queues what `body` queues. For one key `body` makes the same calls with the same arguments
-  // every time, as long as no memory of the backend grew: it may be recorded and played again.
+  // every time, unless the backend's Room grows and did so: it may be recorded and played again.
   virtual void Replay(int /*key*/, const std::function<void()>& body) { body(); }
 
   // Tokens of a row that are worth decoding before the host looks at them.
@@ -192,6 +218,8 @@ class Backend {
   // out (cols, rows) = x (rows, cols) with rows and columns exchanged.
   virtual void Transpose(const float* x, int rows, int cols, float* out) = 0;
 
+  // A CPU's: what its ops use. A GPU's: all that was taken, by whomever; in a planned Room the
+  // most.
   virtual std::vector<MemoryUse> Memory() const = 0;
 };
 
@@ -202,8 +230,8 @@ inline constexpr ComputeType kBestGpuCompute = ComputeType::kBfloat16;
 // The backend of this machine for a model's shape. Throws kUnsupported if `compute` asks
 // for bf16 and the CPU has no AVX512_BF16.
 std::unique_ptr<Backend> NewCpuBackend(const ModelConfig& config, ComputeType compute);
-// That of `device`. Throws what Policy::Create throws.
+// That of `device`; a CPU's memory grows in any room. Throws what Policy::Create throws.
 std::unique_ptr<Backend> NewBackend(const ModelConfig& config, ComputeType compute,
-                                    const Device& device);
+                                    const Device& device, const Room& room = {});
 
 }  // namespace agon::policy

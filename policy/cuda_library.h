@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "policy/backend.h"
 
@@ -12,7 +13,7 @@ namespace agon::policy {
 
 // Grows with every change of CudaLibrary or Backend: a shared object left by an older build is told
 // from one that fits.
-inline constexpr uint64_t kCudaInterface = 2;
+inline constexpr uint64_t kCudaInterface = 3;
 
 // What the shared object offers. Functions throw Error; it is never unloaded.
 struct CudaLibrary {
@@ -25,7 +26,9 @@ struct CudaLibrary {
   std::string (*gpu_name)(int gpu);
   // kAuto is bf16. Throws kUnsupported without a usable GPU or driver, kUsage if there is no GPU
   // of that number.
-  std::unique_ptr<Backend> (*new_backend)(const ModelConfig& config, ComputeType compute, int gpu);
+  std::unique_ptr<Backend> (*new_backend)(const ModelConfig& config, ComputeType compute, int gpu,
+                                          const Room& room);
+  std::unique_ptr<Arena> (*new_arena)(int gpu, const std::vector<MemoryUse>& uses);
 };
 
 // Loads it: from the file that the environment variable AGON_CUDA_LIBRARY names, else from

@@ -59,9 +59,14 @@ std::string ArithmeticName(ComputeType compute, const Device& device) {
 }
 
 std::unique_ptr<Backend> NewBackend(const ModelConfig& config, ComputeType compute,
-                                    const Device& device) {
+                                    const Device& device, const Room& room) {
   if (device.kind == Device::Kind::kCpu) return NewCpuBackend(config, compute);
-  return LoadCudaLibrary().new_backend(config, compute, device.index);
+  return LoadCudaLibrary().new_backend(config, compute, device.index, room);
+}
+
+std::unique_ptr<Arena> NewArena(const Device& device, const std::vector<MemoryUse>& uses) {
+  if (device.kind == Device::Kind::kCpu) return nullptr;
+  return LoadCudaLibrary().new_arena(device.index, uses);
 }
 
 }  // namespace agon::policy

@@ -56,6 +56,8 @@ class Indexes {
   Indexes(Backend& backend, std::string purpose)
       : backend_(backend), memory_(backend.NewMemory(std::move(purpose))) {}
 
+  // Takes memory for that many numbers.
+  void Reserve(size_t count) { memory_->Get(count * sizeof(int32_t)); }
   // Takes the place of what was sent before.
   void Send(std::initializer_list<std::span<const int32_t>> arrays);
   // Array number i, in the backend's memory.

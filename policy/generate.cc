@@ -12,8 +12,6 @@
 namespace agon::policy {
 namespace {
 
-// Prompt tokens prefilled in one forward.
-constexpr int kPrefillTokens = 4096;
 // Steps that a prompt waits for others, so that several are prefilled together.
 constexpr int kMaxStepsToWait = 8;
 
@@ -96,21 +94,6 @@ Generator::Generator(const ModelConfig& config, Backend& backend, Transformer& t
       top_memory_(backend.NewMemory("rows that are decoded")),
       gathered_rows_(backend, "rows that are decoded"),
       window_(backend) {}
-
-void Generator::ReserveMemory(int num_rows) {
-  const size_t hidden_bytes = static_cast<size_t>(num_rows) * HiddenBytes();
-  const size_t number_bytes = (static_cast<size_t>(num_rows) * sizeof(float) + 63) / 64 * 64;
-  hidden_ = memory_->Get(2 * hidden_bytes + 3 * number_bytes);
-  gathered_ = hidden_ + hidden_bytes;
-  uniforms_ = reinterpret_cast<float*>(gathered_ + hidden_bytes);
-  drawn_ = gathered_ + hidden_bytes + number_bytes;
-}
-
-MemoryUse Generator::Memory() const {
-  MemoryUse use = memory_->Use();
-  use.bytes += top_memory_->Use().bytes + gathered_rows_.Use().bytes + window_.Use().bytes;
-  return use;
-}
 
 void Generator::Check(const Prompt& prompt, int max_tokens) const {
   AGON_CHECK(!prompt.tokens.empty(), "a prompt has at least one token");
@@ -348,8 +331,7 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
   CheckSampling(sampling);
   const int tokens_at_once =
       sampling.tokens_at_once > 0 ? sampling.tokens_at_once : backend_.StepsAtOnce();
-  // Some more rows wait for places that become free while nobody looks.
-  const int num_slots = sampling.max_rows + (tokens_at_once == 1 ? 0 : (sampling.max_rows + 7) / 8);
+  const int num_slots = NumSlots(sampling.max_rows, tokens_at_once);
   const Request request{
       source,        sampling, key, policy_version, std::min(max_tokens, config_.max_positions),
       tokens_at_once};
@@ -360,6 +342,7 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
   for (int slot = num_slots - 1; slot >= 0; --slot) free_slots_.push_back(slot);
   if (!TakeJob(request, /*may_wait=*/true)) return;
   if (!cache_ || cache_->num_slots() < num_slots || cache_->capacity() < request.max_tokens) {
+    if (is_planned_) FailBeyondPlan(num_slots, request.max_tokens);
     cache_.reset();
     cache_ = backend_.NewKvCache(num_slots, request.max_tokens);
   }

@@ -19,6 +19,13 @@ class Generator {
   // Keeps references.
   Generator(const ModelConfig& config, Backend& backend, Transformer& transformer);
 
+  // Takes all that a Run of these needs; without it the first such Run does.
+  void Reserve(int max_rows, int max_tokens, int num_top);
+  // Slots of the cache for so many rows at once: some more rows wait for places that become free
+  // while nobody looks.
+  static int NumSlots(int max_rows, int tokens_at_once) {
+    return max_rows + (tokens_at_once == 1 ? 0 : (max_rows + 7) / 8);
+  }
   // As Policy::Stream.
   void Run(PromptSource& source, int max_tokens, const Sampling& sampling, const RngKey& key,
            uint64_t policy_version);
@@ -62,10 +69,14 @@ class Generator {
     int tokens_at_once;
   };
 
+  // Prompt tokens prefilled in one forward; a longer prompt makes its own.
+  static constexpr int kPrefillTokens = 4096;
+
   size_t HiddenBytes() const {
     return static_cast<size_t>(config_.hidden_size) * backend_.ElementBytes();
   }
   void ReserveMemory(int num_rows);
+  [[noreturn]] void FailBeyondPlan(int num_slots, int max_tokens) const;
   void Check(const Prompt& prompt, int max_tokens) const;
   bool TakeJob(const Request& request, bool may_wait);
   void Refill(const Request& request);
@@ -96,7 +107,8 @@ class Generator {
   const ModelConfig& config_;
   Backend& backend_;
   Transformer& transformer_;
-  std::unique_ptr<KvCache> cache_;  // kept between calls; grows
+  std::unique_ptr<KvCache> cache_;  // kept between calls; grows, unless it was planned
+  bool is_planned_ = false;
   std::vector<Row> rows_;
   std::vector<int> free_slots_;
   std::map<CompletionId, Kept> kept_;

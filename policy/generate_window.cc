@@ -97,7 +97,7 @@ void Generator::FailNotFinite(const Row& row) {
   batch.segments = {{.begin = 0, .length = length}};
   batch.rows = {length - 1};
   batch.targets = {0};  // as good as any
-  transformer_.Score(batch);
+  if (transformer_.HasRoomFor(length)) transformer_.Score(batch);
   throw Error(ErrorKind::kFailed, "a log-probability is not a number", "SampleTokens");
 }
 

@@ -11,6 +11,22 @@ PackedLinear& Orthogonaliser::Packed(ByShape& cache, int out, int in) {
   return *linear;
 }
 
+size_t Orthogonaliser::ScratchBytes(int rows, int cols) {
+  const int64_t m = std::min(rows, cols), n = std::max(rows, cols);
+  return static_cast<size_t>(3 * m * n + 2 * m * m) * sizeof(float);
+}
+
+void Orthogonaliser::Reserve(std::span<const std::pair<int, int>> shapes) {
+  size_t bytes = 0;
+  for (const auto& [rows, cols] : shapes) {
+    const int m = std::min(rows, cols), n = std::max(rows, cols);
+    Packed(matrices_, m, n);
+    Packed(grams_, m, m);
+    bytes = std::max(bytes, ScratchBytes(rows, cols));
+  }
+  memory_->Get(bytes);
+}
+
 void Orthogonaliser::Run(int rows, int cols, float* matrix) {
   constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
   const bool tall = rows > cols;  // iterate on the wide form: the Gram matrix is smaller
@@ -18,8 +34,7 @@ void Orthogonaliser::Run(int rows, int cols, float* matrix) {
   const int64_t size = static_cast<int64_t>(m) * n, square = static_cast<int64_t>(m) * m;
   PackedLinear& packed_x = Packed(matrices_, m, n);
   PackedLinear& packed_gram = Packed(grams_, m, m);
-  float* x = reinterpret_cast<float*>(
-      memory_->Get(static_cast<size_t>(3 * size + 2 * square) * sizeof(float)));
+  float* x = reinterpret_cast<float*>(memory_->Get(ScratchBytes(rows, cols)));
   float *change = x + size, *rounded = change + size;
   float *gram = rounded + size, *polynomial = gram + square;
   const size_t square_bytes = static_cast<size_t>(square) * sizeof(float);

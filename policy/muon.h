@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "policy/backend.h"
@@ -14,6 +15,8 @@ class Orthogonaliser {
   explicit Orthogonaliser(Backend& backend)
       : backend_(backend), memory_(backend.NewMemory("optimizer scratch")) {}
 
+  // Takes all that matrices of these shapes need.
+  void Reserve(std::span<const std::pair<int, int>> shapes);
   // Replaces `matrix` (rows, cols; multiples of 32), the backend's, by an approximation of the
   // nearest semi-orthogonal matrix: five Newton-Schulz steps with the quintic of Jordan et al.
   // 2024, (a, b, c) = (3.4445, -4.7750, 2.0315), which brings the singular values into about
@@ -23,6 +26,7 @@ class Orthogonaliser {
  private:
   using ByShape = std::map<std::pair<int, int>, std::unique_ptr<PackedLinear>>;
 
+  static size_t ScratchBytes(int rows, int cols);
   PackedLinear& Packed(ByShape& cache, int out, int in);
 
   Backend& backend_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "policy/safetensors.h"
@@ -20,6 +22,20 @@ Optimizer::Optimizer(const OptimizerConfig& config, const WeightLayout& layout, 
 bool Optimizer::UsesMuon(const TensorSpec& tensor) const {
   return config_.kind == OptimizerConfig::Kind::kMuon && tensor.IsMatrix() &&
          tensor.offset != layout_.embedding() && tensor.offset != layout_.score();
+}
+
+void Optimizer::Reserve() {
+  first_.data();
+  second_.data();
+  std::vector<std::pair<int, int>> shapes;
+  int64_t largest = 0;
+  for (const TensorSpec& tensor : layout_.tensors()) {
+    if (!UsesMuon(tensor)) continue;
+    shapes.emplace_back(static_cast<int>(tensor.shape[0]), static_cast<int>(tensor.shape[1]));
+    largest = std::max(largest, tensor.size);
+  }
+  update_->Get(static_cast<size_t>(largest) * sizeof(float));
+  orthogonaliser_.Reserve(shapes);
 }
 
 float Optimizer::Step(float learning_rate, DeviceFloats& weights, DeviceFloats& gradients) {

@@ -17,6 +17,9 @@ class Optimizer {
   // Keeps references. Moments start at zero.
   Optimizer(const OptimizerConfig& config, const WeightLayout& layout, Backend& backend);
 
+  // Takes all memory that Step needs; without it the first Step does.
+  void Reserve();
+
   // Clips, updates `weights`, zeroes `gradients`. Returns the norm before clipping; if it isn't
   // finite only zeroes.
   float Step(float learning_rate, DeviceFloats& weights, DeviceFloats& gradients);

@@ -18,19 +18,25 @@ namespace {
 
 class TransformerPolicy final : public Policy {
  public:
-  // `read` fills in the weights.
+  // Without weights. A workload's memory is taken at once, unless it is the host's.
   TransformerPolicy(const ModelConfig& config, ComputeType compute, const Device& device,
-                    const std::function<void(const WeightLayout&, std::span<float>)>& read)
+                    const Room& room, const std::optional<Workload>& workload)
       : config_(config),
         layout_(config),
         device_(device),
-        backend_(NewBackend(config, compute, device)),
+        backend_(NewBackend(config, compute, device, room)),
         weights_(*backend_, "weights (fp32)", layout_.size()),
         gradients_(*backend_, "gradients (fp32)", layout_.size()),
         transformer_(config_, layout_, *backend_, weights_.data(), gradients_),
-        generator_(config_, *backend_, transformer_) {
+        generator_(config_, *backend_, transformer_),
+        is_planned_(workload && !backend_->SharesHostMemory()) {
+    if (is_planned_) Reserve(*workload);
+  }
+
+  // `read` fills in the weights.
+  void Read(const std::function<void(const WeightLayout&, std::span<float>)>& read) {
     read(layout_, weights_.HostToFill());
-    TransformerPolicy::WeightsChanged();
+    WeightsChanged();
     weights_.ReleaseHost();
   }
 
@@ -89,7 +95,9 @@ class TransformerPolicy final : public Policy {
   }
 
   void ConfigureOptimizer(const OptimizerConfig& config) override {
+    optimizer_.reset();  // its memory is the next one's
     optimizer_ = std::make_unique<Optimizer>(config, layout_, *backend_);
+    if (is_planned_) optimizer_->Reserve();
   }
 
   float OptimizerStep(float learning_rate) override {
@@ -131,11 +139,15 @@ class TransformerPolicy final : public Policy {
   }
 
   std::vector<MemoryUse> Memory() const override {
-    std::vector<MemoryUse> uses = {weights_.Use(), gradients_.Use(), generator_.Memory()};
-    if (optimizer_) uses.push_back(optimizer_->Memory());
-    for (const auto& list : {transformer_.Memory(), backend_->Memory()}) {
-      uses.insert(uses.end(), list.begin(), list.end());
+    std::vector<MemoryUse> uses;
+    if (backend_->SharesHostMemory()) {
+      uses = {weights_.Use(), gradients_.Use(), generator_.Memory()};
+      if (optimizer_) uses.push_back(optimizer_->Memory());
+      const auto of_batches = transformer_.Memory();
+      uses.insert(uses.end(), of_batches.begin(), of_batches.end());
     }
+    const auto of_backend = backend_->Memory();
+    uses.insert(uses.end(), of_backend.begin(), of_backend.end());
     std::erase_if(uses, [](const MemoryUse& use) { return use.bytes == 0; });
     return uses;
   }
@@ -143,6 +155,25 @@ class TransformerPolicy final : public Policy {
  private:
   static std::span<float> Slice(std::span<float> arena, const TensorSpec& t) {
     return arena.subspan(static_cast<size_t>(t.offset), static_cast<size_t>(t.size));
+  }
+
+  void Reserve(const Workload& workload) {
+    const int context = workload.context_tokens > 0
+                            ? std::min(workload.context_tokens, config_.max_positions)
+                            : config_.max_positions;
+    OpLimits limits{.learns = workload.learns(), .num_weights = layout_.size()};
+    if (limits.learns) gradients_.data();
+    // A sequence is never cut.
+    if (workload.batch_tokens > 0) limits.batch_rows = std::max(workload.batch_tokens, context);
+    limits.head_rows = limits.batch_rows;
+    transformer_.ReserveBatch(limits.batch_rows, workload.prefix_sharers, workload.num_top,
+                              limits.learns);
+    if (workload.decoded_rows > 0) {
+      generator_.Reserve(workload.decoded_rows, context, workload.num_top);
+      limits.head_rows = std::max(
+          limits.head_rows, Generator::NumSlots(workload.decoded_rows, backend_->StepsAtOnce()));
+    }
+    backend_->Reserve(limits);
   }
 
   void FinishGradients() {
@@ -158,10 +189,33 @@ class TransformerPolicy final : public Policy {
   Transformer transformer_;
   Generator generator_;
   std::unique_ptr<Optimizer> optimizer_;
+  const bool is_planned_;  // all memory was taken at the start
   uint64_t version_ = 0;
 };
 
+// Without weights.
+std::unique_ptr<TransformerPolicy> Make(const ModelConfig& config, ComputeType compute,
+                                        const Device& device,
+                                        const std::optional<Workload>& workload) {
+  Room room;
+  if (workload && device.kind != Device::Kind::kCpu) {
+    room = {Room::Kind::kPlanned, Policy::PlanMemory(config, compute, device, *workload),
+            device.arena};
+  }
+  return std::make_unique<TransformerPolicy>(config, compute, device, room, workload);
+}
+
 }  // namespace
+
+void Workload::Include(const Workload& other) {
+  batch_tokens = std::max(batch_tokens, other.batch_tokens);
+  prefix_sharers = std::max(prefix_sharers, other.prefix_sharers);
+  optimizers.insert(optimizers.end(), other.optimizers.begin(), other.optimizers.end());
+  const bool is_whole = context_tokens == 0 || other.context_tokens == 0;
+  context_tokens = is_whole ? 0 : std::max(context_tokens, other.context_tokens);
+  decoded_rows = std::max(decoded_rows, other.decoded_rows);
+  num_top = std::max(num_top, other.num_top);
+}
 
 std::vector<float> Policy::Values(const PackedBatch&) {
   AGON_CHECK(false, "this policy has no score head");
@@ -172,31 +226,48 @@ void Policy::BackwardValues(std::span<const float>) {
 }
 
 std::unique_ptr<Policy> Policy::Create(const ModelConfig& config, ComputeType compute,
-                                       uint64_t seed, const Device& device) {
-  return std::make_unique<TransformerPolicy>(
-      config, compute, device, [&](const WeightLayout& layout, std::span<float> weights) {
-        InitialiseWeights(config, layout, seed, weights);
-      });
+                                       uint64_t seed, const Device& device,
+                                       const std::optional<Workload>& workload) {
+  auto policy = Make(config, compute, device, workload);
+  policy->Read([&](const WeightLayout& layout, std::span<float> weights) {
+    InitialiseWeights(config, layout, seed, weights);
+  });
+  return policy;
 }
 
-std::unique_ptr<Policy> Policy::Load(const fs::path& dir, ComputeType compute, const Device& device,
-                                     Head head) {
+ModelConfig Policy::ConfigOf(const fs::path& dir, Head head) {
   ModelConfig config = ReadConfig(dir);
-  const bool is_reward_model = config.has_score_head;
-  if (is_reward_model && head == Head::kLanguage) {
+  if (config.has_score_head && head == Head::kLanguage) {
     throw Error(ErrorKind::kUsage, "is a reward model: it scores texts and can't write any",
                 dir.string(), "name a language model, or use this one as a judge: reward:DIR");
   }
   config.has_score_head = head == Head::kScore;
+  return config;
+}
+
+std::vector<MemoryUse> Policy::PlanMemory(const ModelConfig& config, ComputeType compute,
+                                          const Device& device, const Workload& workload) {
+  if (device.kind == Device::Kind::kCpu) return {};
+  TransformerPolicy on_paper(config, compute, device, {.kind = Room::Kind::kPaper}, workload);
+  for (const OptimizerConfig& optimizer : workload.optimizers) {
+    on_paper.ConfigureOptimizer(optimizer);
+  }
+  return on_paper.Memory();
+}
+
+std::unique_ptr<Policy> Policy::Load(const fs::path& dir, ComputeType compute, const Device& device,
+                                     Head head, const std::optional<Workload>& workload) {
+  const ModelConfig config = ConfigOf(dir, head);
+  const bool is_reward_model = ReadConfig(dir).has_score_head;
   const SafetensorsFile file(dir / "model.safetensors");
-  auto policy = std::make_unique<TransformerPolicy>(
-      config, compute, device, [&](const WeightLayout& layout, std::span<float> weights) {
-        for (const TensorSpec& t : layout.tensors()) {
-          if (t.offset == layout.score() && !is_reward_model) continue;  // zeros
-          file.Read(t.name, t.shape,
-                    weights.subspan(static_cast<size_t>(t.offset), static_cast<size_t>(t.size)));
-        }
-      });
+  auto policy = Make(config, compute, device, workload);
+  policy->Read([&](const WeightLayout& layout, std::span<float> weights) {
+    for (const TensorSpec& t : layout.tensors()) {
+      if (t.offset == layout.score() && !is_reward_model) continue;  // zeros
+      file.Read(t.name, t.shape,
+                weights.subspan(static_cast<size_t>(t.offset), static_cast<size_t>(t.size)));
+    }
+  });
   const std::string version = file.Metadata("policy_version");
   if (!version.empty() && version.size() < 19 &&
       version.find_first_not_of("0123456789") == std::string::npos) {

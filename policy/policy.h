@@ -62,11 +62,27 @@ enum class ComputeType {
   kFloat32,
 };
 
+// One line of the memory table.
+struct MemoryUse {
+  std::string purpose;
+  int64_t bytes = 0;
+};
+
+// Memory of a GPU for all policies of a run: one allocation, which never moves (NewArena).
+class Arena {
+ public:
+  virtual ~Arena() = default;
+  virtual int64_t bytes() const = 0;
+};
+
 // Where a policy computes. Results on a CPU and on a GPU agree within rounding, not in their bits.
 struct Device {
   enum class Kind { kCpu, kCuda };
   Kind kind = Kind::kCpu;
   int index = 0;  // of the GPU
+  // What policies with a Workload take their memory from, which outlives them; null: each has an
+  // allocation of its own.
+  Arena* arena = nullptr;
 
   const char* KindName() const { return kind == Kind::kCpu ? "cpu" : "cuda"; }
   auto operator<=>(const Device&) const = default;
@@ -78,6 +94,11 @@ Device ParseDevice(std::string_view text, std::string_view where = "--device");
 
 // GPUs that "cuda:N" can name; 0 where there is none, or this build can't use them.
 int NumGpus();
+
+// Takes as much of a GPU's memory as `uses` add up to; null for the CPU. Throws what Policy::Create
+// throws; where the memory is too small, says how much was asked for, for what most of it is, how
+// much is free and what lowers it.
+std::unique_ptr<Arena> NewArena(const Device& device, const std::vector<MemoryUse>& uses);
 
 // Sequences packed one after another without padding, and the tokens to score in them.
 //
@@ -214,24 +235,44 @@ struct OptimizerConfig {
 // on cuda".
 std::string ArithmeticName(ComputeType compute, const Device& device);
 
-// One line of the memory table.
-struct MemoryUse {
-  std::string purpose;
-  int64_t bytes = 0;
+// The most that will be asked of a policy. On a GPU all of its memory is taken for it when the
+// policy is made: nothing grows or moves later, and a call that needs more throws Error(kFailed)
+// with the purpose. On a CPU memory grows as it is touched, and no Workload matters.
+struct Workload {
+  int batch_tokens = 0;    // of a PackedBatch, of which at most as many are scored
+  int prefix_sharers = 1;  // segments of it that continue one prefix; where it learns
+  // That it learns with, one after another; empty: Backward and the optimizer aren't used.
+  std::vector<OptimizerConfig> optimizers = {};
+  int decoded_rows = 0;    // Sampling::max_rows of a Stream; 0: none
+  int context_tokens = 0;  // max_tokens of a Stream; 0: the model's
+  int num_top = 0;         // of a PackedBatch or Sampling
+
+  bool learns() const { return !optimizers.empty(); }
+  // Grows to what both ask.
+  void Include(const Workload& other);
 };
 
 class Policy {
  public:
-  // Random weights, normal(0, 0.02), output projections scaled by 1/sqrt(2 L). Throws
-  // kUnsupported if this build or machine can't use `device`, kUsage if it has no such GPU, and
-  // kFailed, as every call, if the device's memory is too small (says for what, and what to do).
+  // Random weights, normal(0, 0.02), output projections scaled by 1/sqrt(2 L). Without a workload a
+  // GPU's memory grows with what is asked. Throws kUnsupported if this build or machine can't use
+  // `device`, kUsage if it has no such GPU, and kFailed, as every call, if the device's memory is
+  // too small (says for what, and what to do).
   static std::unique_ptr<Policy> Create(const ModelConfig& config, ComputeType compute,
-                                        uint64_t seed, const Device& device = {});
+                                        uint64_t seed, const Device& device = {},
+                                        const std::optional<Workload>& workload = std::nullopt);
   // From a Hugging Face model directory (config.json, model.safetensors in F32, BF16
   // or F16). Throws what Create throws, kNotFound, kCorrupt (names the tensor) and kUsage (a
   // reward model loaded for its language).
   static std::unique_ptr<Policy> Load(const fs::path& dir, ComputeType compute = ComputeType::kAuto,
-                                      const Device& device = {}, Head head = Head::kLanguage);
+                                      const Device& device = {}, Head head = Head::kLanguage,
+                                      const std::optional<Workload>& workload = std::nullopt);
+  // What Load would make a policy of. Throws as that, but reads no weights.
+  static ModelConfig ConfigOf(const fs::path& dir, Head head = Head::kLanguage);
+  // What such a policy takes of a GPU's memory, by purpose; nothing is taken. Empty for the CPU.
+  // Throws what Create throws.
+  static std::vector<MemoryUse> PlanMemory(const ModelConfig& config, ComputeType compute,
+                                           const Device& device, const Workload& workload);
   virtual ~Policy() = default;
 
   // Writes config.json, generation_config.json and model.safetensors (F32) into an

@@ -40,6 +40,13 @@ RowWindow::RowWindow(Backend& backend)
       memory_(backend.NewMemory("rows that are decoded")),
       next_memory_(backend.NewMemory("rows that are decoded")) {}
 
+void RowWindow::Reserve(int num_rows, int num_places, int num_steps) {
+  const Layout most(static_cast<size_t>(num_rows), static_cast<size_t>(num_places),
+                    static_cast<size_t>(num_steps), kMostStops);
+  memory_->Get(most.size * sizeof(int32_t));
+  next_memory_->Get(3 * static_cast<size_t>(backend_.PaddedRows(num_places)) * sizeof(int32_t));
+}
+
 void RowWindow::Send(std::span<const Row> rows, int num_places, int num_steps,
                      std::span<const int32_t> stops, const RngKey& key) {
   const auto places = static_cast<size_t>(num_places), steps = static_cast<size_t>(num_steps);

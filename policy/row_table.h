@@ -61,8 +61,13 @@ class RowWindow {
     float logprob;
   };
 
+  // Tokens that end a row, where memory is planned: more than any tokenizer has for that.
+  static constexpr int kMostStops = 16;
+
   explicit RowWindow(Backend& backend);
 
+  // Takes memory for that many rows, places, steps, and kMostStops tokens that end a row.
+  void Reserve(int num_rows, int num_places, int num_steps);
   // Sends the rows, of which the first num_places have places. Waits for nothing.
   void Send(std::span<const Row> rows, int num_places, int num_steps,
             std::span<const int32_t> stops, const RngKey& key);

@@ -42,6 +42,22 @@ Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, 
 
 Transformer::~Transformer() = default;
 
+void Transformer::ReserveBatch(int tokens, int prefix_sharers, int num_top, bool learns) {
+  keeps_ = learns;
+  most_tokens_ = tokens;
+  buffers_->ReserveBatch(tokens, num_top, learns);
+  batch_indexes_.Reserve(kNumBatchIndexes * static_cast<size_t>(tokens));
+  backend_.ReserveSegments(*batch_segments_, tokens, learns ? prefix_sharers : 0);
+  if (learns) head_gradient_.data();
+}
+
+void Transformer::ReserveDecoding(int prompt_tokens, int num_prompts, int rows) {
+  const int padded = backend_.PaddedRows(rows);
+  buffers_->ReserveForward(std::max(prompt_tokens, padded), Purpose::kDecoding);
+  decode_indexes_.Reserve(static_cast<size_t>(3 * std::max(prompt_tokens, padded) + num_prompts));
+  backend_.ReserveSegments(*prompt_segments_, prompt_tokens, 0);
+}
+
 void Transformer::PackWeights() {
   for (size_t i = 0; i < layers_.size(); ++i) {
     const LayerOffsets& at = layout_.layers()[i];
@@ -121,8 +137,8 @@ void Transformer::Forward(const PackedBatch& batch) {
   batch_ = batch;
   SendBatch(batch_.rows);
   RunLayers(batch_indexes_[kTokens], batch_indexes_[kPositions],
-            static_cast<int>(batch_.tokens.size()), Purpose::kBackward, {},
-            [&](int, const LayerActivations& a) {
+            static_cast<int>(batch_.tokens.size()), keeps_ ? Purpose::kBackward : Purpose::kScores,
+            {}, [&](int, const LayerActivations& a) {
               backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
             });
 }

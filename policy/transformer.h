@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -28,7 +29,7 @@ struct LayerActivations {
 };
 
 // Arrays of a batch's Indexes, in the order in which they are sent.
-enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets, kWanted };
+enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets, kWanted, kNumBatchIndexes };
 
 class Transformer {
  public:
@@ -39,6 +40,13 @@ class Transformer {
 
   // To be called before anything else, and when weights changed: packs them for the backend.
   void PackWeights();
+
+  // Takes all that batches of so many tokens need. What doesn't learn keeps no activations.
+  void ReserveBatch(int tokens, int prefix_sharers, int num_top, bool learns);
+  // Whether a batch of so many may be scored.
+  bool HasRoomFor(int tokens) const { return tokens <= most_tokens_; }
+  // The same for prompts of so many tokens together, and for rows that are decoded.
+  void ReserveDecoding(int prompt_tokens, int num_prompts, int rows);
 
   TokenScores Score(const PackedBatch& batch);
   TokenScores ScoreOnly(const PackedBatch& batch);
@@ -102,7 +110,7 @@ class Transformer {
                    int rows, int padded, KvCache& cache, char* hidden);
   // The first `rows` final hidden states go to `hidden`, the backend's.
   void CopyHidden(int rows, char* hidden);
-  // All layers of `batch`, whose activations are kept.
+  // All layers of `batch`, whose activations are kept for a backward.
   void Forward(const PackedBatch& batch);
   // The scored rows' normalised hidden states (S, C), on the host.
   std::vector<float> ScoredHidden();
@@ -125,8 +133,10 @@ class Transformer {
   // (V, C) of the folded head; apart from `gradients_` because the same matrix is also
   // the lookup table, whose gradient isn't folded.
   DeviceFloats head_gradient_;
-  bool finished_ = false;  // gradients are those of the named tensors
-  bool kept_ = false;      // the buffers hold activations of `batch_`
+  bool finished_ = false;                              // gradients are those of the named tensors
+  bool keeps_ = true;                                  // activations may be wanted for a backward
+  int most_tokens_ = std::numeric_limits<int>::max();  // of a batch, where memory is planned
+  bool kept_ = false;                                  // the buffers hold activations of `batch_`
 
   std::unique_ptr<Buffers> buffers_;
   PackedBatch batch_;       // of the last Score

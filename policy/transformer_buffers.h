@@ -54,6 +54,15 @@ struct Transformer::Buffers {
     CarveScored(scored_->Get(bytes), count, num_top);
   }
 
+  // Takes what the Reserve... above need for up to `rows` tokens, all of them scored.
+  void ReserveBatch(int rows, int num_top, bool learns) {
+    size_t bytes = CarveForward(nullptr, rows, false);
+    if (learns) bytes = std::max(bytes, CarveForward(nullptr, rows, true));
+    activations_->Get(bytes);
+    if (learns) ReserveBackward(rows);
+    ReserveScored(rows, num_top);
+  }
+
   const LayerActivations& layer(int i) const {
     return layers_[std::min(static_cast<size_t>(i), layers_.size() - 1)];
   }

@@ -48,6 +48,10 @@ void Transformer::FailNotFinite() const {
                     std::to_string(config_.num_layers),
                 "lower the learning rate; if weights were loaded, see whether they are whole");
   };
+  if (!kept_) {
+    throw Error(ErrorKind::kFailed, "a result is not a number", "a model that doesn't learn",
+                "see whether its weights are whole");
+  }
   for (int i = 0; i < config_.num_layers; ++i) {
     const LayerActivations& a = buffers_->layer(i);
     look(i == 0 ? "Embedding" : "LinearAdd (down) of the layer before, or RmsNorm", i,

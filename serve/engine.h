@@ -19,6 +19,9 @@
 
 namespace agon::serve {
 
+// Most likely tokens that people can ask for beside each token. A GPU has memory for so many.
+inline constexpr int kMaxTop = 20;
+
 struct EngineOptions {
   int max_rows = 128;            // completions decoded at once
   int context_tokens = 0;        // longest prompt with its new tokens; 0: the model's context

@@ -6,10 +6,22 @@
 #include "core/error.h"
 
 namespace agon::serve {
+namespace {
+
+// What an engine asks of its policy.
+policy::Workload Asked(const EngineOptions& options) {
+  return {.batch_tokens = options.score_tokens,
+          .decoded_rows = options.max_rows,
+          .context_tokens = options.context_tokens,
+          .num_top = kMaxTop};
+}
+
+}  // namespace
 
 LocalModel::LocalModel(const std::filesystem::path& dir, EngineOptions options,
                        const policy::Device& device)
-    : LocalModel({LoadModelDirectory(dir, device), ModelIdentity(dir, device)}, std::move(options)) {}
+    : LocalModel({LoadModelDirectory(dir, device, Asked(options)), ModelIdentity(dir, device)},
+                 std::move(options)) {}
 
 LocalModel::LocalModel(std::pair<ModelDirectory, std::string> loaded, EngineOptions options)
     : LocalModel(std::move(loaded.first.policy), std::move(loaded.first.tokenizer),

@@ -21,9 +21,11 @@ bool HasTemplate(const std::filesystem::path& dir) {
 
 }  // namespace
 
-ModelDirectory LoadModelDirectory(const std::filesystem::path& dir, const policy::Device& device) {
+ModelDirectory LoadModelDirectory(const std::filesystem::path& dir, const policy::Device& device,
+                                  const std::optional<policy::Workload>& workload) {
   const std::filesystem::path tokenizer_file = dir / "tokenizer.json";
-  ModelDirectory model{policy::Policy::Load(dir, policy::ComputeType::kAuto, device),
+  ModelDirectory model{policy::Policy::Load(dir, policy::ComputeType::kAuto, device,
+                                            policy::Head::kLanguage, workload),
                        datasets::Tokenizer::Load(tokenizer_file), false};
   // A model may have spare rows (a padded vocabulary), never too few.
   const int rows = model.policy->config().vocab_size;

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "datasets/tokenizer.h"
@@ -21,7 +22,8 @@ struct ModelDirectory {
 // Loads both. Throws what Policy::Load and Tokenizer::Load throw, and kCorrupt if the
 // tokenizer has ids that the model has no row for, or tokenizer_config.json is no JSON.
 ModelDirectory LoadModelDirectory(const std::filesystem::path& dir,
-                                  const policy::Device& device = {});
+                                  const policy::Device& device = {},
+                                  const std::optional<policy::Workload>& workload = std::nullopt);
 
 // Of weights, configuration and tokenizer, 16 hexadecimal digits: equal for equal bytes wherever
 // the directory stands. Reads all of it. Throws kNotFound or kIo.

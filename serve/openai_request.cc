@@ -7,13 +7,13 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "policy/policy.h"
+#include "serve/engine.h"
 #include "serve/tool_text.h"
 
 namespace agon::serve {
 namespace {
 
 constexpr int kMaxSamples = 128;
-constexpr int kMaxTop = 20;
 constexpr size_t kMaxStops = 16, kMaxStopBytes = 256;
 constexpr size_t kMaxPrompts = 1024;
 constexpr size_t kMaxCompletions = 4096;  // of all prompts

@@ -10,6 +10,7 @@
 #include "trainer/exploits.h"
 #include "trainer/overoptimisation.h"
 #include "trainer/rewards.h"
+#include "trainer/rollouts.h"
 
 namespace agon::trainer {
 namespace {
@@ -70,7 +71,7 @@ std::vector<judge::BestOfNPoint> MeasureBestOfN(const RlConfig& config,
   }
   judge::RolloutOptions options;
   options.sampling.temperature = config.temperature;
-  options.sampling.max_rows = config.max_rows;
+  options.sampling.max_rows = RowsOf(config);
   options.max_new_tokens = config.max_new_tokens;
   options.num_samples = config.best_of_n;
   auto trajectories = judge::RunEpisodes(context.policy, context.chat, env, tasks, options,

@@ -230,8 +230,9 @@ std::optional<Checkpoint> FindLastCheckpoint(const fs::path& run_dir, std::strin
 std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
                                                const policy::OptimizerConfig& optimizer,
-                                               const policy::Device& device, policy::Head head) {
-  auto policy = policy::Policy::Load(checkpoint.dir, compute, device, head);
+                                               const policy::Device& device, policy::Head head,
+                                               const std::optional<policy::Workload>& workload) {
+  auto policy = policy::Policy::Load(checkpoint.dir, compute, device, head, workload);
   if (checkpoint.compute != ComputeName(*policy)) {
     throw Error(ErrorKind::kUsage,
                 "trained in " + checkpoint.compute + ", but would go on in " +
@@ -247,8 +248,10 @@ std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
 std::unique_ptr<policy::Policy> LoadValueModel(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
                                                const policy::OptimizerConfig& optimizer,
-                                               const policy::Device& device) {
-  auto value = policy::Policy::Load(checkpoint.dir / kValue, compute, device, policy::Head::kScore);
+                                               const policy::Device& device,
+                                               const std::optional<policy::Workload>& workload) {
+  auto value = policy::Policy::Load(checkpoint.dir / kValue, compute, device, policy::Head::kScore,
+                                    workload);
   value->ConfigureOptimizer(optimizer);
   value->LoadOptimizer(checkpoint.dir / kValueOptimizer);
   return value;

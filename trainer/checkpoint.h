@@ -64,17 +64,17 @@ std::optional<Checkpoint> FindLastCheckpoint(const std::filesystem::path& run_di
 
 // Weights, and moments as they were under the same OptimizerConfig. Throws kCorrupt, and
 // kUsage if `device` would go on in another arithmetic.
-std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
-                                               policy::ComputeType compute,
-                                               const policy::OptimizerConfig& optimizer,
-                                               const policy::Device& device = {},
-                                               policy::Head head = policy::Head::kLanguage);
+std::unique_ptr<policy::Policy> LoadCheckpoint(
+    const Checkpoint& checkpoint, policy::ComputeType compute,
+    const policy::OptimizerConfig& optimizer, const policy::Device& device = {},
+    policy::Head head = policy::Head::kLanguage,
+    const std::optional<policy::Workload>& workload = {});
 
 // The value model beside it. Throws kCorrupt, kNotFound.
-std::unique_ptr<policy::Policy> LoadValueModel(const Checkpoint& checkpoint,
-                                               policy::ComputeType compute,
-                                               const policy::OptimizerConfig& optimizer,
-                                               const policy::Device& device = {});
+std::unique_ptr<policy::Policy> LoadValueModel(
+    const Checkpoint& checkpoint, policy::ComputeType compute,
+    const policy::OptimizerConfig& optimizer, const policy::Device& device = {},
+    const std::optional<policy::Workload>& workload = {});
 
 // Removes what a killed process left half-written in the run directory.
 void RemoveTornWrites(const std::filesystem::path& run_dir);

@@ -101,7 +101,9 @@ std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens
       const bool shares = packer && packer->Shares(trajectory);
       const int64_t needed =
           Continuation(trajectory) + (shares ? 0 : int64_t{trajectory.prompt_tokens});
-      if (used() + needed > max_tokens && !batches.back().rollouts.empty()) {
+      // Without a token fed, as where a prompt's completions are one token each, rows still add up.
+      const int64_t scored = batches.back().offsets.back() + int64_t{trajectory.CompletionTokens()};
+      if (std::max(used() + needed, scored) > max_tokens && !batches.back().rollouts.empty()) {
         packer.emplace(open(), trajectory);
       } else if (!shares) {
         packer.emplace(batches.back(), trajectory);

@@ -41,9 +41,9 @@ struct TrainBatch {
   std::vector<float> ref_logprobs;      // (S), or empty
 };
 
-// Cuts groups into micro-batches of at most `max_tokens` tokens. A group stays whole if it
-// fits; a trajectory is never cut (one longer than max_tokens makes its own batch).
-// Keeps pointers into `groups`.
+// Cuts groups into micro-batches of at most `max_tokens` tokens, of which at most as many are
+// scored. A group stays whole if it fits; a trajectory is never cut (one longer than max_tokens
+// makes its own batch). Keeps pointers into `groups`.
 std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens,
                                    float temperature);
 

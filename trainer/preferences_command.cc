@@ -35,7 +35,8 @@ void Check(const LabelingConfig& config) {
 std::vector<datasets::Preference> Labeled(const PreferencesCommand& command) {
   if (command.model.empty()) return LabelDemonstrations(command.labeling);
   const auto model =
-      serve::LoadModelDirectory(command.model, policy::ParseDevice(command.device, "--device"));
+      serve::LoadModelDirectory(command.model, policy::ParseDevice(command.device, "--device"),
+                                policy::Workload{.decoded_rows = policy::Sampling().max_rows});
   const datasets::ChatTemplate chat(model.tokenizer);
   return LabelSamples(command.labeling, *model.policy, chat);
 }

@@ -266,7 +266,7 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
   RlState& state = *context.rl;
   RlConfig config = recipe;
   Curriculum curriculum(config, state.curriculum);
-  const judge::FrozenOpponent opponent(config.opponent, context.policy.device());
+  const judge::FrozenOpponent opponent(config.opponent, context.policy.device(), RowsOf(config));
   StepMeter meter("rl", config.num_steps, context);
   for (int step = context.first_step; step <= config.num_steps && !state.stopped; ++step) {
     meter.Start();

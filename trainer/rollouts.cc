@@ -26,7 +26,7 @@ std::vector<Group> RollOutHere(const RlConfig& config, const std::shared_ptr<con
   }
   judge::RolloutOptions options;
   options.sampling.temperature = config.temperature;
-  options.sampling.max_rows = config.max_rows;
+  options.sampling.max_rows = RowsOf(config);
   options.max_new_tokens = config.max_new_tokens;
   options.num_samples = config.group_size;
   options.opponent = opponent;
@@ -138,6 +138,12 @@ bool AssignAdvantages(Group& group, AdvantageKind kind) {
 }
 
 }  // namespace
+
+int RowsOf(const RlConfig& config) {
+  return static_cast<int>(std::min<int64_t>(
+      config.max_rows,
+      int64_t{config.tasks_per_step} * std::max(config.group_size, config.best_of_n)));
+}
 
 RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
                              const std::optional<judge::Player>& opponent, int step,

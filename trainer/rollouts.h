@@ -25,6 +25,9 @@ struct RolloutBatch {
                                          // truncated, masked, episodes, RewardStatistics
 };
 
+// Episodes that decode at once.
+int RowsOf(const RlConfig& config);
+
 // Rolls out tasks_per_step groups of step `step`, in a game one for each seat that the policy
 // plays; groups whose rewards are all equal are
 // dropped and, for up to `refill_rounds` rounds, replaced by groups of new tasks. A pure

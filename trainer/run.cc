@@ -35,6 +35,8 @@ Run::Run(const Recipe& recipe, const RunOptions& options, std::ostream& out)
       team_(options.ranks ? Team(*options.ranks, recipe.run.num_shards)
                           : Team(recipe.run.num_shards)) {
   summary_.run_dir = options.out;
+  // What is wrong with a GPU shows before any work is done.
+  if (device_.kind == policy::Device::Kind::kCuda) TakeMemory();
   if (leads()) {
     directory_.emplace(options.out, recipe, options.resume);
     log_ = RunLog(options.out);

@@ -31,11 +31,6 @@ policy::Device DeviceOf(const Recipe& recipe, const policy::Communicator* ranks)
   if (is_cuda && ranks && ranks->size() > 1 && (name == "cuda" || name == "auto")) {
     device.index = LocalRank() % std::max(1, policy::NumGpus());
   }
-  if (is_cuda) {
-    // The smallest policy says what is wrong with a device, long before the first step would.
-    policy::Policy::Create(policy::PresetConfig("nano", MinVocabSize(), 16), recipe.run.compute, 1,
-                           device);
-  }
   return device;
 }
 

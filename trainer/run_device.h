@@ -7,8 +7,7 @@
 namespace agon::trainer {
 
 // run.device, of which ranks on one machine take the GPUs in turn unless one is named: rank r of
-// them GPU r modulo their number. Throws
-// what Policy::Create throws: a GPU that can't be used shows before any work is done.
+// them GPU r modulo their number.
 policy::Device DeviceOf(const Recipe& recipe, const policy::Communicator* ranks);
 
 }  // namespace agon::trainer

@@ -77,7 +77,11 @@ class Run {
   RlConfig ResolvedRl() const;
   void Report();
 
-  std::unique_ptr<policy::Policy> StartingPolicy(policy::Head head) const;
+  void TakeMemory();
+  std::unique_ptr<policy::Policy> StartingPolicy(policy::Head head,
+                                                 const policy::Workload& workload) const;
+  std::unique_ptr<policy::Policy> LoadStage(const std::string& stage, policy::Head head,
+                                            const policy::Workload& workload) const;
   std::unique_ptr<policy::Policy> ValueModel(const std::string& before) const;
   void UsePolicyOf(const std::string& stage, policy::Head head = policy::Head::kLanguage);
   // Of the CPU's kernels: what a GPU could do isn't measured.
@@ -93,7 +97,9 @@ class Run {
   const Recipe& recipe_;
   const RunOptions& options_;
   std::ostream& out_;
-  const policy::Device device_;
+  policy::Device device_;
+  std::unique_ptr<policy::Arena> arena_;  // null on a CPU
+  policy::Workload workload_;             // of `policy_`, in all stages
   Team team_;
   std::optional<RunDirectory> directory_;  // the leader's
   RunLog log_;

@@ -5,34 +5,53 @@
 #include "core/error.h"
 #include "trainer/probe.h"
 #include "trainer/reward_models.h"
+#include "trainer/run_memory.h"
 #include "trainer/run_stages.h"
 
 namespace agon::trainer {
 
+// One allocation for all stages.
+void Run::TakeMemory() {
+  workload_ = WorkloadOf(recipe_, options_.out);
+  const MemoryPlan plan = PlanMemory(recipe_, options_.out, device_);
+  arena_ = policy::NewArena(device_, plan.uses);
+  device_.arena = arena_.get();
+  if (!leads() || options_.json) return;
+  out_ << "memory of " << policy::ArithmeticName(recipe_.run.compute, device_)
+       << ", taken at once; most of it for " << plan.stage << ":\n"
+       << RenderMemory(plan.uses) << std::flush;
+}
+
 // Random weights, a score head of zeros: what the first stage begins with.
-std::unique_ptr<policy::Policy> Run::StartingPolicy(policy::Head head) const {
+std::unique_ptr<policy::Policy> Run::StartingPolicy(policy::Head head,
+                                                    const policy::Workload& workload) const {
   policy::ModelConfig model = recipe_.Model();
   model.vocab_size = tokenizer_->vocab_size();
   model.eos_token_id = chat_->stop_token_id();
   model.has_score_head = head == policy::Head::kScore;
-  return policy::Policy::Create(model, recipe_.run.compute, recipe_.run.seed, device_);
+  return policy::Policy::Create(model, recipe_.run.compute, recipe_.run.seed, device_, workload);
+}
+
+// What a finished stage made; "": what the first one begins with.
+std::unique_ptr<policy::Policy> Run::LoadStage(const std::string& stage, policy::Head head,
+                                               const policy::Workload& workload) const {
+  if (stage.empty()) return StartingPolicy(head, workload);
+  const auto checkpoint = FindLastCheckpoint(options_.out, stage);
+  if (!checkpoint) {
+    throw Error(ErrorKind::kNotFound, "no checkpoint of the finished stage " + stage,
+                (options_.out / "checkpoints").string(), "start anew with another --out");
+  }
+  return policy::Policy::Load(checkpoint->dir, recipe_.run.compute, device_, head, workload);
 }
 
 // PPO's: the policy's body from the stage `before` RL, with a head of zeros, or where it was.
 std::unique_ptr<policy::Policy> Run::ValueModel(const std::string& before) const {
   const policy::OptimizerConfig& optimizer = recipe_.rl.value.optimizer;
+  const policy::Workload workload = ValueWorkload(recipe_);
   if (start_ && start_->state.stage == "rl") {
-    return LoadValueModel(*start_, recipe_.run.compute, optimizer, device_);
+    return LoadValueModel(*start_, recipe_.run.compute, optimizer, device_, workload);
   }
-  std::unique_ptr<policy::Policy> value;
-  if (before.empty()) {
-    policy::ModelConfig config = policy_->config();
-    config.has_score_head = true;
-    value = policy::Policy::Create(config, recipe_.run.compute, recipe_.run.seed, device_);
-  } else {
-    value = policy::Policy::Load(FindLastCheckpoint(options_.out, before)->dir, recipe_.run.compute,
-                                 device_, policy::Head::kScore);
-  }
+  auto value = LoadStage(before, policy::Head::kScore, workload);
   value->ConfigureOptimizer(optimizer);
   return value;
 }
@@ -43,16 +62,7 @@ void Run::UsePolicyOf(const std::string& stage, policy::Head head) {
     return;
   }
   policy_.reset();  // two policies needn't fit into memory
-  if (stage.empty()) {
-    policy_ = StartingPolicy(head);
-  } else {
-    const auto checkpoint = FindLastCheckpoint(options_.out, stage);
-    if (!checkpoint) {
-      throw Error(ErrorKind::kNotFound, "no checkpoint of the finished stage " + stage,
-                  (options_.out / "checkpoints").string(), "start anew with another --out");
-    }
-    policy_ = policy::Policy::Load(checkpoint->dir, recipe_.run.compute, device_, head);
-  }
+  policy_ = LoadStage(stage, head, workload_);
   policy_stage_ = stage;
 }
 
@@ -148,20 +158,21 @@ void Run::TrainStage(const Stage& stage) {
   int first_step = 1;
   RlState rl;
   const std::string before = LanguageModelBefore(stage.name);
-  std::unique_ptr<policy::Policy> reference;
-  if (stage.name == "rl" && NeedsReference(recipe_.rl)) {
-    UsePolicyOf(before);
-    reference = std::move(policy_);
-  }
   if (start_ && start_->state.stage == stage.name) {
-    policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer, device_, stage.head());
+    policy_.reset();
+    policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer, device_, stage.head(),
+                             workload_);
     first_step = start_->state.step + 1;
     rl = start_->state.rl;
   } else {
     UsePolicyOf(before, stage.head());
     policy_->ConfigureOptimizer(stage.optimizer);
   }
-  std::unique_ptr<policy::Policy> value;
+  // The others come after the policy and go before it: its place in a GPU's memory stays.
+  std::unique_ptr<policy::Policy> reference, value;
+  if (stage.name == "rl" && NeedsReference(recipe_.rl)) {
+    reference = LoadStage(before, policy::Head::kLanguage, ReferenceWorkload(recipe_));
+  }
   if (stage.name == "rl" && recipe_.rl.advantage == AdvantageKind::kGae) value = ValueModel(before);
   policy_stage_ = stage.name;
   log_.Event(stage.name + " begins at step " + std::to_string(first_step));

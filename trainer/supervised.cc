@@ -17,8 +17,8 @@ struct Sums {
 
 // Scores all tokens; `derivative` is that of the loss by each one's log-probability, if
 // there is a gradient to add.
-Sums Run(policy::Policy& policy, std::span<const policy::PackedBatch> batches,
-         std::optional<float> derivative) {
+Sums ScoreAll(policy::Policy& policy, std::span<const policy::PackedBatch> batches,
+              std::optional<float> derivative) {
   Sums sums;
   for (const auto& batch : batches) {
     sums.num_tokens += static_cast<int64_t>(batch.tokens.size());
@@ -69,14 +69,14 @@ SupervisedLoss AccumulateGradient(policy::Policy& policy, std::span<const Masked
   const float derivative = -1.0f / static_cast<float>(std::max<int64_t>(1, CountScored(sequences)));
   const auto shards = team.Accumulate<Sums>(policy, sequences.size(), [&](const Range& range) {
     const auto part = sequences.subspan(range.begin, range.size());
-    return Run(policy, PackSequences(part, micro_batch_tokens), derivative);
+    return ScoreAll(policy, PackSequences(part, micro_batch_tokens), derivative);
   });
   return MeanOf(shards, policy.config());
 }
 
 SupervisedLoss MeasureLoss(policy::Policy& policy, std::span<const MaskedSequence> sequences,
                            int micro_batch_tokens) {
-  const Sums sums = Run(policy, PackSequences(sequences, micro_batch_tokens), std::nullopt);
+  const Sums sums = ScoreAll(policy, PackSequences(sequences, micro_batch_tokens), std::nullopt);
   return MeanOf({&sums, 1}, policy.config());
 }
 

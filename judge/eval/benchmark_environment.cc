@@ -129,7 +129,8 @@ std::vector<SampleRecord> EnvironmentBenchmark::Run(const Player& player,
   options.max_new_tokens = spec().max_new_tokens;
   options.num_samples = spec().samples_per_task;
   options.prefill = spec().prefill;
-  if (!opponent_) opponent_.emplace(spec().opponent, player.policy->device());
+  if (!opponent_)
+    opponent_.emplace(spec().opponent, player.policy->device(), RowsOf(spec(), max_rows));
   options.opponent = opponent_->get();
   const size_t prefill = player.chat->tokenizer().Encode(spec().prefill).size();
   const int context = player.policy->config().max_positions;

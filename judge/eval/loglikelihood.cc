@@ -27,8 +27,9 @@ class ContinuationScorer {
       AddContext(requests_[i]);
       for (size_t j = 0; j < requests_[i].continuations.size(); ++j) {
         const auto& continuation = requests_[i].continuations[j];
-        const size_t fed = batch_.tokens.size() + continuation.size();
-        if (fed > static_cast<size_t>(max_batch_tokens_) && !batch_.rows.empty()) {
+        const size_t longer =
+            std::max(batch_.tokens.size(), batch_.rows.size()) + continuation.size();
+        if (longer > static_cast<size_t>(max_batch_tokens_) && !batch_.rows.empty()) {
           Flush();
           AddContext(requests_[i]);
         }

@@ -17,12 +17,16 @@ struct ContinuationRequest {
   std::vector<std::vector<int32_t>> continuations;  // each not empty
 };
 
+// Tokens of one forward pass, of which at most as many are scored: enough to keep matrix products
+// busy.
+inline constexpr int kScoredAtOnce = 8192;
+
 // Sum of log p(token | all before it) over each continuation, in nats, added in double in the
 // order of tokens: the same bits whatever the batch. Nothing may be longer than the model's
 // context: REQUIRES context + continuation <= max_positions + 1.
 std::vector<std::vector<double>> LogLikelihoods(policy::Policy& policy,
                                                 std::span<const ContinuationRequest> requests,
-                                                int max_batch_tokens = 8192);
+                                                int max_batch_tokens = kScoredAtOnce);
 
 // Token ids of `context` and of what `continuation` adds to them. Encoded as one text and cut
 // where the context's own ids end, with the context's trailing spaces moved over first, as

@@ -16,7 +16,7 @@ namespace agon::policy::cuda {
 namespace {
 
 constexpr int kWarps = 8, kThreads = kWarps * kWarp;
-constexpr int kRows = 32, kKeys = 32, kPerWarp = kRows / kWarps;
+constexpr int kRows = 32, kKeys = kKeysPerTile, kPerWarp = kRows / kWarps;
 
 // 32 rows of queries against 32 keys, as floats.
 template <int kHeadDim>
@@ -223,6 +223,13 @@ KeyTiles MakeKeyTiles(std::span<const PackedBatch::Segment> segments) {
     }
   }
   return result;
+}
+
+// A tile, which has a token, has a range for its own segment. The keys of a prefix have one for
+// each segment that continues it: for every 32 of them, of which there are rows / 32, and for those
+// that are left over, where each such segment has a token of its own to count.
+int64_t MostQueryRanges(int rows, int sharers) {
+  return 2 * int64_t{rows} + int64_t{rows} * sharers / kKeys;
 }
 
 template <typename T>

@@ -1,22 +1,32 @@
 // Attention and the KV cache of the CUDA backend.
-#include <algorithm>
-#include <cstring>
+#include <vector>
 
 #include "core/error.h"
 #include "policy/cuda/cuda_backend.h"
+#include "policy/cuda/region.h"
 
 namespace agon::policy::cuda {
 namespace {
 
-// Tiles on the GPU, in one piece of memory.
+// Tiles on the GPU.
 struct CudaSegments final : PackedSegments {
-  explicit CudaSegments(const Gpu& gpu) : memory(gpu, "batch indexes") {}
+  explicit CudaSegments(Space& space)
+      : memory(space, "batch indexes"), keys{CudaMemory(space, "batch indexes")} {}
 
   CudaMemory memory;
   const AttentionTile* tiles = nullptr;
-  const KeyTile* key_tiles = nullptr;
-  const QueryRange* ranges = nullptr;
-  int num_tiles = 0, num_key_tiles = 0;
+  int num_tiles = 0;
+  std::vector<PackedBatch::Segment> segments;
+
+  // Made when a gradient first asks for them.
+  struct Keys {
+    CudaMemory memory;
+    bool are_set = false;
+    const KeyTile* tiles = nullptr;
+    const QueryRange* ranges = nullptr;
+    int num_tiles = 0;
+  };
+  mutable Keys keys;
 };
 
 const CudaSegments& Cast(const PackedSegments& segments) {
@@ -25,7 +35,7 @@ const CudaSegments& Cast(const PackedSegments& segments) {
 
 // Keys, then values: T (L, slots, KV, capacity, d) each.
 struct CudaKvCache final : KvCache {
-  explicit CudaKvCache(const Gpu& gpu) : memory(gpu, "KV cache") {}
+  explicit CudaKvCache(Space& space) : memory(space, "KV cache") {}
   int num_slots() const override { return slots; }
   int capacity() const override { return capacity_tokens; }
 
@@ -43,13 +53,9 @@ struct CudaKvCache final : KvCache {
 
 const CudaKvCache& Cast(const KvCache& cache) { return static_cast<const CudaKvCache&>(cache); }
 
-// Appends a vector's bytes at a multiple of 256; returns where.
 template <typename T>
-size_t Append(const std::vector<T>& values, std::vector<char>& bytes) {
-  const size_t begin = (bytes.size() + 255) / 256 * 256;
-  bytes.resize(begin + values.size() * sizeof(T));
-  if (!values.empty()) std::memcpy(bytes.data() + begin, values.data(), values.size() * sizeof(T));
-  return begin;
+size_t BytesOf(const std::vector<T>& values) {
+  return values.size() * sizeof(T);
 }
 
 }  // namespace
@@ -74,24 +80,42 @@ void CudaBackend::QkNormRopeGradient(const void* qkv, const int32_t* positions, 
 }
 
 std::unique_ptr<PackedSegments> CudaBackend::NewSegments() {
-  return std::make_unique<CudaSegments>(gpu_);
+  return std::make_unique<CudaSegments>(*space_);
+}
+
+void CudaBackend::ReserveSegments(PackedSegments& packed, int rows, int sharers) {
+  auto& p = static_cast<CudaSegments&>(packed);
+  const auto count = static_cast<size_t>(rows);
+  p.memory.Get(count * sizeof(AttentionTile));  // each has a query
+  if (sharers == 0) return;
+  p.keys.memory.Get(RoundedUp(count * sizeof(KeyTile)) +
+                    static_cast<size_t>(MostQueryRanges(rows, sharers)) * sizeof(QueryRange));
 }
 
 void CudaBackend::SetSegments(PackedSegments& packed,
                               std::span<const PackedBatch::Segment> segments) {
   auto& p = static_cast<CudaSegments&>(packed);
   const auto tiles = MakeAttentionTiles(segments, shape_);
-  const KeyTiles keys = MakeKeyTiles(segments);
-  std::vector<char> bytes;
-  const size_t tiles_at = Append(tiles, bytes), keys_at = Append(keys.tiles, bytes),
-               ranges_at = Append(keys.ranges, bytes);
-  const char* data = p.memory.Get(bytes.size());
-  Upload(p.memory.Get(bytes.size()), bytes.data(), bytes.size());
-  p.tiles = reinterpret_cast<const AttentionTile*>(data + tiles_at);
-  p.key_tiles = reinterpret_cast<const KeyTile*>(data + keys_at);
-  p.ranges = reinterpret_cast<const QueryRange*>(data + ranges_at);
+  char* data = p.memory.Get(BytesOf(tiles));
+  Upload(data, tiles.data(), BytesOf(tiles));
+  p.tiles = reinterpret_cast<const AttentionTile*>(data);
   p.num_tiles = static_cast<int>(tiles.size());
-  p.num_key_tiles = static_cast<int>(keys.tiles.size());
+  p.segments.assign(segments.begin(), segments.end());
+  p.keys.are_set = false;
+}
+
+void CudaBackend::SetKeys(const PackedSegments& segments) {
+  CudaSegments::Keys& keys = Cast(segments).keys;
+  if (keys.are_set) return;
+  const auto [tiles, ranges] = MakeKeyTiles(Cast(segments).segments);
+  const size_t ranges_at = RoundedUp(BytesOf(tiles));
+  char* data = keys.memory.Get(ranges_at + BytesOf(ranges));
+  Upload(data, tiles.data(), BytesOf(tiles));
+  Upload(data + ranges_at, ranges.data(), BytesOf(ranges));
+  keys.tiles = reinterpret_cast<const KeyTile*>(data);
+  keys.ranges = reinterpret_cast<const QueryRange*>(data + ranges_at);
+  keys.num_tiles = static_cast<int>(tiles.size());
+  keys.are_set = true;
 }
 
 void CudaBackend::Attention(const PackedSegments& segments, const void* qk, const void* qkv,
@@ -106,19 +130,20 @@ void CudaBackend::Attention(const PackedSegments& segments, const void* qk, cons
 void CudaBackend::AttentionGradient(const PackedSegments& segments, const void* qk, const void* qkv,
                                     const void* out, const float* lse, const void* dout, int rows,
                                     float* dqk, float* dv) {
+  SetKeys(segments);
   const auto& p = Cast(segments);
   auto* delta = reinterpret_cast<float*>(
       delta_.Get(static_cast<size_t>(rows) * static_cast<size_t>(shape_.num_heads) * 4));
   ForType([&]<typename T>() {
-    cuda::AttentionGradient(p.tiles, p.num_tiles, p.key_tiles, p.num_key_tiles, p.ranges, shape_,
-                            static_cast<const T*>(qk), static_cast<const T*>(qkv),
+    cuda::AttentionGradient(p.tiles, p.num_tiles, p.keys.tiles, p.keys.num_tiles, p.keys.ranges,
+                            shape_, static_cast<const T*>(qk), static_cast<const T*>(qkv),
                             static_cast<const T*>(out), lse, static_cast<const T*>(dout), rows,
                             delta, dqk, dv, gpu_.stream());
   });
 }
 
 std::unique_ptr<KvCache> CudaBackend::NewKvCache(int num_slots, int capacity) {
-  auto cache = std::make_unique<CudaKvCache>(gpu_);
+  auto cache = std::make_unique<CudaKvCache>(*space_);
   cache->slots = num_slots;
   cache->capacity_tokens = capacity;
   cache->num_layers = config_.num_layers;
@@ -126,7 +151,6 @@ std::unique_ptr<KvCache> CudaBackend::NewKvCache(int num_slots, int capacity) {
   cache->layer_stride = num_slots * cache->slot_stride;
   cache->data = cache->memory.Get(
       static_cast<size_t>(2 * config_.num_layers * cache->layer_stride * ElementBytes()));
-  kv_cache_bytes_ = std::max(kv_cache_bytes_, cache->memory.Use().bytes);
   return cache;
 }
 

@@ -1,5 +1,6 @@
 #include "policy/cuda/cuda_backend.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -7,24 +8,29 @@
 
 namespace agon::policy::cuda {
 
-CudaBackend::CudaBackend(const ModelConfig& config, ComputeType compute, int gpu,
+CudaBackend::CudaBackend(const ModelConfig& config, ComputeType compute, int gpu, const Room& room,
                          int64_t logit_bytes)
     : config_(config),
       compute_(compute == ComputeType::kAuto ? kBestGpuCompute : compute),
       logit_bytes_(logit_bytes),
       shape_{config.num_heads, config.num_kv_heads, config.head_dim},
       gpu_(gpu),
-      angles_(gpu_, "rotary angles"),
-      partials_(gpu_, "kernels' scratch"),
-      delta_(gpu_, "kernels' scratch"),
-      logits_(gpu_, "logits (scratch)"),
-      dlogits_(gpu_, "logits (scratch)") {
+      space_(NewSpace(gpu_, room)),
+      graphs_(gpu_, *space_),
+      angles_(*space_, "rotary angles"),
+      partials_(*space_, "kernels' scratch"),
+      delta_(*space_, "kernels' scratch"),
+      logits_(*space_, "logits (scratch)"),
+      dlogits_(*space_, "logits (scratch)") {
   UploadAngles();
 }
 
 void CudaBackend::UploadAngles() {
   const auto half = static_cast<size_t>(config_.head_dim / 2);
   const size_t count = static_cast<size_t>(config_.max_positions) * half;
+  cosine_ = reinterpret_cast<float*>(angles_.Get(2 * count * sizeof(float)));
+  sine_ = cosine_ + count;
+  if (space_->kind() == Room::Kind::kPaper) return;
   std::vector<float> angles(2 * count);  // cosines, sines
   for (size_t i = 0; i < count; ++i) {
     const double angle = static_cast<double>(i / half) *
@@ -33,12 +39,28 @@ void CudaBackend::UploadAngles() {
     angles[i] = static_cast<float>(std::cos(angle));
     angles[count + i] = static_cast<float>(std::sin(angle));
   }
-  cosine_ = reinterpret_cast<float*>(angles_.Get(angles.size() * sizeof(float)));
-  sine_ = cosine_ + count;
   Upload(cosine_, angles.data(), angles.size() * sizeof(float));
 }
 
 // --- memory ----------------------------------------------------------------------------
+
+void CudaBackend::Reserve(const OpLimits& limits) {
+  const int padded = (config_.vocab_size + 31) / 32 * 32;
+  // As much as any smaller vocabulary needs, too: a run is planned before its tokenizer is known.
+  const int64_t row_bytes = padded * int64_t{sizeof(float)};
+  const int64_t logit_bytes =
+      std::min(limits.head_rows * row_bytes, std::max(logit_bytes_, kFewestChunkRows * row_bytes));
+  logits_.Get(static_cast<size_t>(logit_bytes));
+  if (!limits.learns) return;
+  dlogits_.Get(static_cast<size_t>(logit_bytes / int64_t{sizeof(float)} * ElementBytes()));
+  delta_.Get(static_cast<size_t>(limits.batch_rows) * static_cast<size_t>(shape_.num_heads) *
+             sizeof(float));
+  const int tallest = std::max({(config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim,
+                                2 * config_.intermediate_size, config_.vocab_size});
+  const int64_t floats = std::max(UnfoldGainPartials(tallest, config_.hidden_size),
+                                  QkNormRopePartials(limits.batch_rows, shape_));
+  Partials<double>(std::max((floats + 1) / 2, SumOfSquaresPartials(limits.num_weights) + 1));
+}
 
 void CudaBackend::Zero(void* p, size_t bytes) {
   if (bytes > 0) Check(cudaMemsetAsync(p, 0, bytes, gpu_.stream()), "Zero");
@@ -141,17 +163,6 @@ void CudaBackend::Divide(float* x, int64_t count, double divisor) {
 
 void CudaBackend::Transpose(const float* x, int rows, int cols, float* out) {
   cuda::Transpose(x, rows, cols, out, gpu_.stream());
-}
-
-std::vector<MemoryUse> CudaBackend::Memory() const {
-  MemoryUse scratch = partials_.Use(), logits = logits_.Use();
-  scratch.bytes += delta_.Use().bytes;
-  logits.bytes += dlogits_.Use().bytes;
-  return {{"packed weights", packed_weight_bytes_},
-          {"KV cache", kv_cache_bytes_},
-          angles_.Use(),
-          scratch,
-          logits};
 }
 
 }  // namespace agon::policy::cuda

@@ -8,17 +8,21 @@
 #include <vector>
 
 #include "policy/backend.h"
-#include "policy/cuda/device_memory.h"
+#include "policy/cuda/gpu.h"
 #include "policy/cuda/graphs.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/matmul.h"
+#include "policy/cuda/space.h"
 #include "policy/cuda/staging.h"
 
 namespace agon::policy::cuda {
 
 struct CudaLinear final : PackedLinear {
-  CudaLinear(const Gpu& gpu, int rows, int columns)
-      : out(rows), in(columns), out_padded((rows + 31) / 32 * 32), memory(gpu, "packed weights") {}
+  CudaLinear(Space& space, int rows, int columns)
+      : out(rows),
+        in(columns),
+        out_padded((rows + 31) / 32 * 32),
+        memory(space, "packed weights") {}
 
   int out, in, out_padded;
   CudaMemory memory;
@@ -28,19 +32,21 @@ struct CudaLinear final : PackedLinear {
 // fp32 logits of the rows that the head takes at once: much of what its gradient moves doesn't
 // depend on their number.
 inline constexpr int64_t kLogitBytes = 256 << 20;
+inline constexpr int kFewestChunkRows = 16;  // whatever their logits take
 
 class CudaBackend final : public Backend {
  public:
   // Throws as Gpu does.
-  CudaBackend(const ModelConfig& config, ComputeType compute, int gpu,
+  CudaBackend(const ModelConfig& config, ComputeType compute, int gpu, const Room& room = {},
               int64_t logit_bytes = kLogitBytes);
 
   ComputeType compute() const override { return compute_; }
   int ElementBytes() const override { return compute_ == ComputeType::kBfloat16 ? 2 : 4; }
   std::string Name() const override { return gpu_.name(); }
   std::unique_ptr<DeviceMemory> NewMemory(std::string purpose) override {
-    return std::make_unique<CudaMemory>(gpu_, std::move(purpose));
+    return std::make_unique<CudaMemory>(*space_, std::move(purpose));
   }
+  void Reserve(const OpLimits& limits) override;
   bool SharesHostMemory() const override { return false; }
   void Zero(void* p, size_t bytes) override;
   void Copy(void* to, const void* from, size_t bytes) override;
@@ -79,6 +85,7 @@ class CudaBackend final : public Backend {
                           const float* k_gain, const float* dqk, const float* dv, void* dqkv,
                           float* dq_gain, float* dk_gain) override;
   std::unique_ptr<PackedSegments> NewSegments() override;
+  void ReserveSegments(PackedSegments& packed, int rows, int sharers) override;
   void SetSegments(PackedSegments& packed, std::span<const PackedBatch::Segment> segments) override;
   void Attention(const PackedSegments& segments, const void* qk, const void* qkv, void* out,
                  float* lse) override;
@@ -115,7 +122,7 @@ class CudaBackend final : public Backend {
   void Divide(float* x, int64_t count, double divisor) override;
   void Transpose(const float* x, int rows, int cols, float* out) override;
 
-  std::vector<MemoryUse> Memory() const override;
+  std::vector<MemoryUse> Memory() const override { return space_->Uses(); }
 
  private:
   // body.operator()<T>() for the compute type.
@@ -133,6 +140,7 @@ class CudaBackend final : public Backend {
   int ChunkRows(const CudaLinear& head) const;
   // Logits fp32 (rows, out_padded), valid until the next call.
   float* Logits(const CudaLinear& head, const char* hidden, int rows);
+  void SetKeys(const PackedSegments& segments);
   void UploadAngles();
   template <typename T>
   T* Partials(int64_t count) {
@@ -144,12 +152,12 @@ class CudaBackend final : public Backend {
   int64_t logit_bytes_;
   HeadShape shape_;
   Gpu gpu_;
+  std::unique_ptr<Space> space_;
   Staging staging_{gpu_};
-  Graphs graphs_{gpu_};
+  Graphs graphs_;
   Matmul matmul_;
   CudaMemory angles_, partials_, delta_, logits_, dlogits_;
   float *cosine_ = nullptr, *sine_ = nullptr;  // (max_positions, head_dim / 2)
-  int64_t packed_weight_bytes_ = 0, kv_cache_bytes_ = 0;
 };
 
 }  // namespace agon::policy::cuda

@@ -30,10 +30,9 @@ MatmulShape CudaBackend::Product(Kind kind, const CudaLinear& w) const {
 std::unique_ptr<PackedLinear> CudaBackend::NewLinear(int out, int in, bool gated) {
   AGON_CHECK(in % 32 == 0, "layer inputs are multiples of 32");
   AGON_CHECK(!gated || out % 64 == 0, "gated layers are multiples of 64");
-  auto linear = std::make_unique<CudaLinear>(gpu_, out, in);
+  auto linear = std::make_unique<CudaLinear>(*space_, out, in);
   linear->weight = linear->memory.Get(static_cast<size_t>(linear->out_padded) *
                                       static_cast<size_t>(in * ElementBytes()));
-  packed_weight_bytes_ += linear->memory.Use().bytes;
   return linear;
 }
 
@@ -107,7 +106,7 @@ void CudaBackend::LinearWeightGradient(const PackedLinear& linear, const void* d
 // Depends on the vocabulary alone: so does the order in which the head's gradient is summed.
 int CudaBackend::ChunkRows(const CudaLinear& head) const {
   const int64_t rows = logit_bytes_ / (static_cast<int64_t>(head.out_padded) * 4);
-  return static_cast<int>(std::max<int64_t>(rows / 16 * 16, 16));
+  return static_cast<int>(std::max<int64_t>(rows / 16 * 16, kFewestChunkRows));
 }
 
 float* CudaBackend::Logits(const CudaLinear& head, const char* hidden, int rows) {

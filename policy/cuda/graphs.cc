@@ -21,11 +21,11 @@ Graphs::~Graphs() {
 void Graphs::Run(int key, const std::function<void()>& body) {
   const auto [found, is_new] = graphs_.try_emplace(key);
   Graph& graph = found->second;
-  if (is_new || graph.generation != gpu_.generation()) {
+  if (is_new || graph.generation != space_.generation()) {
     if (graph.executable) Check(cudaGraphExecDestroy(graph.executable), "graph");
     graph.executable = nullptr;
     body();
-    graph.generation = gpu_.generation();
+    graph.generation = space_.generation();
     return;
   }
   if (!graph.executable) graph.executable = Record(body);

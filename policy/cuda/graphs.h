@@ -1,7 +1,8 @@
 // Decoding as CUDA graphs: the launches of a step, recorded once for each number of rows.
 //
-// A step of a small model takes less time than its launches do. A graph holds addresses, so it is
-// recorded again when memory came or went; weights may change, for they stay where they are.
+// A step of a small model takes less time than its launches do. A graph holds addresses; weights
+// may change, for they stay where they are. In a planned Room all memory does, and a graph is
+// recorded once; in one that grows, again when memory came or went.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -10,7 +11,8 @@
 #include <functional>
 #include <map>
 
-#include "policy/cuda/device_memory.h"
+#include "policy/cuda/gpu.h"
+#include "policy/cuda/space.h"
 
 namespace agon::policy::cuda {
 
@@ -21,7 +23,8 @@ int GraphRows(int rows);
 // Used by its backend's thread.
 class Graphs {
  public:
-  explicit Graphs(const Gpu& gpu) : gpu_(gpu) {}
+  // Keeps references.
+  Graphs(const Gpu& gpu, const Space& space) : gpu_(gpu), space_(space) {}
   ~Graphs();
   Graphs(const Graphs&) = delete;
 
@@ -38,6 +41,7 @@ class Graphs {
   cudaGraphExec_t Record(const std::function<void()>& body);
 
   const Gpu& gpu_;
+  const Space& space_;
   std::map<int, Graph> graphs_;
 };
 

@@ -103,7 +103,8 @@ void Attention(const AttentionTile* tiles, int num_tiles, const HeadShape& shape
 struct QueryRange {
   int32_t first_query, num_queries, key_end;
 };
-// Up to 32 keys that lie side by side, and who sees them: ranges [first_range, first_range +
+inline constexpr int kKeysPerTile = 32;
+// Up to so many keys that lie side by side, and who sees them: ranges [first_range, first_range +
 // num_ranges) in the order of the batch.
 struct KeyTile {
   int32_t first_key, num_keys, first_range, num_ranges;
@@ -113,6 +114,9 @@ struct KeyTiles {
   std::vector<QueryRange> ranges;
 };
 KeyTiles MakeKeyTiles(std::span<const PackedBatch::Segment> segments);
+// As many ranges as `rows` tokens can have, where at most `sharers` segments continue one prefix;
+// they have at most `rows` tiles.
+int64_t MostQueryRanges(int rows, int sharers);
 // dqk (rows, (H + KV) d) and dv (rows, KV d) of all tokens of the tiles' segments, overwritten.
 // `delta` is scratch (rows, H).
 template <typename T>

@@ -11,7 +11,7 @@
 #include <array>
 #include <cstddef>
 
-#include "policy/cuda/device_memory.h"
+#include "policy/cuda/gpu.h"
 
 namespace agon::policy::cuda {
 

@@ -14,7 +14,7 @@ struct Layer {
       : out(rows_out),
         in(columns),
         cpu(Reference()),
-        gpu(std::make_unique<CudaBackend>(TinyConfig(), kCompute<T>, 0, logit_bytes)) {
+        gpu(std::make_unique<CudaBackend>(TinyConfig(), kCompute<T>, 0, Room{}, logit_bytes)) {
     const auto count = static_cast<size_t>(out) * static_cast<size_t>(in);
     weight = Normals(seed, count, 0.3);
     gain = Normals(seed + 1, static_cast<size_t>(in), 0.5);

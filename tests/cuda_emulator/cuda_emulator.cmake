@@ -4,7 +4,7 @@ function(agon_cuda_tests target prefix)
   target_link_libraries(${target} PRIVATE ${AGON_FOLDERS} GTest::gtest GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> ${agon_plain_if_sanitized})
-  gtest_discover_tests(${target} TEST_PREFIX ${prefix}. DISCOVERY_TIMEOUT 60
+  gtest_discover_tests(${target} TEST_PREFIX ${prefix}. TEST_FILTER "-*Slow*" DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 300 ${ARGN})
 endfunction()
 file(GLOB cuda_test_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cuda/*_test.cc)
@@ -33,6 +33,8 @@ if(TARGET Boost::context)
   add_executable(cuda_emulator_test ${emulator_tests} ${cuda_test_sources})
   target_link_libraries(cuda_emulator_test PRIVATE agon_policy_cuda_emulated)
   agon_cuda_tests(cuda_emulator_test cuda_emulator)
+  gtest_discover_tests(cuda_emulator_test TEST_PREFIX cuda_emulator. TEST_FILTER "*Slow*"
+    TEST_LIST cuda_emulator_slow_tests DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 1200 LABELS slow)
   # The emulated backend as commands load it, for tests/apps.
   agon_cuda_library(agon_cuda_emulated agon_policy_cuda_emulated)
   set_target_properties(agon_cuda_emulated PROPERTIES

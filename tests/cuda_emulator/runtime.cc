@@ -81,6 +81,11 @@ cudaError_t cudaPeekAtLastError() { return last_error; }
 
 void cuda_emulator::SetMachine(const Machine& now) { machine = now; }
 
+cuda_emulator::Counts& cuda_emulator::MachineCounts() {
+  static Counts counts;
+  return counts;
+}
+
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = machine.driver_version;
   return cudaSuccess;
@@ -127,6 +132,7 @@ cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
 
 cudaError_t cudaDeviceSynchronize() {
   if (Forbidden()) return Return(cudaErrorStreamCaptureUnsupported);
+  ++cuda_emulator::MachineCounts().waits;
   Streams::Instance().DrainAll();
   DeviceMemory::Instance().CheckGuards();
   return cudaSuccess;
@@ -136,6 +142,7 @@ cudaError_t cudaMalloc(void** p, size_t bytes) {
   if (Forbidden()) return Return(cudaErrorStreamCaptureUnsupported);
   auto& memory = DeviceMemory::Instance();
   *p = bytes > machine.memory_bytes - memory.bytes() ? nullptr : memory.Allocate(bytes);
+  cuda_emulator::MachineCounts().allocations += *p != nullptr;
   return Return(*p ? cudaSuccess : cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFree(void* p) {

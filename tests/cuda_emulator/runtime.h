@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <tuple>
@@ -35,6 +36,14 @@ struct Machine {
   bool reads_pageable_memory = false;  // itself, when a copy is due, as a GH200 does
 };
 void SetMachine(const Machine& machine);
+
+// What was asked of it since the process began.
+struct Counts {
+  int64_t allocations = 0;  // of device memory
+  int64_t graphs = 0;       // made of recordings
+  int64_t waits = 0;        // for a stream or the device
+};
+Counts& MachineCounts();
 
 }  // namespace cuda_emulator
 

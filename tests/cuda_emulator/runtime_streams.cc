@@ -20,6 +20,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   auto& streams = Streams::Instance();
   if (streams.Capturing()) return cudaErrorStreamCaptureUnsupported;
+  ++cuda_emulator::MachineCounts().waits;
   if (stream) {
     stream->Drain();
   } else {
@@ -81,6 +82,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long) {
   *executable = new Graph(*graph);
+  ++cuda_emulator::MachineCounts().graphs;
   return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {

@@ -74,6 +74,18 @@ TEST(Pack, CutsABigGroupBetweenTrajectoriesAndRepeatsThePrompt) {
   EXPECT_EQ(rollouts, 5u);
 }
 
+// One sampled token feeds nothing, but is scored: memory is planned for as many as tokens.
+TEST(Pack, ABatchScoresNoMoreThanItMayFeed) {
+  Group group;
+  for (int i = 0; i < 10; ++i) group.push_back(MakeRollout({1, 2}, {9}, {1}));
+  const std::vector<Group> groups = {group};
+  const auto batches = PackGroups(groups, 4, 1.0f);
+  ASSERT_EQ(batches.size(), 3u);
+  for (const auto& b : batches) EXPECT_EQ(b.packed.tokens, (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(batches[0].packed.rows.size(), 4u);
+  EXPECT_EQ(batches[2].packed.rows.size(), 2u);
+}
+
 TEST(Pack, PromptsThatDifferStandEachForItself) {
   const std::vector<Group> groups = {{MakeRollout({1, 2}, {3, 9}, {1, 1}),
                                       MakeRollout({1, 2}, {4, 9}, {1, 1}),

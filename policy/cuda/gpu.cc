@@ -1,7 +1,4 @@
-#include "policy/cuda/device_memory.h"
-
-#include <algorithm>
-#include <bit>
+#include "policy/cuda/gpu.h"
 
 #include "core/error.h"
 #include "policy/cuda/launch.h"
@@ -35,22 +32,6 @@ std::string Version(int number) {  // 1000 major + 10 minor
 
 bool IsSupported(const cudaDeviceProp& gpu) {
   return gpu.major >= kOldestMajor && gpu.major <= kNewestMajor;
-}
-
-// What lowers the memory that is used for a purpose.
-std::string HintFor(const std::string& purpose) {
-  const auto has = [&](const char* part) { return purpose.find(part) != std::string::npos; };
-  if (has("KV cache") || has("decod")) {
-    return "lower the rows decoded at once, the new tokens, or the model's context";
-  }
-  if (has("activation") || has("scored") || has("scratch") || has("indexes")) {
-    return "lower run.micro_batch_tokens";
-  }
-  return "choose a smaller model.preset, or a GPU with more memory";
-}
-
-std::string Mebibytes(size_t bytes) {
-  return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
 }
 
 }  // namespace
@@ -106,40 +87,6 @@ void Gpu::Use() const {
   if (current == index_) return;
   Check(cudaSetDevice(index_), "choice of the GPU");
   current = index_;
-}
-
-CudaMemory::~CudaMemory() {
-  cudaFree(data_);
-  gpu_.MemoryChanged();
-}
-
-char* CudaMemory::Get(size_t bytes) {
-  if (bytes <= bytes_) return data_;
-  gpu_.Use();
-  gpu_.MemoryChanged();
-  cudaFree(data_);  // waits for what still uses it
-  data_ = nullptr;
-  bytes_ = 0;
-  // Steps of an eighth: what grows a little with every batch isn't allocated with every batch.
-  const size_t step = std::max<size_t>(256, std::bit_floor(bytes) / 8);
-  const size_t rounded = (bytes + step - 1) / step * step;
-  void* p = nullptr;
-  const cudaError_t error = cudaMalloc(&p, rounded);
-  if (error == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-    size_t free_bytes = 0, total_bytes = 0;
-    cudaMemGetInfo(&free_bytes, &total_bytes);
-    throw Error(ErrorKind::kFailed,
-                "the GPU's memory is too small: " + Mebibytes(rounded) + " for " + purpose_ +
-                    " were asked for, " + Mebibytes(free_bytes) + " of " + Mebibytes(total_bytes) +
-                    " are free",
-                gpu_.name(), HintFor(purpose_));
-  }
-  Check(error, purpose_.c_str());
-  data_ = static_cast<char*>(p);
-  bytes_ = rounded;
-  Check(cudaMemsetAsync(data_, 0, rounded, gpu_.stream()), purpose_.c_str());
-  return data_;
 }
 
 }  // namespace agon::policy::cuda

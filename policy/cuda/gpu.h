@@ -1,12 +1,9 @@
-// Memory of one GPU, and the stream on which a backend's work is queued.
+// One GPU, and the stream on which a backend's work is queued.
 #pragma once
 
 #include <cuda_runtime.h>
 
-#include <cstdint>
 #include <string>
-
-#include "policy/backend.h"
 
 namespace agon::policy::cuda {
 
@@ -25,15 +22,11 @@ class Gpu {
     Use();
     return stream_;
   }
+  int index() const { return index_; }
   const std::string& name() const { return name_; }
-
-  // Grows with every piece of memory that comes or goes: what holds addresses compares it.
-  uint64_t generation() const { return generation_; }
-  void MemoryChanged() const { ++generation_; }
 
  private:
   int index_;
-  mutable uint64_t generation_ = 0;
   std::string name_;
   cudaStream_t stream_ = nullptr;
 };
@@ -44,19 +37,5 @@ int CountGpus();
 int NumGpus();
 // "" if there is none of that number.
 std::string GpuName(int index);
-
-class CudaMemory final : public DeviceMemory {
- public:
-  CudaMemory(const Gpu& gpu, std::string purpose) : gpu_(gpu), purpose_(std::move(purpose)) {}
-  ~CudaMemory() override;
-  char* Get(size_t bytes) override;
-  MemoryUse Use() const override { return {purpose_, static_cast<int64_t>(bytes_)}; }
-
- private:
-  const Gpu& gpu_;
-  std::string purpose_;
-  char* data_ = nullptr;
-  size_t bytes_ = 0;
-};
 
 }  // namespace agon::policy::cuda
