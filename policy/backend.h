@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/exchange.h"
 #include "policy/policy.h"
 
 namespace agon::policy {
@@ -67,6 +68,9 @@ struct OpLimits {
 };
 
 struct RowTable;  // policy/row_table.h
+
+// Elements of one sum of squares; sums are added in order, whoever made them.
+inline constexpr int64_t kSquaresPerSum = 1 << 14;
 
 // Keys and values of decoded sequences: `num_slots` of `capacity` tokens, all layers.
 class KvCache {
@@ -203,7 +207,9 @@ class Backend {
                          int num_top, TokenLogprob* top) = 0;
 
   // --- optimizer ---------------------------------------------------------------------
-  virtual double SumOfSquares(const float* x, int64_t count) = 0;  // waits
+  // sums[i] of the squares of elements [i, i + 1) kSquaresPerSum; the last may be of fewer. On the
+  // host; waits.
+  virtual void SumsOfSquares(const float* x, int64_t count, double* sums) = 0;
   struct AdamW {
     float learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
     int64_t step;  // from 1
@@ -217,6 +223,14 @@ class Backend {
   virtual void Divide(float* x, int64_t count, double divisor) = 0;
   // out (cols, rows) = x (rows, cols) with rows and columns exchanged.
   virtual void Transpose(const float* x, int rows, int cols, float* out) = 0;
+
+  // --- ranks -------------------------------------------------------------------------
+  // What moves numbers from this backend's memory to that of other ranks' without passing the
+  // host; null where there is no such thing, with the reason if there might be. Collective.
+  virtual std::unique_ptr<Exchange> NewExchange(Communicator& /*ranks*/,
+                                                std::string* /*shortfall*/) {
+    return nullptr;
+  }
 
   // A CPU's: what its ops use. A GPU's: all that was taken, by whomever; in a planned Room the
   // most.

@@ -15,10 +15,6 @@ class SoloCommunicator final : public Communicator {
 
 }  // namespace
 
-std::vector<std::string> Communicator::AllGather(std::string_view mine) {
-  return Exchange(std::vector<std::string>(static_cast<size_t>(size()), std::string(mine)));
-}
-
 bool Communicator::Any(bool mine) {
   const auto all = AllGather(mine ? "1" : "0");
   return std::find(all.begin(), all.end(), "1") != all.end();

@@ -2,8 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 namespace agon::policy {
+namespace {
+
+double SumOfSquares(Backend& backend, const float* x, int64_t count) {
+  std::vector<double> sums(static_cast<size_t>((count + kSquaresPerSum - 1) / kSquaresPerSum));
+  backend.SumsOfSquares(x, count, sums.data());
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+}  // namespace
 
 PackedLinear& Orthogonaliser::Packed(ByShape& cache, int out, int in) {
   auto& linear = cache[{out, in}];
@@ -44,7 +55,7 @@ void Orthogonaliser::Run(int rows, int cols, float* matrix) {
   } else {
     backend_.Copy(x, matrix, static_cast<size_t>(size) * sizeof(float));
   }
-  backend_.Divide(x, size, std::sqrt(backend_.SumOfSquares(x, size)) + 1e-7);
+  backend_.Divide(x, size, std::sqrt(SumOfSquares(backend_, x, size)) + 1e-7);
   for (int step = 0; step < 5; ++step) {
     // gram = X X^T, polynomial = b gram + c gram^2 (gram is symmetric), X = a X + polynomial X.
     backend_.SetLinear(packed_x, x, nullptr);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -9,22 +10,35 @@
 #include "policy/safetensors.h"
 
 namespace agon::policy {
+namespace {
 
-Optimizer::Optimizer(const OptimizerConfig& config, const WeightLayout& layout, Backend& backend)
+// "optimizer moments (1/4)": what a rank of four has of them.
+std::string MomentsOf(int num_ranks) {
+  const std::string share = num_ranks > 1 ? " (1/" + std::to_string(num_ranks) + ")" : "";
+  return "optimizer moments" + share;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const OptimizerConfig& config, const WeightLayout& layout, Backend& backend,
+                     Communicator& ranks)
     : config_(config),
       layout_(layout),
       backend_(backend),
+      together_(
+          layout, [this](const TensorSpec& tensor) { return UsesMuon(tensor); }, backend, ranks),
       orthogonaliser_(backend),
       update_(backend.NewMemory("optimizer scratch")),
-      first_(backend, "optimizer moments", layout.size()),
-      second_(backend, "optimizer moments", layout.size()) {}
+      first_(backend, MomentsOf(ranks.size()), together_.share().size()),
+      second_(backend, MomentsOf(ranks.size()), together_.share().size()) {}
 
 bool Optimizer::UsesMuon(const TensorSpec& tensor) const {
   return config_.kind == OptimizerConfig::Kind::kMuon && tensor.IsMatrix() &&
          tensor.offset != layout_.embedding() && tensor.offset != layout_.score();
 }
 
-void Optimizer::Reserve() {
+void Optimizer::Reserve(int num_shards) {
+  together_.Reserve(num_shards);
   first_.data();
   second_.data();
   std::vector<std::pair<int, int>> shapes;
@@ -38,8 +52,15 @@ void Optimizer::Reserve() {
   orthogonaliser_.Reserve(shapes);
 }
 
+void Optimizer::AddShard(DeviceFloats& gradients, bool is_last) {
+  together_.AddShard(gradients, is_last);
+  is_summed_ = is_last;
+}
+
 float Optimizer::Step(float learning_rate, DeviceFloats& weights, DeviceFloats& gradients) {
-  const double norm = std::sqrt(backend_.SumOfSquares(gradients.data(), gradients.size()));
+  AGON_CHECK(is_summed_ || together_.num_ranks() == 1, "AddShard comes before a step of ranks");
+  is_summed_ = false;
+  const double norm = std::sqrt(together_.SumOfSquares(gradients));
   if (!std::isfinite(norm)) {
     gradients.Zero();
     return static_cast<float>(norm);
@@ -48,24 +69,29 @@ float Optimizer::Step(float learning_rate, DeviceFloats& weights, DeviceFloats& 
   const bool clip = config_.max_grad_norm > 0 && norm > config_.max_grad_norm;
   const float scale = clip ? static_cast<float>(config_.max_grad_norm / norm) : 1.0f;
   for (const TensorSpec& tensor : layout_.tensors()) {
-    float* w = weights.data() + tensor.offset;
-    float* g = gradients.data() + tensor.offset;
-    float* m = first_.data() + tensor.offset;
-    if (UsesMuon(tensor)) {
-      StepMuon(tensor, learning_rate, scale, w, g, m);
-      continue;
-    }
-    backend_.StepAdamW(w, g, m, second_.data() + tensor.offset, tensor.size,
-                       {.learning_rate = learning_rate,
-                        .beta1 = config_.beta1,
-                        .beta2 = config_.beta2,
-                        .epsilon = config_.epsilon,
-                        .weight_decay = tensor.IsMatrix() ? config_.weight_decay : 0.0f,
-                        .grad_scale = scale,
-                        .step = step_});
+    StepTensor(tensor, learning_rate, scale, weights.data(), gradients.data());
   }
   for (DeviceFloats* changed : {&weights, &gradients, &first_, &second_}) changed->Changed();
+  together_.GatherWeights(weights);
   return static_cast<float>(norm);
+}
+
+void Optimizer::StepTensor(const TensorSpec& tensor, float learning_rate, float grad_scale,
+                           float* weights, float* gradients) {
+  const Share& share = together_.share();
+  const int64_t begin = std::max(tensor.offset, share.begin);
+  const int64_t count = std::min(tensor.offset + tensor.size, share.end) - begin;
+  if (count <= 0) return;
+  float *w = weights + begin, *g = gradients + begin, *m = first_.data() + (begin - share.begin);
+  if (UsesMuon(tensor)) return StepMuon(tensor, learning_rate, grad_scale, w, g, m);
+  backend_.StepAdamW(w, g, m, second_.data() + (begin - share.begin), count,
+                     {.learning_rate = learning_rate,
+                      .beta1 = config_.beta1,
+                      .beta2 = config_.beta2,
+                      .epsilon = config_.epsilon,
+                      .weight_decay = tensor.IsMatrix() ? config_.weight_decay : 0.0f,
+                      .grad_scale = grad_scale,
+                      .step = step_});
 }
 
 void Optimizer::StepMuon(const TensorSpec& tensor, float learning_rate, float grad_scale, float* w,
@@ -88,18 +114,24 @@ void Optimizer::StepMuon(const TensorSpec& tensor, float learning_rate, float gr
 }
 
 void Optimizer::Save(const std::filesystem::path& file) const {
-  const int64_t size = layout_.size();
-  WriteSafetensors(
-      file, {{"first_moment", {size}, first_.Host()}, {"second_moment", {size}, second_.Host()}},
-      {{"step", std::to_string(step_)}});
-  first_.ReleaseHost();
-  second_.ReleaseHost();
+  if (!together_.leads()) {
+    for (const DeviceFloats* moments : {&first_, &second_}) together_.Collect(*moments, {});
+    return;
+  }
+  const auto all = [&](const char* name, const DeviceFloats* moments) {
+    return NamedTensor{name, {layout_.size()}, [this, moments](std::span<float> whole) {
+                         together_.Collect(*moments, whole);
+                       }};
+  };
+  WriteSafetensors(file, {all("first_moment", &first_), all("second_moment", &second_)},
+                   {{"step", std::to_string(step_)}});
 }
 
 void Optimizer::Load(const std::filesystem::path& file) {
   const SafetensorsFile tensors(file);
   const auto read = [&](const char* name, DeviceFloats& into) {
-    tensors.Read(name, {into.size()}, into.HostToFill());
+    tensors.Read(name, {layout_.size()}, into.HostToFill(),
+                 static_cast<size_t>(together_.share().begin));
     into.WriteBack();
     into.ReleaseHost();
   };
@@ -113,10 +145,12 @@ void Optimizer::Load(const std::filesystem::path& file) {
   step_ = std::stoll(step);
 }
 
-MemoryUse Optimizer::Memory() const {
-  MemoryUse use = first_.Use();
-  use.bytes += second_.Use().bytes;
-  return use;
+std::vector<MemoryUse> Optimizer::Memory() const {
+  MemoryUse moments = first_.Use();
+  moments.bytes += second_.Use().bytes;
+  std::vector<MemoryUse> uses = together_.Memory();
+  uses.push_back(std::move(moments));
+  return uses;
 }
 
 }  // namespace agon::policy

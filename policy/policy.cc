@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "policy/backend.h"
+#include "policy/communicator.h"
 #include "policy/device_array.h"
 #include "policy/generate.h"
 #include "policy/hf_config.h"
@@ -15,6 +16,35 @@
 
 namespace agon::policy {
 namespace {
+
+// The bits of a step would depend on who computes what.
+void CheckArithmetic(Communicator& ranks, const std::string& mine) {
+  const std::vector<std::string> all = ranks.AllGather(mine);
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] == all[0]) continue;
+    throw Error(ErrorKind::kUsage,
+                "rank 0 computes in " + all[0] + ", rank " + std::to_string(rank) + " in " +
+                    all[rank] + ": results would depend on who computes what",
+                "ranks", "give all ranks equal devices (run.device, run.compute)");
+  }
+}
+
+// Says which share of a step's memory is this rank's; nothing travels.
+class RanksOnPaper final : public Communicator {
+ public:
+  RanksOnPaper(int rank, int size) : rank_(rank), size_(size) {}
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  std::vector<std::string> Exchange(std::vector<std::string>) override {
+    AGON_CHECK(false, "there is nobody to exchange with on paper");
+    return {};
+  }
+  void Leave(int) override {}
+
+ private:
+  const int rank_, size_;
+};
 
 class TransformerPolicy final : public Policy {
  public:
@@ -29,8 +59,8 @@ class TransformerPolicy final : public Policy {
         gradients_(*backend_, "gradients (fp32)", layout_.size()),
         transformer_(config_, layout_, *backend_, weights_.data(), gradients_),
         generator_(config_, *backend_, transformer_),
-        is_planned_(workload && !backend_->SharesHostMemory()) {
-    if (is_planned_) Reserve(*workload);
+        planned_shards_(workload && !backend_->SharesHostMemory() ? workload->num_shards : 0) {
+    if (planned_shards_ > 0) Reserve(*workload);
   }
 
   // `read` fills in the weights.
@@ -43,7 +73,9 @@ class TransformerPolicy final : public Policy {
   void Save(const fs::path& dir) const override {
     std::vector<NamedTensor> tensors;
     for (const TensorSpec& t : layout_.tensors()) {
-      tensors.push_back({t.name, t.shape, Slice(weights_.Host(), t)});
+      tensors.push_back({t.name, t.shape, [this, tensor = &t](std::span<float> out) {
+                           std::ranges::copy(Slice(weights_.Host(), *tensor), out.begin());
+                         }});
     }
     WriteConfig(dir, config_);
     WriteSafetensors(dir / "model.safetensors", tensors,
@@ -78,26 +110,27 @@ class TransformerPolicy final : public Policy {
     transformer_.BackwardValues(dvalues);
   }
 
-  std::vector<float> TakeGradient() override {
-    FinishGradients();
-    const auto host = gradients_.Host();
-    std::vector<float> gradient(host.begin(), host.end());
-    gradients_.Zero();
-    transformer_.GradientsZeroed();
-    return gradient;
+  void Join(Communicator& ranks) override {
+    CheckArithmetic(ranks, ArithmeticName(compute(), device_));
+    UseRanks(ranks);
   }
-  void SetGradient(std::span<const float> gradient) override {
-    AGON_CHECK(static_cast<int64_t>(gradient.size()) == gradients_.size(),
-               "a gradient of this model");
-    backend_->Upload(gradients_.data(), gradient.data(), gradient.size_bytes());
-    gradients_.Changed();
-    transformer_.GradientsFinished();
+  void UseRanks(Communicator& ranks) { ranks_ = &ranks; }
+  ExchangeReport DescribeExchange() const override {
+    const Exchange* exchange = optimizer_ ? optimizer_->exchange() : nullptr;
+    return exchange ? ExchangeReport{exchange->Name(), exchange->Shortfall()} : ExchangeReport{};
   }
 
   void ConfigureOptimizer(const OptimizerConfig& config) override {
     optimizer_.reset();  // its memory is the next one's
-    optimizer_ = std::make_unique<Optimizer>(config, layout_, *backend_);
-    if (is_planned_) optimizer_->Reserve();
+    optimizer_ = std::make_unique<Optimizer>(config, layout_, *backend_, *ranks_);
+    if (planned_shards_ > 0) optimizer_->Reserve(planned_shards_);
+  }
+
+  void AddShard(bool is_last) override {
+    AGON_CHECK(optimizer_, "ConfigureOptimizer comes first");
+    FinishGradients();
+    optimizer_->AddShard(gradients_, is_last);
+    if (!is_last) transformer_.GradientsZeroed();
   }
 
   float OptimizerStep(float learning_rate) override {
@@ -142,9 +175,10 @@ class TransformerPolicy final : public Policy {
     std::vector<MemoryUse> uses;
     if (backend_->SharesHostMemory()) {
       uses = {weights_.Use(), gradients_.Use(), generator_.Memory()};
-      if (optimizer_) uses.push_back(optimizer_->Memory());
-      const auto of_batches = transformer_.Memory();
-      uses.insert(uses.end(), of_batches.begin(), of_batches.end());
+      for (const auto& list : {optimizer_ ? optimizer_->Memory() : std::vector<MemoryUse>(),
+                               transformer_.Memory()}) {
+        uses.insert(uses.end(), list.begin(), list.end());
+      }
     }
     const auto of_backend = backend_->Memory();
     uses.insert(uses.end(), of_backend.begin(), of_backend.end());
@@ -188,8 +222,10 @@ class TransformerPolicy final : public Policy {
   DeviceFloats weights_, gradients_;
   Transformer transformer_;
   Generator generator_;
+  std::unique_ptr<Communicator> alone_ = NewSoloCommunicator();
+  Communicator* ranks_ = alone_.get();
   std::unique_ptr<Optimizer> optimizer_;
-  const bool is_planned_;  // all memory was taken at the start
+  const int planned_shards_;  // 0: memory grows; else all was taken at the start
   uint64_t version_ = 0;
 };
 
@@ -215,6 +251,8 @@ void Workload::Include(const Workload& other) {
   context_tokens = is_whole ? 0 : std::max(context_tokens, other.context_tokens);
   decoded_rows = std::max(decoded_rows, other.decoded_rows);
   num_top = std::max(num_top, other.num_top);
+  if (other.num_ranks > num_ranks) rank = other.rank, num_ranks = other.num_ranks;
+  num_shards = std::max(num_shards, other.num_shards);
 }
 
 std::vector<float> Policy::Values(const PackedBatch&) {
@@ -248,7 +286,9 @@ ModelConfig Policy::ConfigOf(const fs::path& dir, Head head) {
 std::vector<MemoryUse> Policy::PlanMemory(const ModelConfig& config, ComputeType compute,
                                           const Device& device, const Workload& workload) {
   if (device.kind == Device::Kind::kCpu) return {};
+  RanksOnPaper ranks(workload.rank, workload.num_ranks);
   TransformerPolicy on_paper(config, compute, device, {.kind = Room::Kind::kPaper}, workload);
+  on_paper.UseRanks(ranks);
   for (const OptimizerConfig& optimizer : workload.optimizers) {
     on_paper.ConfigureOptimizer(optimizer);
   }

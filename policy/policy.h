@@ -246,11 +246,21 @@ struct Workload {
   int decoded_rows = 0;    // Sampling::max_rows of a Stream; 0: none
   int context_tokens = 0;  // max_tokens of a Stream; 0: the model's
   int num_top = 0;         // of a PackedBatch or Sampling
+  // Of an optimizer's step; see Policy::Join and AddShard.
+  int rank = 0, num_ranks = 1;
+  int num_shards = 1;
 
   bool learns() const { return !optimizers.empty(); }
   // Grows to what both ask.
   void Include(const Workload& other);
 };
+
+struct ExchangeReport {
+  std::string way;        // "NCCL 2.28.9", "the host's memory"
+  std::string shortfall;  // why not a faster one that the device has; "" if there is nothing to say
+};
+
+class Communicator;  // policy/communicator.h
 
 class Policy {
  public:
@@ -317,17 +327,26 @@ class Policy {
   // Adds the gradient of a loss whose derivative by value i of the last Values is dvalues[i] (S).
   virtual void BackwardValues(std::span<const float> dvalues);
 
-  // Moves the gradient out, of all tensors in the order of TensorNames(), and zeroes it.
-  virtual std::vector<float> TakeGradient() = 0;
-  // Puts one in its place, which OptimizerStep takes next. REQUIRES: the gradient is zero.
-  virtual void SetGradient(std::span<const float> gradient) = 0;
+  // From now on the steps of this policy are those of all `ranks`, which have equal weights: each
+  // has the moments of its share and updates that (ZeRO stage 1). The calls of the optimizer are
+  // collective, but for LoadOptimizer; ConfigureOptimizer comes after this. Keeps the reference.
+  // Throws Error(kUsage) on all ranks if they compute in different arithmetics. Collective.
+  virtual void Join(Communicator& ranks) = 0;
+  // How ranks exchange gradients and weights; "" for one, and before ConfigureOptimizer.
+  virtual ExchangeReport DescribeExchange() const { return {}; }
 
   virtual void ConfigureOptimizer(const OptimizerConfig& config) = 0;
+  // The gradient is that of one shard of a batch: gives it to the sum over shards, and zeroes it.
+  // Ranks give theirs in turn; the sum is in the order in which they come, whatever the number
+  // of ranks, and after the last ones OptimizerStep takes it. Several ranks must do so, one may
+  // step without.
+  virtual void AddShard(bool is_last) = 0;
   // Clips the gradient's global norm, updates the weights, zeroes the gradient, and
   // increments version(). Returns the norm before clipping. A norm that isn't finite
   // leaves weights and moments unchanged (still zeroes, still counts).
   virtual float OptimizerStep(float learning_rate) = 0;
-  // Moments and step count, bit for bit (a safetensors file). Load throws kCorrupt.
+  // Moments of all ranks and step count, bit for bit (a safetensors file that the leader writes and
+  // any number of ranks can read). Load throws kCorrupt.
   virtual void SaveOptimizer(const fs::path& file) const = 0;
   virtual void LoadOptimizer(const fs::path& file) = 0;
 

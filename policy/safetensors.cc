@@ -45,7 +45,8 @@ void WriteSafetensors(const std::filesystem::path& file, const std::vector<Named
   for (const auto& [key, value] : metadata) header["__metadata__"][key] = value;
   uint64_t offset = 0;
   for (const NamedTensor& tensor : tensors) {
-    const uint64_t bytes = tensor.values.size_bytes();
+    uint64_t bytes = sizeof(float);
+    for (const int64_t extent : tensor.shape) bytes *= static_cast<uint64_t>(extent);
     header[tensor.name] = {
         {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
@@ -57,8 +58,13 @@ void WriteSafetensors(const std::filesystem::path& file, const std::vector<Named
   std::memcpy(bytes.data(), &length, 8);
   bytes.reserve(8 + text.size() + offset);
   bytes += text;
+  bytes.resize(bytes.size() + offset);
+  auto* next = reinterpret_cast<float*>(bytes.data() + 8 + text.size());
   for (const NamedTensor& tensor : tensors) {
-    bytes.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size_bytes());
+    size_t count = 1;
+    for (const int64_t extent : tensor.shape) count *= static_cast<size_t>(extent);
+    tensor.fill({next, count});
+    next += count;
   }
   WriteFileAtomic(file, bytes);
 }
@@ -137,7 +143,7 @@ std::vector<std::string> SafetensorsFile::Names() const {
 }
 
 void SafetensorsFile::Read(std::string_view name, const std::vector<int64_t>& shape,
-                           std::span<float> out) const {
+                           std::span<float> out, size_t first) const {
   const auto it = entries_.find(name);
   if (it == entries_.end()) {
     throw Error(ErrorKind::kCorrupt, "tensor " + std::string(name) + " is missing", path_);
@@ -149,7 +155,8 @@ void SafetensorsFile::Read(std::string_view name, const std::vector<int64_t>& sh
                     ", config.json asks for " + ShapeText(shape),
                 path_);
   }
-  const std::byte* source = data_.data() + entry.begin;
+  if (out.empty()) return;
+  const std::byte* source = data_.data() + entry.begin + first * ElementBytes(entry.dtype);
   if (entry.dtype == "F32") {
     std::memcpy(out.data(), source, out.size_bytes());
     return;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -17,10 +18,10 @@ namespace agon::policy {
 struct NamedTensor {
   std::string name;
   std::vector<int64_t> shape;
-  std::span<const float> values;
+  std::function<void(std::span<float>)> fill;  // writes all elements
 };
 
-// Writes F32 tensors; the file is whole or absent. Throws kIo.
+// Writes F32 tensors, which are filled one after another; the file is whole or absent. Throws kIo.
 void WriteSafetensors(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors,
                       const std::map<std::string, std::string>& metadata);
 
@@ -32,9 +33,11 @@ class SafetensorsFile {
 
   bool Has(std::string_view name) const;
   std::vector<std::string> Names() const;
-  // Into `out`, converted from F32, BF16 or F16. Throws kCorrupt if the tensor is missing or
-  // its shape differs, kUnsupported for another type; each names the tensor.
-  void Read(std::string_view name, const std::vector<int64_t>& shape, std::span<float> out) const;
+  // Elements from number `first` into `out`, converted from F32, BF16 or F16. Throws kCorrupt if
+  // the tensor is missing or its shape differs, kUnsupported for another type; each names the
+  // tensor. REQUIRES: `shape` has that many.
+  void Read(std::string_view name, const std::vector<int64_t>& shape, std::span<float> out,
+            size_t first = 0) const;
   // "" if absent.
   std::string Metadata(const std::string& key) const;
 

@@ -61,8 +61,6 @@ class Transformer {
   void FinishGradients();
   // The gradients were consumed and zeroed.
   void GradientsZeroed() { finished_ = false; }
-  // They were written from outside, as FinishGradients leaves them.
-  void GradientsFinished() { finished_ = true; }
 
   // Keys and values of the prompts go to slots[i] (all layers); hidden T (P, C), the backend's,
   // receives the final normalised hidden state of each prompt's last token.

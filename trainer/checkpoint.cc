@@ -188,6 +188,11 @@ void SaveCheckpoint(const fs::path& run_dir, const TrainerState& state,
   DeleteOlder(run_dir, state.stage, keep_every, state.rl.course);
 }
 
+void HelpSaveCheckpoint(const policy::Policy& policy, const policy::Policy* value) {
+  policy.SaveOptimizer({});
+  if (value) value->SaveOptimizer({});
+}
+
 void KeepModel(const fs::path& run_dir, int step, const GoldCourse& course, int keep_every,
                const policy::Policy& policy, const datasets::ChatTemplate& chat) {
   const fs::path kept = CheckpointDir(run_dir, "rl", step);
@@ -231,6 +236,7 @@ std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
                                                const policy::OptimizerConfig& optimizer,
                                                const policy::Device& device, policy::Head head,
+                                               policy::Communicator* ranks,
                                                const std::optional<policy::Workload>& workload) {
   auto policy = policy::Policy::Load(checkpoint.dir, compute, device, head, workload);
   if (checkpoint.compute != ComputeName(*policy)) {
@@ -240,6 +246,7 @@ std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
                 checkpoint.dir.string(),
                 "go on where it began (run.device, run.compute), or start anew");
   }
+  if (ranks) policy->Join(*ranks);
   policy->ConfigureOptimizer(optimizer);
   policy->LoadOptimizer(checkpoint.dir / kOptimizer);
   return policy;
@@ -249,9 +256,11 @@ std::unique_ptr<policy::Policy> LoadValueModel(const Checkpoint& checkpoint,
                                                policy::ComputeType compute,
                                                const policy::OptimizerConfig& optimizer,
                                                const policy::Device& device,
+                                               policy::Communicator* ranks,
                                                const std::optional<policy::Workload>& workload) {
   auto value = policy::Policy::Load(checkpoint.dir / kValue, compute, device, policy::Head::kScore,
                                     workload);
+  if (ranks) value->Join(*ranks);
   value->ConfigureOptimizer(optimizer);
   value->LoadOptimizer(checkpoint.dir / kValueOptimizer);
   return value;

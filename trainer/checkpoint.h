@@ -43,10 +43,12 @@ std::filesystem::path CheckpointDir(const std::filesystem::path& run_dir, std::s
 // the last of every earlier one do. Throws kIo (disk full): the older ones are intact then.
 // Of the running stage the models of every `keep_every`-th step stay too (0: none), and those that
 // state.rl.course keeps, without what training needs. PPO's value model goes to
-// trainer_state/value/ with its own moments.
+// trainer_state/value/ with its own moments. By the leader, while all others call
+// HelpSaveCheckpoint with the same policies: each has some of the moments.
 void SaveCheckpoint(const std::filesystem::path& run_dir, const TrainerState& state,
                     const policy::Policy& policy, const datasets::ChatTemplate& chat,
                     const policy::Policy* value = nullptr, int keep_every = 0);
+void HelpSaveCheckpoint(const policy::Policy& policy, const policy::Policy* value);
 
 // Writes the model after `step` of RL alone, without what training needs, unless it is there
 // already. Of others like it those stay that `course` keeps or `keep_every` divides. Throws kIo.
@@ -62,19 +64,20 @@ void LoadWeights(const std::filesystem::path& model_dir, policy::Policy& policy)
 std::optional<Checkpoint> FindLastCheckpoint(const std::filesystem::path& run_dir,
                                              std::string_view stage = "");
 
-// Weights, and moments as they were under the same OptimizerConfig. Throws kCorrupt, and
-// kUsage if `device` would go on in another arithmetic.
+// Weights, and moments as they were under the same OptimizerConfig, on however many ranks: `ranks`
+// join it, if there are any (collective). Throws kCorrupt, and kUsage if `device` would go on in
+// another arithmetic.
 std::unique_ptr<policy::Policy> LoadCheckpoint(
     const Checkpoint& checkpoint, policy::ComputeType compute,
     const policy::OptimizerConfig& optimizer, const policy::Device& device = {},
-    policy::Head head = policy::Head::kLanguage,
+    policy::Head head = policy::Head::kLanguage, policy::Communicator* ranks = nullptr,
     const std::optional<policy::Workload>& workload = {});
 
 // The value model beside it. Throws kCorrupt, kNotFound.
 std::unique_ptr<policy::Policy> LoadValueModel(
     const Checkpoint& checkpoint, policy::ComputeType compute,
     const policy::OptimizerConfig& optimizer, const policy::Device& device = {},
-    const std::optional<policy::Workload>& workload = {});
+    policy::Communicator* ranks = nullptr, const std::optional<policy::Workload>& workload = {});
 
 // Removes what a killed process left half-written in the run directory.
 void RemoveTornWrites(const std::filesystem::path& run_dir);

@@ -66,6 +66,15 @@ policy::Workload RlWorkload(const RlConfig& config) {
           .decoded_rows = RowsOf(config)};
 }
 
+// That ranks step together.
+policy::Workload Together(policy::Workload workload, const Recipe& recipe,
+                          const policy::Communicator& ranks) {
+  workload.rank = ranks.rank();
+  workload.num_ranks = ranks.size();
+  workload.num_shards = recipe.run.num_shards;
+  return workload;
+}
+
 bool IsEvaluated(const Recipe& recipe) {
   return recipe.sft.num_steps + recipe.probe.num_steps + recipe.rl.num_steps > 0;
 }
@@ -93,11 +102,12 @@ std::vector<Tenant> RewardModels(const Recipe& recipe, const std::filesystem::pa
   return tenants;
 }
 
-std::vector<Household> HouseholdsOf(const Recipe& recipe, const std::filesystem::path& run_dir) {
+std::vector<Household> HouseholdsOf(const Recipe& recipe, const std::filesystem::path& run_dir,
+                                    const policy::Communicator& ranks) {
   const RewardModelConfig& rewards = recipe.reward_model;
   const policy::ComputeType compute = recipe.run.compute;
-  const Tenant line{"policy", OwnModel(recipe, rewards.num_steps > 0), WorkloadOf(recipe, run_dir),
-                    compute};
+  const Tenant line{"policy", OwnModel(recipe, rewards.num_steps > 0), 
+                    WorkloadOf(recipe, run_dir, ranks), compute};
   std::vector<Household> households = {{"training", {line}}};
   if (rewards.num_steps > 0) {
     const Tenant member{"reward models", OwnModel(recipe, true), judge::RewardCheckpoints::Asked()};
@@ -112,7 +122,7 @@ std::vector<Household> HouseholdsOf(const Recipe& recipe, const std::filesystem:
           {"reference", OwnModel(recipe, false), ReferenceWorkload(recipe), compute});
     }
     if (recipe.rl.advantage == AdvantageKind::kGae) {
-      rl.tenants.push_back({"value model", OwnModel(recipe, true), ValueWorkload(recipe), compute});
+      rl.tenants.push_back({"value model", OwnModel(recipe, true), ValueWorkload(recipe, ranks), compute});
     }
     const auto models = RewardModels(recipe, run_dir);
     rl.tenants.insert(rl.tenants.end(), models.begin(), models.end());
@@ -156,7 +166,8 @@ int64_t Total(const std::vector<policy::MemoryUse>& uses) {
 
 }  // namespace
 
-policy::Workload WorkloadOf(const Recipe& recipe, const std::filesystem::path& run_dir) {
+policy::Workload WorkloadOf(const Recipe& recipe, const std::filesystem::path& run_dir,
+                            const policy::Communicator& ranks) {
   policy::Workload workload;
   const auto include = [&](int num_steps, const policy::Workload& of_stage) {
     if (num_steps > 0) workload.Include(of_stage);
@@ -173,23 +184,24 @@ policy::Workload WorkloadOf(const Recipe& recipe, const std::filesystem::path& r
   if (recipe.reward_model.num_steps > 0) workload.Include(RewardModelWorkload(recipe, run_dir));
   include(recipe.rl.num_steps, RlWorkload(recipe.rl));
   if (IsEvaluated(recipe)) workload.Include(judge::WorkloadOf(recipe.Benchmarks(), {}));
-  return workload;
+  return Together(std::move(workload), recipe, ranks);
 }
 
 policy::Workload ReferenceWorkload(const Recipe& recipe) {
   return {.batch_tokens = recipe.rl.micro_batch_tokens};
 }
 
-policy::Workload ValueWorkload(const Recipe& recipe) {
-  return {.batch_tokens = recipe.rl.micro_batch_tokens,
-          .prefix_sharers = recipe.rl.group_size,
-          .optimizers = {recipe.rl.value.optimizer}};
+policy::Workload ValueWorkload(const Recipe& recipe, const policy::Communicator& ranks) {
+  return Together({.batch_tokens = recipe.rl.micro_batch_tokens,
+                   .prefix_sharers = recipe.rl.group_size,
+                   .optimizers = {recipe.rl.value.optimizer}},
+                  recipe, ranks);
 }
 
 MemoryPlan PlanMemory(const Recipe& recipe, const std::filesystem::path& run_dir,
-                      const policy::Device& device) {
+                      const policy::Device& device, const policy::Communicator& ranks) {
   MemoryPlan most;
-  for (const Household& household : HouseholdsOf(recipe, run_dir)) {
+  for (const Household& household : HouseholdsOf(recipe, run_dir, ranks)) {
     auto uses = UsesOf(household, device);
     if (Total(uses) > Total(most.uses)) most = {household.stage, std::move(uses)};
   }

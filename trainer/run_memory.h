@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/communicator.h"
 #include "policy/policy.h"
 #include "trainer/recipe.h"
 
@@ -19,15 +20,16 @@ struct MemoryPlan {
   std::vector<policy::MemoryUse> uses;  // by policy and purpose, in that stage
 };
 
-// Of a run of `recipe` in `run_dir`. Throws what Policy::Create throws, and what reading the
-// recipe's models and preferences does.
+// Of this rank's part in a run of `recipe` in `run_dir`. Throws what Policy::Create throws, and what
+// reading the recipe's models and preferences does.
 MemoryPlan PlanMemory(const Recipe& recipe, const std::filesystem::path& run_dir,
-                      const policy::Device& device);
+                      const policy::Device& device, const policy::Communicator& ranks);
 
 // What all stages together ask of the policy that they train.
-policy::Workload WorkloadOf(const Recipe& recipe, const std::filesystem::path& run_dir);
+policy::Workload WorkloadOf(const Recipe& recipe, const std::filesystem::path& run_dir,
+                            const policy::Communicator& ranks);
 // What RL asks of its reference and its value model.
 policy::Workload ReferenceWorkload(const Recipe& recipe);
-policy::Workload ValueWorkload(const Recipe& recipe);
+policy::Workload ValueWorkload(const Recipe& recipe, const policy::Communicator& ranks);
 
 }  // namespace agon::trainer

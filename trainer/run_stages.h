@@ -69,6 +69,7 @@ class Run {
   void GoBackTo(int step);
   void MeasureQuality();
   void RunStage(const Stage& stage);
+  void LogStart(const std::string& stage, int first_step);
   void TrainStage(const Stage& stage);
   void RunLoop(const Stage& stage, const StageContext& context);
   void ConcludeLearnedReward();
@@ -111,6 +112,7 @@ class Run {
   std::unique_ptr<policy::Policy> policy_;
   std::string policy_stage_;  // whose result `policy_` is, "" if none
   std::optional<PreferenceSets> preferences_;
+  bool is_shortfall_told_ = false;
   std::vector<judge::AskedFact> asked_;  // of the probe
 };
 

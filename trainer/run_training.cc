@@ -12,8 +12,8 @@ namespace agon::trainer {
 
 // One allocation for all stages.
 void Run::TakeMemory() {
-  workload_ = WorkloadOf(recipe_, options_.out);
-  const MemoryPlan plan = PlanMemory(recipe_, options_.out, device_);
+  workload_ = WorkloadOf(recipe_, options_.out, team_.ranks());
+  const MemoryPlan plan = PlanMemory(recipe_, options_.out, device_, team_.ranks());
   arena_ = policy::NewArena(device_, plan.uses);
   device_.arena = arena_.get();
   if (!leads() || options_.json) return;
@@ -47,11 +47,13 @@ std::unique_ptr<policy::Policy> Run::LoadStage(const std::string& stage, policy:
 // PPO's: the policy's body from the stage `before` RL, with a head of zeros, or where it was.
 std::unique_ptr<policy::Policy> Run::ValueModel(const std::string& before) const {
   const policy::OptimizerConfig& optimizer = recipe_.rl.value.optimizer;
-  const policy::Workload workload = ValueWorkload(recipe_);
+  const policy::Workload workload = ValueWorkload(recipe_, team_.ranks());
   if (start_ && start_->state.stage == "rl") {
-    return LoadValueModel(*start_, recipe_.run.compute, optimizer, device_, workload);
+    return LoadValueModel(*start_, recipe_.run.compute, optimizer, device_, &team_.ranks(),
+                          workload);
   }
   auto value = LoadStage(before, policy::Head::kScore, workload);
+  value->Join(team_.ranks());
   value->ConfigureOptimizer(optimizer);
   return value;
 }
@@ -154,6 +156,20 @@ void Run::GoBackTo(int step) {
   LoadWeights(CheckpointDir(options_.out, "rl", step), *policy_);
 }
 
+// A way of exchange that is slower than it might be is worth a word.
+void Run::LogStart(const std::string& stage, int first_step) {
+  log_.Event(stage + " begins at step " + std::to_string(first_step));
+  const auto [way, shortfall] = policy_->DescribeExchange();
+  if (way.empty() || !leads()) return;
+  log_.Event("ranks exchange gradients and weights through " + way +
+             (shortfall.empty() ? "" : ": " + shortfall));
+  if (shortfall.empty() || is_shortfall_told_) return;
+  is_shortfall_told_ = true;
+  std::fprintf(stderr,
+               "warning: GPUs exchange gradients and weights through %s, which is slow: %s\n",
+               way.c_str(), shortfall.c_str());
+}
+
 void Run::TrainStage(const Stage& stage) {
   int first_step = 1;
   RlState rl;
@@ -161,11 +177,12 @@ void Run::TrainStage(const Stage& stage) {
   if (start_ && start_->state.stage == stage.name) {
     policy_.reset();
     policy_ = LoadCheckpoint(*start_, recipe_.run.compute, stage.optimizer, device_, stage.head(),
-                             workload_);
+                             &team_.ranks(), workload_);
     first_step = start_->state.step + 1;
     rl = start_->state.rl;
   } else {
     UsePolicyOf(before, stage.head());
+    policy_->Join(team_.ranks());
     policy_->ConfigureOptimizer(stage.optimizer);
   }
   // The others come after the policy and go before it: its place in a GPU's memory stays.
@@ -175,13 +192,13 @@ void Run::TrainStage(const Stage& stage) {
   }
   if (stage.name == "rl" && recipe_.rl.advantage == AdvantageKind::kGae) value = ValueModel(before);
   policy_stage_ = stage.name;
-  log_.Event(stage.name + " begins at step " + std::to_string(first_step));
+  LogStart(stage.name, first_step);
 
   std::vector<std::shared_ptr<judge::RewardModel>> reward_models;
   if (stage.name == "rl") reward_models = MakeRewardModels(ResolvedRl(), device_);
   std::vector<policy::MemoryUse> memory;
   const auto save = [&](int step) {
-    if (!leads()) return;
+    if (!leads()) return HelpSaveCheckpoint(*policy_, value.get());
     const bool done = step == stage.num_steps || rl.stopped;
     SaveCheckpoint(options_.out,
                    {stage.name, step, done, recipe_.run.seed, finished_, RecipeHash(recipe_), rl},

@@ -1,8 +1,8 @@
 // One optimizer step by several processes, with the bits of one.
 //
-// A batch is cut into `num_shards` parts, whatever the number of ranks. Each rank takes
-// neighbouring shards and keeps a gradient for each; gradients and statistics are then summed
-// in the order of shards. So the result depends on num_shards and not on who computed what.
+// A batch is cut into `num_shards` parts, whatever the number of ranks, which take them in turn.
+// Gradients (policy::Policy::AddShard) and statistics are summed in the order of shards. So the
+// result depends on num_shards and not on who computed what.
 #pragma once
 
 #include <cstring>
@@ -40,8 +40,9 @@ class Team {
   Range Mine(size_t count) const;
 
   // Calls body(range) for this rank's shards of [0, count): it adds gradients to `policy` and
-  // returns the shard's statistics. Afterwards the policy's gradient is the sum over all
-  // shards; returned are the statistics of all shards, in order. Collective.
+  // returns the shard's statistics. Afterwards OptimizerStep takes the sum over all shards;
+  // returned are the statistics of all shards, in order. Collective. REQUIRES: several ranks
+  // have joined `policy`.
   template <typename Stats, typename Body>
   std::vector<Stats> Accumulate(policy::Policy& policy, size_t count, const Body& body) const {
     static_assert(std::is_trivially_copyable_v<Stats>);
@@ -50,10 +51,13 @@ class Team {
       const Stats stats = body(range);
       mine.append(reinterpret_cast<const char*>(&stats), sizeof stats);
     });
-    std::string all;
-    for (const std::string& part : ranks_->AllGather(mine)) all += part;
-    std::vector<Stats> shards(all.size() / sizeof(Stats));
-    std::memcpy(shards.data(), all.data(), all.size());
+    const std::vector<std::string> all = ranks_->AllGather(mine);
+    std::vector<Stats> shards(num_shards_);
+    for (size_t shard = 0; shard < num_shards_; ++shard) {
+      std::memcpy(&shards[shard],
+                  all[shard % all.size()].data() + shard / all.size() * sizeof(Stats),
+                  sizeof(Stats));
+    }
     return shards;
   }
 

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -134,19 +135,14 @@ void CpuBackend::ScatterAddRows(const float* d, const int32_t* rows, int count, 
   EmbeddingGradient(d, rows, count, c, dx);
 }
 
-double CpuBackend::SumOfSquares(const float* x, int64_t count) {
-  constexpr int64_t kChunk = 1 << 14;
-  const int64_t chunks = (count + kChunk - 1) / kChunk;
-  double* sums = reinterpret_cast<double*>(partials_.Get(static_cast<size_t>(chunks + 1) * 8));
+void CpuBackend::SumsOfSquares(const float* x, int64_t count, double* sums) {
+  const int64_t chunks = (count + kSquaresPerSum - 1) / kSquaresPerSum;
   ParallelRanges(chunks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t size = i + 1 < chunks ? kChunk : count - i * kChunk;
-      sums[i] = kernels_.sum_of_squares(x + i * kChunk, size);
+      const int64_t size = std::min(kSquaresPerSum, count - i * kSquaresPerSum);
+      sums[i] = kernels_.sum_of_squares(x + i * kSquaresPerSum, size);
     }
   });
-  double total = 0.0;
-  for (int64_t i = 0; i < chunks; ++i) total += sums[i];
-  return total;
 }
 
 void CpuBackend::StepAdamW(float* w, float* g, float* m, float* v, int64_t count,

@@ -105,7 +105,7 @@ class CpuBackend final : public Backend {
   void TopTokens(const PackedLinear& head, const void* hidden, int rows, float temperature,
                  int num_top, TokenLogprob* top) override;
 
-  double SumOfSquares(const float* x, int64_t count) override;
+  void SumsOfSquares(const float* x, int64_t count, double* sums) override;
   void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamW& args) override;
   void Combine(float a, const float* x, float b, const float* y, int64_t count,
                float* out) override;

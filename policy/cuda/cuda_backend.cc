@@ -126,13 +126,11 @@ void CudaBackend::UnfoldGain(const float* folded, const float* weight, const flo
                    Partials<float>(UnfoldGainPartials(rows, c)), gpu_.stream());
 }
 
-double CudaBackend::SumOfSquares(const float* x, int64_t count) {
-  const int64_t num_partials = SumOfSquaresPartials(count);
-  double* partials = Partials<double>(num_partials + 1);
-  cuda::SumOfSquares(x, count, partials, partials + num_partials, gpu_.stream());
-  double sum = 0.0;
-  Download(&sum, partials + num_partials, sizeof sum);
-  return sum;
+void CudaBackend::SumsOfSquares(const float* x, int64_t count, double* sums) {
+  const auto num_sums = static_cast<int64_t>(NumBlocks(count, kSquaresPerSum));
+  double* const on_device = Partials<double>(num_sums);
+  cuda::SumsOfSquares(x, count, on_device, gpu_.stream());
+  Download(sums, on_device, static_cast<size_t>(num_sums) * sizeof(double));
 }
 
 void CudaBackend::StepAdamW(float* w, float* g, float* m, float* v, int64_t count,

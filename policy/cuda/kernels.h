@@ -165,10 +165,8 @@ void AdvanceRows(const RowTable& table, int step, cudaStream_t stream);
 void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
                 bool add, float* dweight, float* dgain, float* partials, cudaStream_t stream);
 int64_t UnfoldGainPartials(int rows, int c);
-// sum = of squares, in fp64. `partials` holds SumOfSquaresPartials(count) doubles.
-void SumOfSquares(const float* x, int64_t count, double* partials, double* sum,
-                  cudaStream_t stream);
-int64_t SumOfSquaresPartials(int64_t count);
+// As Backend::SumsOfSquares; `sums` are the device's.
+void SumsOfSquares(const float* x, int64_t count, double* sums, cudaStream_t stream);
 struct AdamWStep {
   float learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
   float bias_correction1, bias_correction2;  // 1 - beta^t

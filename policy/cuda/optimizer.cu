@@ -8,7 +8,6 @@ namespace agon::policy::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kSquaresPerBlock = 1 << 14;
 // A block of UnfoldGainKernel: this many rows of 32 columns, a lane for each column.
 constexpr int kUnfoldRows = 128;
 
@@ -45,22 +44,15 @@ __global__ void AddRowsKernel(const float* partials, int num_rows, int c, float*
   sums[column] += sum;
 }
 
-__global__ void SumOfSquaresKernel(const float* x, int64_t count, double* partials) {
-  const int64_t begin = static_cast<int64_t>(blockIdx.x) * kSquaresPerBlock;
-  const int64_t end = begin + kSquaresPerBlock < count ? begin + kSquaresPerBlock : count;
+__global__ void SumsOfSquaresKernel(const float* x, int64_t count, double* sums) {
+  const int64_t begin = static_cast<int64_t>(blockIdx.x) * kSquaresPerSum;
+  const int64_t end = begin + kSquaresPerSum < count ? begin + kSquaresPerSum : count;
   double sum = 0.0;
   for (int64_t i = begin + static_cast<int64_t>(threadIdx.x); i < end; i += kThreads) {
     sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
   }
   sum = BlockSum(sum);
-  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
-}
-
-__global__ void AddPartialsKernel(const double* partials, int64_t count, double* total) {
-  double sum = 0.0;
-  for (int64_t i = static_cast<int64_t>(threadIdx.x); i < count; i += kThreads) sum += partials[i];
-  sum = BlockSum(sum);
-  if (threadIdx.x == 0) *total = sum;
+  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
 // Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2) for one weight.
@@ -108,14 +100,9 @@ void UnfoldGain(const float* folded, const float* weight, const float* gain, int
          static_cast<int>(grid.y), c, dgain);
 }
 
-int64_t SumOfSquaresPartials(int64_t count) { return NumBlocks(count, kSquaresPerBlock); }
-
-void SumOfSquares(const float* x, int64_t count, double* partials, double* sum,
-                  cudaStream_t stream) {
-  const unsigned blocks = NumBlocks(count, kSquaresPerBlock);
-  Launch("SumOfSquares", {dim3(blocks), kThreads}, stream, SumOfSquaresKernel, x, count, partials);
-  Launch("SumOfSquares", {dim3(1), kThreads}, stream, AddPartialsKernel, partials,
-         static_cast<int64_t>(blocks), sum);
+void SumsOfSquares(const float* x, int64_t count, double* sums, cudaStream_t stream) {
+  Launch("SumsOfSquares", {dim3(NumBlocks(count, kSquaresPerSum)), kThreads}, stream,
+         SumsOfSquaresKernel, x, count, sums);
 }
 
 void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamWStep& s,

@@ -61,8 +61,10 @@ class RanksTest : public ::testing::Test {
             (root_ / run).string()};
   }
   void ExpectSameResult(const std::string& a, const std::string& b) const {
-    for (const char* file : {"log.jsonl", "recipe.toml", "checkpoints/sft-000004/model.safetensors",
-                             "checkpoints/rl-000004/model.safetensors", "eval/rl/samples.jsonl"}) {
+    for (const char* file :
+         {"log.jsonl", "recipe.toml", "checkpoints/sft-000004/model.safetensors",
+          "checkpoints/rl-000004/model.safetensors",
+          "checkpoints/rl-000004/trainer_state/optimizer.safetensors", "eval/rl/samples.jsonl"}) {
       EXPECT_TRUE(ReadFile(root_ / a / file) == ReadFile(root_ / b / file)) << file;
     }
   }
@@ -76,7 +78,9 @@ TEST_F(RanksTest, TwoProcessesWriteTheBitsOfOne) {
   const CommandResult two = RunOnRanks(2, Arguments("two"));
   ASSERT_EQ(two.exit_status, 0) << two.err;
   ExpectSameResult("one", "two");
-  EXPECT_NE(ReadFile(root_ / "two/events.log").find("on 2 ranks"), std::string::npos);
+  const std::string events = ReadFile(root_ / "two/events.log");
+  EXPECT_NE(events.find("on 2 ranks"), std::string::npos);
+  EXPECT_NE(events.find("optimizer moments (1/2)"), std::string::npos);
   // A run of two goes on alone.
   fs::remove_all(root_ / "two/checkpoints/rl-000004");
   fs::remove_all(root_ / "two/eval/rl");

@@ -199,7 +199,8 @@ TEST_F(CudaRun, SlowTakesItsMemoryOnceAndSaysForWhat) {
 TEST(RunMemory, IsThatOfTheStageThatNeedsMost) {
   const policy::Device device{policy::Device::Kind::kCuda, 0};
   const auto plan = [&](const std::vector<std::string>& overrides) {
-    return PlanMemory(ParseRecipe(TinyRecipe(1, 1), "tiny", overrides), "/nowhere", device);
+    return PlanMemory(ParseRecipe(TinyRecipe(1, 1), "tiny", overrides), "/nowhere", device,
+                      *policy::NewSoloCommunicator());
   };
   const auto bytes = [](const MemoryPlan& of, std::string_view purpose) {
     for (const auto& use : of.uses) {

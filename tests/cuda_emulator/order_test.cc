@@ -37,8 +37,8 @@ TEST(Order, RowsAndSums) {
     RmsNormGradient<Bf16>(dxhat, xhat, rstd, kRows, kC, dx, rounded, nullptr);
     ScatterAddRows(dxhat, rows, kRows, kC, table, nullptr);
     UnfoldGain(dxhat, table, dgain, kRows, kC, false, dw, dgain, partial, nullptr);
-    Device<double> squares(1), sum(1);
-    SumOfSquares(dw, kRows * kC, squares, sum, nullptr);
+    Device<double> sum(1);
+    SumsOfSquares(dw, kRows * kC, sum, nullptr);
     return std::vector{dx.Read(),    Values(rounded.Read()),
                        table.Read(), dgain.Read(),
                        dw.Read(),    std::vector{static_cast<float>(sum.Read()[0])}};

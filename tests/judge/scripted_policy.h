@@ -64,8 +64,8 @@ class ScriptedPolicy : public policy::Policy {
   }
   void ConfigureOptimizer(const policy::OptimizerConfig&) override {}
   float OptimizerStep(float) override { return 0; }
-  std::vector<float> TakeGradient() override { return {}; }
-  void SetGradient(std::span<const float>) override {}
+  void Join(policy::Communicator&) override {}
+  void AddShard(bool) override {}
   void SaveOptimizer(const std::filesystem::path&) const override {}
   void LoadOptimizer(const std::filesystem::path&) override {}
   std::span<float> Weight(std::string_view) override { return {}; }

@@ -64,26 +64,29 @@ TEST(Optimizer, AdamWFirstStepByHand) {
   }
 }
 
-TEST(Optimizer, AGradientThatWasTakenAndPutBackIsTheSame) {
+TEST(Optimizer, ShardsAddUpInTheirOrder) {
   for (const ComputeType compute : {ComputeType::kFloat32, ComputeType::kAuto}) {
-    auto plain = TinyPolicy(compute), moved = TinyPolicy(compute);
-    for (Policy* policy : {plain.get(), moved.get()}) policy->ConfigureOptimizer({});
+    auto plain = TinyPolicy(compute), sharded = TinyPolicy(compute), zeroed = TinyPolicy(compute);
+    const auto policies = {plain.get(), sharded.get(), zeroed.get()};
+    for (Policy* policy : policies) policy->ConfigureOptimizer({});
     const PackedBatch batch = SomeBatch(*plain);
     const std::vector<float> d(batch.rows.size(), -0.01f);
     for (int step = 0; step < 3; ++step) {
-      for (Policy* policy : {plain.get(), moved.get()}) policy->ScoreAndBackward(batch, d);
-      const std::vector<float> gradient = moved->TakeGradient();
-      for (const std::string& name : moved->TensorNames()) {
-        for (const float g : moved->Gradient(name)) ASSERT_EQ(g, 0.0f) << name;
+      for (Policy* policy : policies) policy->ScoreAndBackward(batch, d);
+      sharded->AddShard(/*is_last=*/true);
+      zeroed->AddShard(/*is_last=*/false);
+      for (const std::string& name : zeroed->TensorNames()) {
+        for (const float g : zeroed->Gradient(name)) ASSERT_EQ(g, 0.0f) << name;
       }
-      // A gradient that was read is finished: the next begins with a step.
-      moved->TakeGradient();
-      moved->SetGradient(gradient);
-      EXPECT_EQ(plain->OptimizerStep(1e-3f), moved->OptimizerStep(1e-3f));
+      zeroed->AddShard(/*is_last=*/true);  // one of zeros, which changes nothing
+      const float norm = plain->OptimizerStep(1e-3f);
+      EXPECT_EQ(sharded->OptimizerStep(1e-3f), norm);
+      EXPECT_EQ(zeroed->OptimizerStep(1e-3f), norm);
     }
     for (const std::string& name : plain->TensorNames()) {
-      const auto a = plain->Weight(name), b = moved->Weight(name);
+      const auto a = plain->Weight(name), b = sharded->Weight(name), c = zeroed->Weight(name);
       EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << name;
+      EXPECT_TRUE(std::equal(a.begin(), a.end(), c.begin(), c.end())) << name;
     }
   }
 }

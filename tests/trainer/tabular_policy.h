@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "core/error.h"
 #include "datasets/tokenizer.h"
+#include "policy/communicator.h"
 #include "policy/policy.h"
 
 namespace agon::trainer {
@@ -100,11 +102,17 @@ class TabularPolicy : public policy::Policy {
     }
   }
 
-  std::vector<float> TakeGradient() override {
-    return std::exchange(gradient, std::vector<float>(gradient.size()));
-  }
-  void SetGradient(std::span<const float> whole) override {
-    gradient.assign(whole.begin(), whole.end());
+  void Join(policy::Communicator& ranks) override { ranks_ = &ranks; }
+  void AddShard(bool is_last) override {
+    shard_sum_.resize(gradient.size());
+    const std::string mine(reinterpret_cast<const char*>(gradient.data()),
+                           gradient.size() * sizeof(float));
+    for (const std::string& shard : ranks_ ? ranks_->AllGather(mine) : std::vector{mine}) {
+      std::memcpy(gradient.data(), shard.data(), shard.size());
+      for (size_t i = 0; i < gradient.size(); ++i) shard_sum_[i] += gradient[i];
+    }
+    std::fill(gradient.begin(), gradient.end(), 0.0f);
+    if (is_last) shard_sum_.swap(gradient);
   }
 
   float OptimizerStep(float learning_rate) override {
@@ -182,6 +190,8 @@ class TabularPolicy : public policy::Policy {
 
   policy::ModelConfig config_;
   policy::PackedBatch last_batch_;
+  policy::Communicator* ranks_ = nullptr;
+  std::vector<float> shard_sum_;
   uint64_t version_ = 0;
 };
 

@@ -64,6 +64,7 @@ class TeamLoop : public LoopTest {
     std::mutex mutex;
     ThreadRanks(num_ranks).Run([&](policy::Communicator& ranks) {
       TabularPolicy policy(tokenizer_.vocab_size());
+      policy.Join(ranks);
       RunLog log = ranks.is_leader() ? RunLog(dir_) : RunLog();
       StageContext context{policy, chat_, log,   nullptr, 1,       50,
                            {},     {},    false, 0,       nullptr, Team(ranks, num_shards)};

@@ -140,6 +140,7 @@ TEST_F(Ppo, RanksDoWhatOneProcessDoes) {
   RunLog silent;
   ThreadRanks(2).Run([&](policy::Communicator& ranks) {
     const auto rank = static_cast<size_t>(ranks.rank());
+    for (TabularPolicy* model : {&policies[rank], &values[rank]}) model->Join(ranks);
     StageContext context{.policy = policies[rank],
                          .chat = chat_,
                          .log = rank == 0 ? *log_ : silent,
