@@ -44,6 +44,14 @@ if(AGON_HAS_NVCC)
   set_target_properties(agon_policy_cuda PROPERTIES UNITY_BUILD OFF)  # each kernel its constants
   target_include_directories(agon_policy_cuda PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(agon_policy_cuda PUBLIC CUDA::cudart_static CUDA::cublasLt)
+  # Of NCCL only the header is needed: the library is loaded when several ranks want it.
+  find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV NCCL_HOME
+    PATH_SUFFIXES include)
+  if(NCCL_INCLUDE_DIR)
+    target_include_directories(agon_policy_cuda SYSTEM PRIVATE ${NCCL_INCLUDE_DIR})
+  else()
+    message(STATUS "GPUs of several ranks exchange through the host: nccl.h isn't there")
+  endif()
   # -fmad=false as -ffp-contract=off: kernels ask for fused multiply-adds by name.
   target_compile_options(agon_policy_cuda PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;-Xcompiler=-Wall,-Wextra>"

@@ -12,6 +12,7 @@
 #include "policy/cuda/graphs.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/matmul.h"
+#include "policy/cuda/nccl_exchange.h"
 #include "policy/cuda/space.h"
 #include "policy/cuda/staging.h"
 
@@ -121,6 +122,11 @@ class CudaBackend final : public Backend {
                float* out) override;
   void Divide(float* x, int64_t count, double divisor) override;
   void Transpose(const float* x, int rows, int cols, float* out) override;
+
+  std::unique_ptr<Exchange> NewExchange(Communicator& ranks, std::string* shortfall) override {
+    if (space_->kind() == Room::Kind::kPaper) return nullptr;
+    return NewNcclExchange(gpu_, ranks, shortfall);
+  }
 
   std::vector<MemoryUse> Memory() const override { return space_->Uses(); }
 

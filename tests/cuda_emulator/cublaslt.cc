@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <set>
 #include <vector>
 
@@ -30,7 +31,8 @@ constexpr uint64_t kMagic = 0x616c676f726974ull;
 constexpr size_t kSplitWorkspaceBytes = 1 << 20;
 constexpr uint64_t kFewCols = 64, kTileCols = 8;
 
-// Everything that was created and not destroyed.
+// Everything that was created and not destroyed, by any thread.
+std::mutex live_mutex;
 std::set<const void*>& Live() {
   static std::set<const void*> live;
   return live;
@@ -40,12 +42,14 @@ template <typename T>
 cublasStatus_t Create(T** p) {
   if (!p) return CUBLAS_STATUS_INVALID_VALUE;
   *p = new T;
+  const std::lock_guard lock(live_mutex);
   Live().insert(*p);
   return CUBLAS_STATUS_SUCCESS;
 }
 
 template <typename T>
 cublasStatus_t Destroy(T* p) {
+  const std::lock_guard lock(live_mutex);
   if (Live().erase(p) == 0) return CUBLAS_STATUS_INVALID_VALUE;
   delete p;
   return CUBLAS_STATUS_SUCCESS;
@@ -53,6 +57,7 @@ cublasStatus_t Destroy(T* p) {
 
 template <typename... T>
 bool AreLive(const T*... p) {
+  const std::lock_guard lock(live_mutex);
   return (Live().contains(p) && ...);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/cuda_emulator/block.h"
+#include "tests/cuda_emulator/device.h"
 #include "tests/cuda_emulator/sanitizer.h"
 
 namespace cuda_emulator {
@@ -26,10 +27,7 @@ bool IsGuard(const char* begin) {
 
 }  // namespace
 
-DeviceMemory& DeviceMemory::Instance() {
-  static DeviceMemory memory;
-  return memory;
-}
+DeviceMemory& DeviceMemory::Instance() { return OfCurrentGpu<DeviceMemory>(); }
 
 void* DeviceMemory::Allocate(size_t bytes) {
   void* p = nullptr;

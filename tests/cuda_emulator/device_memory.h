@@ -1,4 +1,4 @@
-// The emulated device's memory: the host's heap, told apart from the rest of it.
+// An emulated GPU's memory: the host's heap, told apart from the rest of it.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace cuda_emulator {
 
 class DeviceMemory {
  public:
-  static DeviceMemory& Instance();
+  static DeviceMemory& Instance();  // the current GPU's
 
   // Poisoned: floats are NaN, integers -1. nullptr if there is no room.
   void* Allocate(size_t bytes);

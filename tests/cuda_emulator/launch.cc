@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "tests/cuda_emulator/device.h"
 #include "tests/cuda_emulator/runtime.h"
 #include "tests/cuda_emulator/stream.h"
 
@@ -14,7 +15,8 @@ constexpr uint64_t kMaxThreads = 1024;
 constexpr int kMaxSharedBytes = 48 << 10, kMaxOptInSharedBytes = 163 << 10;
 constexpr size_t kMaxArgumentBytes = 4096;
 
-std::map<const void*, int> allowed_bytes;
+// What kernels were allowed of dynamic shared memory.
+using AllowedBytes = std::map<const void*, int>;
 
 uint64_t InitialOrder() {
   const char* text = std::getenv("CUDA_EMULATOR_ORDER");
@@ -38,12 +40,13 @@ void SetThreadOrder(uint64_t order) { ThreadOrder() = order; }
 
 cudaError_t AllowDynamicShared(const void* kernel, int bytes) {
   if (bytes < 0 || bytes > kMaxOptInSharedBytes) return cudaErrorInvalidValue;
-  allowed_bytes[kernel] = bytes;
+  OfCurrentGpu<AllowedBytes>()[kernel] = bytes;
   return cudaSuccess;
 }
 
 cudaError_t Launch(const cudaLaunchConfig_t& config, const void* kernel, size_t argument_bytes,
                    std::function<void()> thread) {
+  const auto& allowed_bytes = OfCurrentGpu<AllowedBytes>();
   const auto allowed = allowed_bytes.find(kernel);
   const int limit = allowed == allowed_bytes.end() ? kMaxSharedBytes : allowed->second;
   if (!Fits(config.gridDim, config.blockDim)) return cudaErrorInvalidConfiguration;

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <set>
 #include <vector>
 
+#include "tests/cuda_emulator/device.h"
 #include "tests/cuda_emulator/device_memory.h"
 #include "tests/cuda_emulator/stream.h"
 
@@ -18,10 +20,11 @@ using cuda_emulator::Streams;
 constexpr int kRuntimeVersion = 13000;
 constexpr size_t kSmallCopyBytes = 64 << 10;
 cuda_emulator::Machine machine;
+std::mutex pinned_mutex;
 std::set<void*> pinned;
 
 thread_local int current_device = 0;
-cudaError_t last_error = cudaSuccess;
+thread_local cudaError_t last_error = cudaSuccess;
 
 bool IsDevice(int device) { return device >= 0 && device < machine.num_gpus; }
 
@@ -33,7 +36,10 @@ cudaError_t Return(cudaError_t error) {
 // Calls that wait, or change memory, may not be made while a stream captures.
 bool Forbidden() { return Streams::Instance().Capturing(); }
 
-bool IsPinned(const void* p) { return pinned.contains(const_cast<void*>(p)); }
+bool IsPinned(const void* p) {
+  const std::lock_guard lock(pinned_mutex);
+  return pinned.contains(const_cast<void*>(p));
+}
 
 std::vector<std::byte> Staged(const void* from, size_t bytes) {
   const auto* begin = static_cast<const std::byte*>(from);
@@ -80,6 +86,8 @@ cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); 
 cudaError_t cudaPeekAtLastError() { return last_error; }
 
 void cuda_emulator::SetMachine(const Machine& now) { machine = now; }
+const cuda_emulator::Machine& cuda_emulator::CurrentMachine() { return machine; }
+int cuda_emulator::CurrentGpu() { return current_device; }
 
 cuda_emulator::Counts& cuda_emulator::MachineCounts() {
   static Counts counts;
@@ -113,6 +121,7 @@ cudaError_t cudaGetDevice(int* device) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (!IsDevice(device)) return Return(cudaErrorInvalidDevice);
   *properties = {};
+  properties->uuid.bytes[0] = static_cast<char>(device + 1);
   std::strncpy(properties->name, machine.gpu_name.c_str(), sizeof properties->name - 1);
   properties->totalGlobalMem = machine.memory_bytes;
   properties->sharedMemPerBlock = 48 << 10;
@@ -154,10 +163,12 @@ cudaError_t cudaFree(void* p) {
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
   *p = std::malloc(bytes);
   if (!*p) return Return(cudaErrorMemoryAllocation);
+  const std::lock_guard lock(pinned_mutex);
   pinned.insert(*p);
   return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* p) {
+  const std::lock_guard lock(pinned_mutex);
   if (p && pinned.erase(p) == 0) return Return(cudaErrorInvalidValue);
   std::free(p);
   return cudaSuccess;

@@ -3,8 +3,10 @@
 // Work is put off until something waits for it, as a busy GPU would: what reads a result
 // without a synchronisation reads the poison that cudaMalloc left. A stream's operations run
 // in order; streams run in no order but what events say. Faults of kernels are thrown from
-// the call that waits. One host thread at a time.
+// the call that waits. One host thread at a time for each GPU.
 #pragma once
+
+#define CUDA_EMULATOR 1
 
 #include <cstddef>
 #include <cstdint>
@@ -28,14 +30,16 @@ void SetThreadOrder(uint64_t order);
 
 // What the machine has from now on, for tests of what is said about it.
 struct Machine {
-  int num_gpus = 1;            // which share the memory
+  int num_gpus = 1;            // at most 8
   int driver_version = 13000;  // 1000 major + 10 minor; 0: no driver. Too old below 13000
   int gpu_major = 8;           // compute capability
   size_t memory_bytes = size_t{8} << 30;
   std::string gpu_name = "CUDA emulator";
   bool reads_pageable_memory = false;  // itself, when a copy is due, as a GH200 does
+  bool has_nccl = true;
 };
 void SetMachine(const Machine& machine);
+const Machine& CurrentMachine();
 
 // What was asked of it since the process began.
 struct Counts {
@@ -75,8 +79,12 @@ using cudaEvent_t = cuda_emulator::Event*;
 using cudaGraph_t = cuda_emulator::Graph*;
 using cudaGraphExec_t = cuda_emulator::Graph*;
 
+struct cudaUUID_t {
+  char bytes[16];
+};
 struct cudaDeviceProp {
   char name[256];
+  cudaUUID_t uuid;
   size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin;
   int major, minor, multiProcessorCount, maxThreadsPerBlock, warpSize;
 };
@@ -116,6 +124,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamCreate(cudaStream_t* stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+// Waits: work that nothing waits for would never be done.
+cudaError_t cudaStreamQuery(cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags = 0);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventCreate(cudaEvent_t* event);

@@ -30,6 +30,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   cuda_emulator::DeviceMemory::Instance().CheckGuards();
   return cudaSuccess;
 }
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return cudaStreamSynchronize(stream); }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   auto& streams = Streams::Instance();
   if (streams.Get(stream).capture) return cudaErrorStreamCaptureUnsupported;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/cuda_emulator/device.h"
+
 namespace cuda_emulator {
 
 void Stream::Add(Operation operation) {
@@ -34,10 +36,7 @@ void Stream::Clear() {
   capture.reset();
 }
 
-Streams& Streams::Instance() {
-  static Streams streams;
-  return streams;
-}
+Streams& Streams::Instance() { return OfCurrentGpu<Streams>(); }
 
 Stream* Streams::Create(bool blocking) {
   auto* stream = new Stream;

@@ -43,11 +43,11 @@ struct Event {
   std::chrono::steady_clock::time_point time;
 };
 
-// All streams; the default one runs at once, after what blocking streams were given before, except
-// for small copies.
+// All streams of a GPU; the default one runs at once, after what blocking streams were given
+// before, except for small copies.
 class Streams {
  public:
-  static Streams& Instance();
+  static Streams& Instance();  // the current GPU's
 
   Stream* Create(bool blocking);
   void Destroy(Stream* stream);
