@@ -175,8 +175,8 @@ class TransformerPolicy final : public Policy {
     std::vector<MemoryUse> uses;
     if (backend_->SharesHostMemory()) {
       uses = {weights_.Use(), gradients_.Use(), generator_.Memory()};
-      for (const auto& list : {optimizer_ ? optimizer_->Memory() : std::vector<MemoryUse>(),
-                               transformer_.Memory()}) {
+      for (const auto& list :
+           {optimizer_ ? optimizer_->Memory() : std::vector<MemoryUse>(), transformer_.Memory()}) {
         uses.insert(uses.end(), list.begin(), list.end());
       }
     }

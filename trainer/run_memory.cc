@@ -106,7 +106,7 @@ std::vector<Household> HouseholdsOf(const Recipe& recipe, const std::filesystem:
                                     const policy::Communicator& ranks) {
   const RewardModelConfig& rewards = recipe.reward_model;
   const policy::ComputeType compute = recipe.run.compute;
-  const Tenant line{"policy", OwnModel(recipe, rewards.num_steps > 0), 
+  const Tenant line{"policy", OwnModel(recipe, rewards.num_steps > 0),
                     WorkloadOf(recipe, run_dir, ranks), compute};
   std::vector<Household> households = {{"training", {line}}};
   if (rewards.num_steps > 0) {
@@ -122,7 +122,8 @@ std::vector<Household> HouseholdsOf(const Recipe& recipe, const std::filesystem:
           {"reference", OwnModel(recipe, false), ReferenceWorkload(recipe), compute});
     }
     if (recipe.rl.advantage == AdvantageKind::kGae) {
-      rl.tenants.push_back({"value model", OwnModel(recipe, true), ValueWorkload(recipe, ranks), compute});
+      rl.tenants.push_back(
+          {"value model", OwnModel(recipe, true), ValueWorkload(recipe, ranks), compute});
     }
     const auto models = RewardModels(recipe, run_dir);
     rl.tenants.insert(rl.tenants.end(), models.begin(), models.end());

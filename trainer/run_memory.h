@@ -20,8 +20,8 @@ struct MemoryPlan {
   std::vector<policy::MemoryUse> uses;  // by policy and purpose, in that stage
 };
 
-// Of this rank's part in a run of `recipe` in `run_dir`. Throws what Policy::Create throws, and what
-// reading the recipe's models and preferences does.
+// Of this rank's part in a run of `recipe` in `run_dir`. Throws what Policy::Create throws, and
+// what reading the recipe's models and preferences does.
 MemoryPlan PlanMemory(const Recipe& recipe, const std::filesystem::path& run_dir,
                       const policy::Device& device, const policy::Communicator& ranks);
 

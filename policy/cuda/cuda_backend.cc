@@ -59,7 +59,8 @@ void CudaBackend::Reserve(const OpLimits& limits) {
                                 2 * config_.intermediate_size, config_.vocab_size});
   const int64_t floats = std::max(UnfoldGainPartials(tallest, config_.hidden_size),
                                   QkNormRopePartials(limits.batch_rows, shape_));
-  Partials<double>(std::max((floats + 1) / 2, int64_t{NumBlocks(limits.num_weights, kSquaresPerSum)}));
+  Partials<double>(
+      std::max((floats + 1) / 2, int64_t{NumBlocks(limits.num_weights, kSquaresPerSum)}));
 }
 
 void CudaBackend::Zero(void* p, size_t bytes) {
