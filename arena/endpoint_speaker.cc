@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/json.h"
+#include "core/message_json.h"
 #include "core/utf8.h"
 #include "net/http_client.h"
 
@@ -99,13 +99,8 @@ void EndpointSpeaker::JoinEnded() {
 std::function<void()> EndpointSpeaker::Speak(const Messages& conversation,
                                              const EndpointSpeech& speech,
                                              SpeakCallbacks callbacks) {
-  Json messages = Json::array();
-  for (const Message& message : conversation) {
-    messages.push_back(
-        {{"role", RoleName(message.role)}, {"content", ReplaceBrokenUtf8(message.content)}});
-  }
   const Json body = {{"model", model_},
-                     {"messages", std::move(messages)},
+                     {"messages", MessagesJson(conversation)},
                      {"max_tokens", speech.max_new_tokens},
                      {"temperature", speech.temperature},
                      {"seed", speech.seed & 0x7FFFFFFFFFFFFFFFull},  // signed elsewhere
@@ -114,7 +109,7 @@ std::function<void()> EndpointSpeaker::Speak(const Messages& conversation,
   const std::lock_guard lock(mutex_);
   JoinEnded();
   threads_.push_back(
-      {std::thread([this, text = body.dump(), reply] { Run(text, *reply); }), reply});
+      {std::thread([this, text = DumpJson(body), reply] { Run(text, *reply); }), reply});
   return [reply] { reply->End("given up after too long a time"); };
 }
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/json.h"
+#include "core/message_json.h"
 #include "core/utf8.h"
 #include "net/http_client.h"
 #include "serve/completer.h"
@@ -23,15 +23,11 @@ constexpr int kLongestPauseMs = 30000;
 Json BodyOf(const CompletionRequest& request, const std::string& model) {
   Json body{{"model", model}};
   if (const auto* messages = std::get_if<Messages>(&request.prompt)) {
-    body["messages"] = Json::array();
-    for (const Message& message : *messages) {
-      body["messages"].push_back({{"role", RoleName(message.role)},
-                                  {"content", ReplaceBrokenUtf8(message.content)}});
-    }
+    body["messages"] = MessagesJson(*messages);
     if (request.wants_logprobs) body["logprobs"] = true;
   } else {
     if (const auto* text = std::get_if<std::string>(&request.prompt)) {
-      body["prompt"] = ReplaceBrokenUtf8(*text);
+      body["prompt"] = *text;
     } else {
       body["prompt"] = std::get<std::vector<int32_t>>(request.prompt);
     }
@@ -167,7 +163,7 @@ class EndpointCompleter final : public Completer {
     const bool is_chat = std::holds_alternative<Messages>(request.prompt);
     Job job;
     job.target = is_chat ? "/chat/completions" : "/completions";
-    job.body = BodyOf(request, options_.model).dump();
+    job.body = DumpJson(BodyOf(request, options_.model));
     job.fail = [callback](std::exception_ptr error) { callback({}, std::move(error)); };
     job.read = [this, request, callback](const std::string& body) {
       CompletionReply reply = ReadReply(body, request, options_.url);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/message_json.h"
 
 namespace agon::envs {
 namespace {
@@ -100,32 +101,13 @@ EnvInfo InfoFromJson(const Json& json, std::string_view where) {
   return info;
 }
 
-Json ToJson(const Messages& messages) {
-  Json json = Json::array();
-  for (const Message& message : messages) {
-    json.push_back({{"role", RoleName(message.role)}, {"content", message.content}});
-  }
-  return json;
-}
-
-Messages MessagesFromJson(const Json& json, std::string_view where) {
-  Messages messages;
-  for (const Json& item : ArrayField(json, "messages", where)) {
-    const auto name = JsonField<std::string>(item, "role", where);
-    const auto role = RoleFromName(name);
-    if (!role) throw Error(ErrorKind::kCorrupt, "no role \"" + name.substr(0, 60) + "\"", where);
-    messages.push_back({*role, JsonField<std::string>(item, "content", where)});
-  }
-  return messages;
-}
-
 Json ToJson(const Task& task) {
   return {{"id",
            {{"env", task.id.env},
             {"split", SplitName(task.id.split)},
             {"seed", task.id.seed},
             {"index", task.id.index}}},
-          {"messages", ToJson(task.messages)},
+          {"messages", MessagesJson(task.messages)},
           {"answer", task.answer},
           {"family", task.family},
           {"difficulty", task.difficulty},
@@ -139,7 +121,7 @@ Task TaskFromJson(const Json& json, std::string_view where) {
   task.id.split = SplitFromName(JsonField<std::string>(id, "split", where), where);
   task.id.seed = JsonField<uint64_t>(id, "seed", where);
   task.id.index = JsonField<uint64_t>(id, "index", where);
-  task.messages = MessagesFromJson(json, where);
+  task.messages = MessagesFromJson(ArrayField(json, "messages", where), where);
   task.answer = FieldOr(json, "answer", std::string(), where);
   task.family = FieldOr(json, "family", std::string("all"), where);
   task.difficulty = FieldOr(json, "difficulty", 0, where);
@@ -188,13 +170,14 @@ Json ToJson(const StepResult& result) {
     return {{"outcome", ToJson(Checked(*outcome))}};
   }
   const Turn& turn = std::get<Turn>(result);
-  return {{"turn", {{"messages", ToJson(turn.messages)}, {"seat", turn.seat}}}};
+  return {{"turn", {{"messages", MessagesJson(turn.messages)}, {"seat", turn.seat}}}};
 }
 
 StepResult StepResultFromJson(const Json& json, std::string_view where) {
   if (json.is_object() && json.contains("turn")) {
     const Json& turn = json.at("turn");
-    return Turn{MessagesFromJson(turn, where), FieldOr(turn, "seat", 0, where)};
+    return Turn{MessagesFromJson(ArrayField(turn, "messages", where), where),
+                FieldOr(turn, "seat", 0, where)};
   }
   return OutcomeFromJson(JsonField<Json>(json, "outcome", where), where);
 }

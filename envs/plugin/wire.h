@@ -18,9 +18,6 @@ EnvInfo InfoFromJson(const Json& json, std::string_view where);
 Json ToJson(const Task& task);
 Task TaskFromJson(const Json& json, std::string_view where);
 
-Json ToJson(const Messages& messages);
-Messages MessagesFromJson(const Json& json, std::string_view where);
-
 Json ToJson(const Outcome& outcome);
 Outcome OutcomeFromJson(const Json& json, std::string_view where);
 

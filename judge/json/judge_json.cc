@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/message_json.h"
 
 namespace agon::judge {
 namespace {
@@ -19,17 +20,7 @@ Messages ReadMessages(const Json& list, const std::string& where) {
     throw Error(ErrorKind::kCorrupt, "messages are a list of up to " + std::to_string(kMaxMessages),
                 where);
   }
-  Messages messages;
-  for (const Json& item : list) {
-    const auto name = TextField(item, "role", where);
-    const auto role = RoleFromName(name);
-    if (!role) {
-      throw Error(ErrorKind::kCorrupt, "no role \"" + name.substr(0, 60) + "\"", where,
-                  "roles are system, user, assistant and tool");
-    }
-    messages.push_back({*role, TextField(item, "content", where)});
-  }
-  return messages;
+  return MessagesFromJson(list, where);
 }
 
 envs::Split ReadSplit(const std::string& name, const std::string& where) {
