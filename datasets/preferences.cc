@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
-#include "core/json.h"
+#include "core/message_json.h"
 
 namespace agon::datasets {
 namespace {
@@ -18,32 +18,39 @@ namespace {
   throw Error(ErrorKind::kCorrupt, what, where, hint);
 }
 
-Message ParseMessage(const Json& json, std::string_view where) {
-  if (!json.is_object()) Refuse("a message is no object", where);
-  const auto name = JsonField<std::string>(json, "role", where);
-  const auto role = RoleFromName(name);
-  if (!role) Refuse("no role is called \"" + name + "\"", where);
-  return {*role, JsonField<std::string>(json, "content", where)};
-}
-
 Messages ParseMessages(const Json& json, const char* key, std::string_view where) {
   if (json.is_string()) return {{Role::kUser, json.get<std::string>()}};
   if (!json.is_array()) {
     Refuse(std::string("field \"") + key + "\" is neither a text nor a list of messages", where);
   }
-  Messages messages;
-  for (const Json& message : json) messages.push_back(ParseMessage(message, where));
+  return MessagesFromJson(json, where);
+}
+
+// A reply, or how a conversation goes on from its prompt, which the assistant begins and ends.
+Messages ParseReply(const Json& json, const char* key, std::string_view where) {
+  if (json.is_string()) return {{Role::kAssistant, json.get<std::string>()}};
+  Messages messages = ParseMessages(json, key, where);
+  if (messages.empty() || messages.front().role != Role::kAssistant ||
+      messages.back().role != Role::kAssistant) {
+    Refuse(std::string("field \"") + key + "\" doesn't begin and end with the assistant", where);
+  }
   return messages;
 }
 
-// A reply as text: of a list of messages, the only one, which is the assistant's.
-std::string ParseReply(const Json& json, const char* key, std::string_view where) {
-  if (json.is_string()) return json.get<std::string>();
-  const Messages messages = ParseMessages(json, key, where);
-  if (messages.size() != 1 || messages[0].role != Role::kAssistant) {
-    Refuse(std::string("field \"") + key + "\" is not one message of the assistant", where);
+void SetReplies(std::vector<Messages> replies, Preference& preference) {
+  bool has_leads = false;
+  for (Messages& reply : replies) {
+    preference.completions.push_back(std::move(reply.back().content));
+    reply.pop_back();
+    has_leads |= !reply.empty();
   }
-  return messages[0].content;
+  if (has_leads) preference.leads = std::move(replies);
+}
+
+// Completion i with what leads to it, as a key.
+std::string WholeReply(const Preference& preference, size_t i) {
+  if (preference.leads.empty()) return preference.completions[i];
+  return DumpJson(MessagesJson(preference.leads[i])) + preference.completions[i];
 }
 
 const Json& Field(const Json& object, const char* key, std::string_view where) {
@@ -51,18 +58,20 @@ const Json& Field(const Json& object, const char* key, std::string_view where) {
   return object[key];
 }
 
-// Whole conversations: what they share is the prompt, and each goes on with one reply.
+// Whole conversations: what they share is the prompt, and the assistant goes on from there.
 void SplitConversations(const Json& json, std::string_view where, Preference& preference) {
-  const char* hint = "give \"prompt\", or conversations that differ in their last message alone";
   const Messages chosen = ParseMessages(Field(json, "chosen", where), "chosen", where);
   const Messages rejected = ParseMessages(Field(json, "rejected", where), "rejected", where);
-  if (chosen.size() < 2 || chosen.size() != rejected.size() ||
-      !std::equal(chosen.begin(), chosen.end() - 1, rejected.begin()) ||
-      chosen.back().role != Role::kAssistant || rejected.back().role != Role::kAssistant) {
-    Refuse("chosen and rejected don't share a prompt", where, hint);
+  const auto [a, b] = std::mismatch(chosen.begin(), chosen.end(), rejected.begin(), rejected.end());
+  const auto goes_on = [](auto from, const Messages& in) {
+    return from != in.end() && from->role == Role::kAssistant && in.back().role == Role::kAssistant;
+  };
+  if (a == chosen.begin() || !goes_on(a, chosen) || !goes_on(b, rejected)) {
+    Refuse("chosen and rejected don't share a prompt", where,
+           "give \"prompt\", or conversations that go apart in what the assistant says");
   }
-  preference.prompt.assign(chosen.begin(), chosen.end() - 1);
-  preference.completions = {chosen.back().content, rejected.back().content};
+  preference.prompt.assign(chosen.begin(), a);
+  SetReplies({{a, chosen.end()}, {b, rejected.end()}}, preference);
 }
 
 // Completion i, and its gold if that is known, to its place; every rank stands there once.
@@ -115,14 +124,17 @@ void Check(const Preference& preference, std::string_view where) {
   if (preference.prompt.back().role == Role::kAssistant) {
     Refuse("the prompt ends with the assistant", where);
   }
+  if (!(preference.weight > 0 && preference.weight <= 1)) {
+    Refuse("\"weight\" is not above 0 and at most 1", where);
+  }
   const size_t count = preference.completions.size();
   if (count < 2 || count > kMaxRanked) {
     Refuse(std::to_string(count) + " completions; a preference ranks 2 to " +
                std::to_string(kMaxRanked),
            where);
   }
-  const std::set<std::string> different(preference.completions.begin(),
-                                        preference.completions.end());
+  std::set<std::string> different;
+  for (size_t i = 0; i < count; ++i) different.insert(WholeReply(preference, i));
   if (different.size() < count) Refuse("the same completion stands there twice", where);
 }
 
@@ -141,28 +153,31 @@ Preference ParsePreference(std::string_view line, std::string_view where) {
     ParseTruth(json, where, preference);
     SortByRank(JsonField<std::vector<int64_t>>(json, "ranks", where), where, preference);
   } else if (json.contains("prompt")) {
-    preference.completions = {ParseReply(Field(json, "chosen", where), "chosen", where),
-                              ParseReply(Field(json, "rejected", where), "rejected", where)};
+    SetReplies({ParseReply(Field(json, "chosen", where), "chosen", where),
+                ParseReply(Field(json, "rejected", where), "rejected", where)},
+               preference);
   } else {
     SplitConversations(json, where, preference);
   }
   if (!json.contains("completions")) ParseTruth(json, where, preference);
   if (json.contains("margin")) preference.margin = JsonField<double>(json, "margin", where);
+  if (json.contains("weight")) preference.weight = JsonField<double>(json, "weight", where);
   Check(preference, where);
   return preference;
 }
 
 std::string PreferenceLine(const Preference& preference) {
-  Json messages = Json::array(), ranks = Json::array();
-  for (const Message& message : preference.prompt) {
-    messages.push_back({{"role", RoleName(message.role)}, {"content", message.content}});
-  }
+  AGON_CHECK(preference.leads.empty(), "a ranking is of replies to its prompt");
+  Json ranks = Json::array();
   for (size_t i = 1; i <= preference.completions.size(); ++i) ranks.push_back(i);
-  Json json = {{"prompt", messages}, {"completions", preference.completions}, {"ranks", ranks}};
+  Json json = {{"prompt", MessagesJson(preference.prompt)},
+               {"completions", preference.completions},
+               {"ranks", ranks}};
   if (preference.margin != 0) json["margin"] = preference.margin;
+  if (preference.weight != 1) json["weight"] = preference.weight;
   if (!preference.gold.empty()) json["gold"] = preference.gold;
   if (preference.bayes_accuracy != 0) json["bayes_accuracy"] = preference.bayes_accuracy;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return DumpJson(json);
 }
 
 std::vector<Preference> ReadPreferences(const std::filesystem::path& file) {
@@ -199,7 +214,9 @@ std::vector<Contradiction> FindContradictions(std::span<const Preference> prefer
     for (const Message& message : preferences[i].prompt) {
       prompt += std::string(RoleName(message.role)) + '\0' + message.content + '\0';
     }
-    const auto& completions = preferences[i].completions;
+    const auto& texts = preferences[i].completions;
+    std::vector<std::string> completions;
+    for (size_t k = 0; k < texts.size(); ++k) completions.push_back(WholeReply(preferences[i], k));
     for (size_t a = 0; a < completions.size(); ++a) {
       for (size_t b = a + 1; b < completions.size(); ++b) {
         const bool in_order = completions[a] < completions[b];
@@ -207,7 +224,7 @@ std::vector<Contradiction> FindContradictions(std::span<const Preference> prefer
         const auto [it, is_new] = seen.try_emplace(key, Seen{i, in_order, false});
         if (is_new || it->second.in_order == in_order || it->second.reported) continue;
         it->second.reported = true;
-        found.push_back({it->second.preference, i, completions[b], completions[a]});
+        found.push_back({it->second.preference, i, texts[b], texts[a]});
       }
     }
   }

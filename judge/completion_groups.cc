@@ -45,13 +45,15 @@ size_t CompletionGroup::LongestTokens() const {
 }
 
 CompletionGroup EncodeCompletions(const datasets::ChatTemplate& chat, const Messages& prompt,
-                                  std::span<const std::string> completions) {
+                                  std::span<const std::string> completions,
+                                  std::span<const Messages> leads) {
+  AGON_CHECK(leads.empty() || leads.size() == completions.size(), "a lead for each completion");
   CompletionGroup group;
   group.prompt = chat.EncodePrompt(prompt);
-  Messages conversation = prompt;
-  conversation.push_back({Role::kAssistant, ""});
-  for (const std::string& completion : completions) {
-    conversation.back().content = completion;
+  for (size_t i = 0; i < completions.size(); ++i) {
+    Messages conversation = prompt;
+    if (!leads.empty()) conversation.insert(conversation.end(), leads[i].begin(), leads[i].end());
+    conversation.push_back({Role::kAssistant, completions[i]});
     datasets::Rendered rendered = chat.Render(conversation);
     // The line's end behind the stop token is part of no reply.
     while (!rendered.loss_mask.empty() && rendered.loss_mask.back() == 0) {

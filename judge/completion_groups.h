@@ -22,9 +22,11 @@ struct CompletionGroup {
   size_t LongestTokens() const;  // of prompt and completion
 };
 
-// Whole replies: each ends in the stop token. The prompt opens the assistant's turn.
+// Whole replies: each ends in the stop token. The prompt opens the assistant's turn. `leads`, as
+// datasets::Preference has them, are read as part of their completion.
 CompletionGroup EncodeCompletions(const datasets::ChatTemplate& chat, const Messages& prompt,
-                                  std::span<const std::string> completions);
+                                  std::span<const std::string> completions,
+                                  std::span<const Messages> leads = {});
 
 // Adds a group of one completion; neighbours of equal prompts make one group, up to a limit.
 void AppendCompletion(CompletionGroup group, std::vector<CompletionGroup>& groups);

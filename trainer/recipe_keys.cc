@@ -109,7 +109,7 @@ void BindRewardModel(RewardModelConfig& r, ConfigTable& t) {
   t.Add("reward_model.data", &r.data,
         "file of preferences; empty: synthetic labelers rank what reward_model.source says");
   t.Add("reward_model.val_data", &r.val_data,
-        "file of held-out preferences; empty: a tenth of reward_model.data, drawn by "
+        "file of held-out preferences; empty: a tenth of reward_model.data, prompts drawn by "
         "the seed");
   t.Add("reward_model.env", &r.env,
         "environment of one reply, whose reward is the truth that labelers see");

@@ -28,6 +28,7 @@ PreferenceStats LossOf(const EncodedPreference& preference, std::span<const floa
                        double normalizer, const RewardModelConfig& config,
                        std::span<float> dscores) {
   const PreferenceLossConfig loss{config.centering};
+  normalizer /= preference.weight;
   if (scores.size() == 2) {
     return BradleyTerryLoss(scores, preference.margin, normalizer, loss, dscores);
   }
@@ -127,9 +128,10 @@ std::vector<EncodedPreference> EncodePreferences(std::span<const datasets::Prefe
                                                  int max_positions) {
   std::vector<EncodedPreference> encoded;
   for (const datasets::Preference& preference : preferences) {
-    auto group = judge::EncodeCompletions(chat, preference.prompt, preference.completions);
+    auto group =
+        judge::EncodeCompletions(chat, preference.prompt, preference.completions, preference.leads);
     if (group.LongestTokens() > static_cast<size_t>(max_positions)) continue;
-    encoded.push_back({std::move(group), preference.margin});
+    encoded.push_back({std::move(group), preference.margin, preference.weight});
   }
   return encoded;
 }

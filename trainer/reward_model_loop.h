@@ -49,7 +49,7 @@ struct PreferenceSets {
 // A preference as the model reads it.
 struct EncodedPreference {
   judge::CompletionGroup group;  // best first
-  double margin = 0;
+  double margin = 0, weight = 1;
 };
 
 // Those that fit `max_positions`, in order.
@@ -57,7 +57,7 @@ std::vector<EncodedPreference> EncodePreferences(std::span<const datasets::Prefe
                                                  const datasets::ChatTemplate& chat,
                                                  int max_positions);
 
-// Loss, divided by the number of preferences, and what reports count.
+// Loss, divided by the number of preferences, each times its weight, and what reports count.
 PreferenceStats MeasurePreferences(policy::Policy& policy,
                                    std::span<const EncodedPreference> preferences,
                                    const RewardModelConfig& config);

@@ -18,7 +18,8 @@ HeldOut Encode(const judge::RewardCheckpoints& models,
                std::span<const datasets::Preference> preferences) {
   HeldOut held_out;
   for (const datasets::Preference& preference : preferences) {
-    auto group = judge::EncodeCompletions(models.chat(), preference.prompt, preference.completions);
+    auto group = judge::EncodeCompletions(models.chat(), preference.prompt, preference.completions,
+                                          preference.leads);
     if (group.LongestTokens() > static_cast<size_t>(models.max_positions())) continue;
     judge::ScoredPreference scored;
     for (const auto& completion : group.completions) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/message_json.h"
 #include "datasets/permutation.h"
 #include "trainer/checkpoint.h"
 #include "trainer/label_completions.h"
@@ -35,14 +37,37 @@ std::string Lines(const std::vector<datasets::Preference>& preferences) {
   return lines;
 }
 
-// Moves `count` of `train`, drawn by the seed, to `val`: files are put together from parts that
-// differ, and none of them may be held out as a whole. Order stays.
+// A prompt up to the user's first message: what conversations that go on from it share.
+std::string OpeningOf(const Messages& prompt) {
+  const auto asks = [](const Message& message) { return message.role == Role::kUser; };
+  const auto first = std::find_if(prompt.begin(), prompt.end(), asks);
+  return DumpJson(MessagesJson({prompt.begin(), first == prompt.end() ? first : first + 1}));
+}
+
+// Moves up to `count` of `train` to `val`, prompts drawn by the seed, each with all its
+// preferences or not at all: what was learned of a prompt says nothing about others. Files are
+// put together from parts that differ, and none of them may be held out as a whole. Order stays.
 void HoldOut(size_t count, uint64_t seed, PreferenceSets& sets) {
-  const size_t size = sets.train.size();
-  const datasets::Permutation order({.run_seed = seed, .stream = RngStream::kData}, size);
+  std::map<std::string, size_t> numbers;  // of openings, as they first come
+  std::vector<size_t> opening_of, sizes;
+  for (const datasets::Preference& preference : sets.train) {
+    const auto [known, is_new] = numbers.try_emplace(OpeningOf(preference.prompt), sizes.size());
+    if (is_new) sizes.push_back(0);
+    ++sizes[known->second];
+    opening_of.push_back(known->second);
+  }
+  const datasets::Permutation order({.run_seed = seed, .stream = RngStream::kData}, sizes.size());
+  std::vector<size_t> drawn(sizes.size());
+  for (size_t i = 0; i < sizes.size(); ++i) drawn[order(i)] = i;
+  std::vector<uint8_t> is_held_out(sizes.size());
+  for (const size_t opening : drawn) {
+    if (sizes[opening] > count) continue;
+    is_held_out[opening] = 1;
+    count -= sizes[opening];
+  }
   std::vector<datasets::Preference> kept;
-  for (size_t i = 0; i < size; ++i) {
-    (order(i) < count ? sets.val : kept).push_back(std::move(sets.train[i]));
+  for (size_t i = 0; i < opening_of.size(); ++i) {
+    (is_held_out[opening_of[i]] ? sets.val : kept).push_back(std::move(sets.train[i]));
   }
   sets.train = std::move(kept);
 }
@@ -107,6 +132,12 @@ PreferenceSets LoadPreferences(const RewardModelConfig& config, const fs::path& 
                 config.data, "give 10 or more, or name reward_model.val_data");
   }
   HoldOut(held_out, config.seed, sets);
+  if (sets.val.empty()) {
+    throw Error(ErrorKind::kUsage,
+                "every prompt has more than " + std::to_string(held_out) +
+                    " preferences, and a prompt is held out with all of them or not at all",
+                config.data, "give preferences on more prompts, or name reward_model.val_data");
+  }
   return sets;
 }
 

@@ -29,7 +29,8 @@ void WritePreferences(const RewardModelConfig& config, policy::Policy* policy,
                       const datasets::ChatTemplate& chat, const std::filesystem::path& run_dir);
 
 // What the stage learns from: the files that the recipe names, or those of PreferencesDir. Without
-// val_data a tenth of `data`, drawn by the seed, is held out, at most val_preferences. Throws as
+// val_data a tenth of `data` is held out, at most val_preferences: prompts drawn by the seed, each
+// with all its preferences; what begins with the same question is one prompt. Throws as
 // datasets::ReadPreferences, and kUsage for too few.
 PreferenceSets LoadPreferences(const RewardModelConfig& config,
                                const std::filesystem::path& run_dir);

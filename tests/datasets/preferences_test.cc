@@ -37,11 +37,44 @@ TEST(Preferences, FindsThePromptThatConversationsShare) {
       "");
   EXPECT_EQ(p.prompt, (Messages{{Role::kUser, "Hi"}}));
   EXPECT_EQ(p.completions, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(p.leads.empty());
   EXPECT_TRUE(Contains(
       ErrorOn(
           R"({"chosen": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "a"}],
               "rejected": [{"role": "user", "content": "Ho"}, {"role": "assistant", "content": "b"}]})"),
       "don't share a prompt"));
+}
+
+// Conversations that go on after they went apart.
+TEST(Preferences, ReadsWholeConversations) {
+  const std::string hi = R"({"role": "user", "content": "Hi"})";
+  const std::string more = R"({"role": "user", "content": "More"})";
+  const auto said = [](const std::string& text) {
+    return R"({"role": "assistant", "content": ")" + text + "\"}";
+  };
+  const std::string a = said("a") + "," + more + "," + said("c");
+  const std::string b = said("b") + "," + more + "," + said("c");
+  const auto p = ParsePreference(
+      R"({"prompt": [)" + hi + R"(], "chosen": [)" + a + R"(], "rejected": [)" + b + "]}", "");
+  EXPECT_EQ(p.completions, (std::vector<std::string>{"c", "c"}));
+  EXPECT_EQ(p.leads, (std::vector<Messages>{{{Role::kAssistant, "a"}, {Role::kUser, "More"}},
+                                            {{Role::kAssistant, "b"}, {Role::kUser, "More"}}}));
+  const auto inside = ParsePreference(
+      R"({"chosen": [)" + hi + "," + a + R"(], "rejected": [)" + hi + "," + b + "]}", "");
+  EXPECT_EQ(inside.prompt, p.prompt);
+  EXPECT_EQ(inside.leads, p.leads);
+  const auto turned = ParsePreference(
+      R"({"prompt": [)" + hi + R"(], "chosen": [)" + b + R"(], "rejected": [)" + a + "]}", "");
+  EXPECT_EQ(FindContradictions(std::vector<Preference>{p, turned}).size(), 1u);
+  // One that is the other's beginning, or ends with the user, or is the same.
+  for (const std::string& wrong : {said("a"), said("b") + "," + more, a}) {
+    EXPECT_NE(
+        ErrorOn(R"({"chosen": [)" + hi + "," + a + R"(], "rejected": [)" + hi + "," + wrong + "]}"),
+        "")
+        << wrong;
+  }
+  EXPECT_TRUE(Contains(ErrorOn(R"({"prompt": "p", "chosen": [)" + more + R"(], "rejected": "b"})"),
+                       "begin and end with the assistant"));
 }
 
 TEST(Preferences, SortsRankings) {
@@ -55,6 +88,17 @@ TEST(Preferences, WritesWhatItReads) {
   const auto again = ParsePreference(PreferenceLine(p), "");
   EXPECT_EQ(again.prompt, p.prompt);
   EXPECT_EQ(again.completions, p.completions);
+}
+
+TEST(Preferences, KeepWhatTheyWeigh) {
+  const std::string start = R"({"prompt": "Hi", "chosen": "a", "rejected": "b", "source": "vote")";
+  EXPECT_EQ(ParsePreference(start + "}", "").weight, 1);
+  const auto p = ParsePreference(start + R"(, "weight": 0.4})", "");
+  EXPECT_EQ(p.weight, 0.4);
+  EXPECT_EQ(ParsePreference(PreferenceLine(p), "").weight, 0.4);
+  for (const char* wrong : {"0", "-1", "1.5", "1e999", "null", "\"1\""}) {
+    EXPECT_NE(ErrorOn(start + ", \"weight\": " + wrong + "}"), "") << wrong;
+  }
 }
 
 // The truth follows its completion to its place, and comes back from a file.
@@ -96,7 +140,7 @@ TEST(Preferences, SaysWhatElseIsWrong) {
   EXPECT_TRUE(Contains(ErrorOn(R"({"prompt": "p", "chosen": "a", "rejected": "a"})"), "twice"));
   EXPECT_TRUE(Contains(
       ErrorOn(R"({"prompt": [{"role": "bot", "content": "x"}], "chosen": "a", "rejected": "b"})"),
-      "no role is called \"bot\""));
+      "no role \"bot\""));
   EXPECT_TRUE(
       Contains(ErrorOn(R"({"prompt": "p", "completions": ["a"], "ranks": [1]})"), "1 completions"));
 }

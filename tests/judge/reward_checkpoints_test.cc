@@ -69,6 +69,20 @@ TEST(RewardCheckpointsTest, TokensGiveWhatMessagesGive) {
     const Messages transcript = Said("Count", replies[i]);
     EXPECT_EQ(rewards[i], model.Rewards({&transcript, 1})[0]) << replies[i];
   }
+  // A conversation that went on has the reward of its end.
+  const std::vector<Messages> leads(replies.size(),
+                                    {{Role::kAssistant, "ok"}, {Role::kUser, "More"}});
+  const auto longer = EncodeCompletions(model.chat(), {{Role::kUser, "Count"}}, replies, leads);
+  EXPECT_EQ(longer.prompt, group.prompt);
+  const auto later = model.RewardsOfTokens({&longer, 1});
+  for (size_t i = 0; i < replies.size(); ++i) {
+    const Messages transcript = {{Role::kUser, "Count"},
+                                 {Role::kAssistant, "ok"},
+                                 {Role::kUser, "More"},
+                                 {Role::kAssistant, replies[i]}};
+    EXPECT_EQ(later[i], model.Rewards({&transcript, 1})[0]) << replies[i];
+    EXPECT_NE(later[i], rewards[i]);
+  }
   // A completion without any token is read at the prompt's end.
   const CompletionGroup cut = {group.prompt, {{}}};
   const CompletionGroup whole = {{group.prompt[0]},

@@ -106,6 +106,18 @@ TEST_F(RewardModelLoopTest, LearnsWhatIsPreferred) {
   EXPECT_EQ(Logged("accuracy")[0].second, 0.5);
 }
 
+// A power of two scales loss and gradient without rounding.
+TEST_F(RewardModelLoopTest, APreferencePullsByItsWeight) {
+  config_.num_steps = 1;
+  Train(0);
+  const double loss = Logged("loss")[0].second, norm = Logged("grad_norm")[0].second;
+  for (datasets::Preference& preference : sets_.train) preference.weight = 0.25;
+  Train(0);
+  EXPECT_EQ(Logged("loss")[0].second, loss / 4);
+  EXPECT_EQ(Logged("grad_norm")[0].second, norm / 4);
+  EXPECT_EQ(Logged("accuracy")[0].second, 0.5);
+}
+
 TEST_F(RewardModelLoopTest, AFailureSaysInWhichStepItWas) {
   auto model = Model();
   model->Weight("score.weight")[0] = NAN;

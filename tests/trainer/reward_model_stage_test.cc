@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "core/file.h"
@@ -179,14 +180,14 @@ TEST_F(RewardModelStageTest, WhatStandsLastIsLearnedFromToo) {
     return R"({"prompt": ")" + prompt + R"(", "chosen": "a", "rejected": "b"})" + "\n";
   };
   std::string labels, exploits;
-  for (int i = 0; i < 180; ++i) labels += line("label");
-  for (int i = 0; i < 20; ++i) exploits += line("exploit");
+  for (int i = 0; i < 180; ++i) labels += line("label " + std::to_string(i));
+  for (int i = 0; i < 20; ++i) exploits += line("exploit " + std::to_string(i));
   RewardModelConfig config;
   config.data = (root_ / "two.jsonl").string();
   WriteFileAtomic(config.data, labels + exploits);
   const auto num_exploits = [](const std::vector<datasets::Preference>& preferences) {
     return std::count_if(preferences.begin(), preferences.end(), [](const auto& preference) {
-      return preference.prompt.front().content == "exploit";
+      return preference.prompt.front().content.starts_with("exploit");
     });
   };
   const PreferenceSets drawn = LoadPreferences(config, root_);
@@ -199,6 +200,39 @@ TEST_F(RewardModelStageTest, WhatStandsLastIsLearnedFromToo) {
   config.val_data = (root_ / "val.jsonl").string();
   WriteFileAtomic(config.val_data, labels);
   EXPECT_EQ(num_exploits(LoadPreferences(config, root_).train), 20);
+}
+
+// Votes come many to a prompt, and conversations go on from one.
+TEST_F(RewardModelStageTest, HoldsOutWholePrompts) {
+  RewardModelConfig config;
+  config.data = (root_ / "votes.jsonl").string();
+  std::string lines;
+  for (int i = 0; i < 200; ++i) {
+    const std::string asked =
+        R"({"role": "user", "content": "question )" + std::to_string(i % 40) + "\"}";
+    const std::string went_on =
+        R"(, {"role": "assistant", "content": "ok"}, {"role": "user", "content": "And?"})";
+    lines += R"({"prompt": [{"role": "system", "content": "Be kind."}, )" + asked +
+             (i % 3 == 0 ? went_on : "") + R"(], "chosen": "a", "rejected": "b"})" + "\n";
+  }
+  WriteFileAtomic(config.data, lines);
+  const PreferenceSets sets = LoadPreferences(config, root_);
+  EXPECT_EQ(sets.train.size(), 180u);
+  EXPECT_EQ(sets.val.size(), 20u);
+  std::set<std::string> learned, held_out;
+  for (const auto& preference : sets.train) learned.insert(preference.prompt[1].content);
+  for (const auto& preference : sets.val) held_out.insert(preference.prompt[1].content);
+  EXPECT_EQ(learned.size(), 36u);
+  EXPECT_EQ(held_out.size(), 4u);
+  for (const std::string& prompt : held_out) EXPECT_FALSE(learned.contains(prompt)) << prompt;
+  // Nothing is left to hold out where everybody was asked the same.
+  std::string same;
+  for (int i = 0; i < 50; ++i)
+    same += R"({"prompt": "p", "chosen": "a", "rejected": "b"})"
+            "\n";
+  WriteFileAtomic(config.data, same);
+  EXPECT_TRUE(Contains(ErrorOf([&] { LoadPreferences(config, root_); }, ErrorKind::kUsage),
+                       "more than 5 preferences"));
 }
 
 TEST_F(RewardModelStageTest, ImpossibleRecipesAreRefused) {
