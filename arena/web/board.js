@@ -104,10 +104,11 @@ function draw(board) {
       el('p', null, el('a', {class: 'button', href: '/'}, say('nav_battle')))));
     return;
   }
+  const steps = overSteps(board.rows, board.models);
   place.replaceChildren(tableOf(board),
-    el('div', {class: 'grid2'},
+    el('div', {class: steps && 'grid2'},
       el('section', {class: 'card'}, el('h2', null, say('whiskers')), whiskers(board.rows.slice(0, 40))),
-      el('section', {class: 'card'}, el('h2', null, say('over_steps')), overSteps(board.rows, board.models),
+      steps && el('section', {class: 'card'}, el('h2', null, say('over_steps')), steps,
         el('p', {class: 'quiet'}, say('over_steps_text')))),
     mapsOf(board), notesOf(board));
 }

@@ -4,11 +4,11 @@ import {el, say, svg} from './dom.js';
 // As wide as it can be without its words getting small.
 const chartWidth = () => Math.max(300, Math.min(640, innerWidth - 64));
 
-// Round numbers from `low` to `high`, about `count` of them.
+// Round whole numbers from `low` to `high`, about `count` of them.
 export function ticks(low, high, count) {
-  const rough = (high - low) / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(rough || 1));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 1;
+  const rough = Math.max(1, (high - low) / Math.max(1, count));
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
   const values = [];
   for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6; value += step) {
     values.push(Math.round(value / step) * step);
@@ -20,11 +20,13 @@ const short = (name, length) => name.length > length ? '…' + name.slice(1 - le
 const low = (row) => row.ci_low ?? row.rating;
 const high = (row) => row.ci_high ?? row.rating;
 
-function range(rows) {
-  const least = Math.min(...rows.map(low)), most = Math.max(...rows.map(high));
-  const margin = Math.max(10, (most - least) * 0.06);
+// From a little below the least of `values` to a little above the most.
+function around(values, share, leastMargin) {
+  const least = Math.min(...values), most = Math.max(...values);
+  const margin = Math.max(leastMargin, (most - least) * share);
   return [least - margin, most + margin];
 }
+const range = (rows) => around([...rows.map(low), ...rows.map(high)], 0.06, 10);
 
 // A line a model: its rating as a dot, its interval as a whisker.
 export function whiskers(rows) {
@@ -65,17 +67,21 @@ export function totalSteps(models) {
   return new Map(models.map((model) => [model.name, total(model, 0)]));
 }
 
-// Rating by training steps; lines join a model to the one that it was trained from.
+// Rating by training steps; lines join a model to the one that it was trained from. Whose steps
+// aren't known, like an endpoint's, is a level across. Null if that is all there is.
 export function overSteps(rows, models) {
+  const trained = rows.filter((row) => row.step > 0 || row.parent);
+  if (trained.length === 0) return null;
   const width = chartWidth(), height = 300, left = 52, right = 20, top = 14, bottom = 42;
   const steps = totalSteps(models);
   const [least, most] = range(rows);
-  const last = Math.max(1, ...rows.map((row) => steps.get(row.name) ?? 0));
-  const x = (row) => left + (steps.get(row.name) ?? 0) / last * (width - left - right);
+  const [first, last] = around(trained.map((row) => steps.get(row.name)), 0.04, 1);
+  const along = (step) => left + (step - first) / (last - first) * (width - left - right);
+  const x = (row) => along(steps.get(row.name));
   const y = (value) => top + (most - value) / (most - least) * (height - top - bottom);
-  const inOrder = [...rows].sort((a, b) => (steps.get(a.name) ?? 0) - (steps.get(b.name) ?? 0));
+  const inOrder = [...trained].sort((a, b) => steps.get(a.name) - steps.get(b.name));
   const stages = [...new Set(inOrder.map((row) => row.stage))];
-  const byName = new Map(rows.map((row) => [row.name, row]));
+  const byName = new Map(trained.map((row) => [row.name, row]));
   const chart = svg('svg', {class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img',
     'aria-label': say('over_steps')});
   for (const value of ticks(least, most, 5)) {
@@ -83,19 +89,27 @@ export function overSteps(rows, models) {
       svg('line', {class: 'grid', x1: left, x2: width - right, y1: y(value), y2: y(value)}),
       svg('text', {class: 'faint', x: left - 8, y: y(value) + 4, 'text-anchor': 'end'}, value));
   }
-  for (const value of ticks(0, last, 6)) {
-    const at = left + value / last * (width - left - right);
-    chart.append(svg('text', {class: 'faint', x: at, y: height - 24, 'text-anchor': 'middle'}, value));
+  for (const value of ticks(Math.max(0, first), last, 6)) {
+    const at = along(value);
+    chart.append(
+      svg('line', {class: 'grid', x1: at, x2: at, y1: height - bottom, y2: height - bottom + 5}),
+      svg('text', {class: 'faint', x: at, y: height - 22, 'text-anchor': 'middle'}, value));
   }
   chart.append(svg('text', {class: 'faint', x: (left + width - right) / 2, y: height - 6,
     'text-anchor': 'middle'}, say('steps')));
-  for (const row of rows) {
+  for (const row of rows.filter((row) => !byName.has(row.name))) {
+    const at = y(row.rating);
+    chart.append(svg('line', {class: 'level', x1: left, x2: width - right, y1: at, y2: at}),
+      svg('text', {class: 'faint', x: width - right, y: at - 5, 'text-anchor': 'end'},
+        short(row.name, 30)));
+  }
+  for (const row of trained) {
     const parent = byName.get(row.parent);
     if (!parent) continue;
     chart.append(svg('line', {class: 'link', x1: x(parent), y1: y(parent.rating), x2: x(row),
       y2: y(row.rating)}));
   }
-  for (const row of rows) {
+  for (const row of trained) {
     const stage = 'stage-' + stages.indexOf(row.stage) % 4;
     chart.append(
       svg('line', {class: stage, 'stroke-width': 2, x1: x(row), x2: x(row), y1: y(low(row)),

@@ -330,6 +330,21 @@ class PageTest(unittest.TestCase):
         browser.wait(lambda: browser.count("#ranks tbody tr") == 3)
         self.assertEqual(browser.console(), [])
 
+    def test_steps_chart_begins_where_the_models_do(self):
+        browser = self.browser()
+        browser.open(self.server.url + "/leaderboard")
+        browser.find("#ranks")
+        places, width, words = browser.run("""
+            const chart = document.querySelector('svg[aria-label="Elo over training steps"]');
+            const all = (name) => [...chart.querySelectorAll(name)];
+            return [all('circle').map((dot) => Number(dot.getAttribute('cx'))),
+                    chart.viewBox.baseVal.width, all('text').map((text) => text.textContent)]""")
+        self.assertEqual(len(places), 5)  # at steps 150 to 400
+        self.assertGreater(max(places) - min(places), 0.75 * width)
+        for step in ("150", "200", "400"):
+            self.assertIn(step, words)
+        self.assertNotIn("0", words)
+
     def test_games_move_by_move(self):
         browser = self.browser()
         browser.open(self.server.url + "/games")
