@@ -17,10 +17,11 @@ namespace agon {
 namespace {
 
 struct Options {
-  std::string db = "arena.db", file, format = "arena", head, name, why, ties = "half";
+  std::string db = "arena.db", file, head, name, why, ties = "half";
   bool json = false;
   arena::AddCommand add;
   arena::LeaderboardOptions board;
+  arena::ExportCommand exporting;
   std::string env, split = "test", device = "cpu", judge, candidate, incumbent;
   arena::GateOptions gate;
   arena::TournamentOptions tournament;
@@ -104,12 +105,25 @@ void AddExchange(CLI::App& app, Options& options) {
   verify->add_option("--head", options.head, "A hash noted earlier that must be in the log");
   verify->callback([&] { arena::RunVerify(options.db, options.head, std::cout); });
   CLI::App* exporting = app.add_subcommand("export", "Write JSON lines to stdout");
-  exporting->add_option("--format", options.format, "arena (the whole log) or fastchat (votes)")
-      ->check(CLI::IsMember({"arena", "fastchat"}))
+  exporting
+      ->add_option("--format", options.exporting.format,
+                   "arena (the whole log), fastchat (votes) or preferences (pairs of replies, for "
+                   "reward_model.data)")
+      ->check(CLI::IsMember({"arena", "fastchat", "preferences"}))
+      ->capture_default_str();
+  exporting
+      ->add_option("--source", options.exporting.preferences.source,
+                   "Whose preferences: vote, judge or grader")
+      ->check(CLI::IsMember({"vote", "judge", "grader"}))
+      ->capture_default_str();
+  exporting
+      ->add_option("--outliers", options.exporting.preferences.outlier_alpha,
+                   "Of preferences: chance at which an honest voter is left out; 0: never")
+      ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
   exporting->callback([&] {
     arena::Arena arena = Open(options, true);
-    RunExport(arena, options.format, std::cout);
+    RunExport(arena, options.exporting, std::cout, std::cerr);
   });
   CLI::App* importing = app.add_subcommand("import", "Read JSON lines; what is known is skipped");
   importing->add_option("FILE", options.file, "An export, or votes in FastChat's formats")
@@ -217,6 +231,7 @@ int Run(int argc, char** argv) {
       "  rl-arena leaderboard --ties davidson\n"
       "  rl-arena verify --head 5f0c...\n"
       "  rl-arena export > arena.jsonl && rl-arena import arena.jsonl --db copy.db\n"
+      "  rl-arena export --format preferences > votes.jsonl\n"
       "  rl-arena rate chatbot_arena_battles.jsonl --bootstrap 1000");
   app.require_subcommand(1);
   app.fallthrough();

@@ -98,7 +98,10 @@ struct BattleRecord {
   std::vector<std::string> turns{};  // the user's, the prompt first
   std::vector<Reply> replies{};      // by turn, then side
   std::optional<Outcome> choice{};
-  double gain_a = 0;  // of live Elo, by the vote; b's is -gain_a
+  double gain_a = 0;    // of live Elo, by the vote; b's is -gain_a
+  std::string voter{};  // keyed hash of the session that voted, "" without a vote
+  std::optional<int64_t> dwell_ms{};
+  int64_t voted_ms = 0;
   std::vector<std::string> tags{};
   std::string comment{};
 };
@@ -177,6 +180,8 @@ class Arena {
   std::string FormToken(const std::string& session) const;
   // Of prompts, in order.
   std::vector<std::string> Categories();
+  // Each battle that has its vote, in the order of votes, all of one moment.
+  void ForEachVote(const std::function<void(const BattleRecord&)>& take);
   // The latest battles that `model` (any if "") took part in and that have their vote.
   std::vector<BattleRecord> LatestBattles(const std::string& model, int max_battles);
 
@@ -184,6 +189,8 @@ class Arena {
   // models in this order) are left alone. Returns how many were new. Throws kUsage for unknown
   // models or a score other than 0, 0.5 and 1.
   int64_t AddMatches(std::span<const Match> matches);
+  // Each match of a decider, in the order of the log, all of one moment.
+  void ForEachMatch(const std::string& decider, const std::function<void(const Match&)>& take);
   // The latest matches of a decider ("game") between any models, or those of one.
   std::vector<Match> LatestMatches(const std::string& decider, const std::string& model,
                                    int max_matches);

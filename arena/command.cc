@@ -148,14 +148,25 @@ void RunImport(Arena& arena, const fs::path& file, std::ostream& out) {
   out << "imported " << added << " rows, the log has " << arena.NumLogRows() << "\n";
 }
 
-void RunExport(Arena& arena, const std::string& format, std::ostream& out) {
+void RunExport(Arena& arena, const ExportCommand& command, std::ostream& out, std::ostream& notes) {
+  const std::string& format = command.format;
   if (format == "arena") {
     arena.Export(out);
   } else if (format == "fastchat") {
     arena.ExportFastChat(out);
+  } else if (format == "preferences") {
+    const PreferenceCounts counts = ExportPreferences(arena, command.preferences, out);
+    notes << counts.num_pairs << " pair(s) on " << counts.num_prompts << " prompt(s)\n";
+    for (const auto& [why, count] : counts.left_out) {
+      notes << "left out " << count << ": " << why << "\n";
+    }
+    if (counts.num_pairs > 0) return;
+    throw Error(ErrorKind::kFailed, "no verdict prefers one of two replies", "--source",
+                "the source is \"" + command.preferences.source +
+                    "\"; let people vote with: " + "rl-arena serve");
   } else {
     throw Error(ErrorKind::kUsage, "unknown format \"" + format + "\"", "--format",
-                "arena or fastchat");
+                "arena, fastchat or preferences");
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "arena/arena.h"
 #include "arena/leaderboard.h"
+#include "arena/preferences.h"
 
 namespace agon::arena {
 
@@ -47,8 +48,13 @@ void RunLeaderboard(Arena& arena, const LeaderboardOptions& options, bool json, 
 // "arena" or "fastchat", by the first line.
 std::string DetectFormat(const std::filesystem::path& file);
 void RunImport(Arena& arena, const std::filesystem::path& file, std::ostream& out);
-// `format`: "arena" or "fastchat".
-void RunExport(Arena& arena, const std::string& format, std::ostream& out);
+struct ExportCommand {
+  std::string format = "arena";  // "fastchat", "preferences"
+  PreferenceOptions preferences{};
+};
+// Of preferences, says on `notes` how many there are and what was left out; throws kFailed if there
+// are none.
+void RunExport(Arena& arena, const ExportCommand& command, std::ostream& out, std::ostream& notes);
 
 // A leaderboard of a file of votes, without an arena.
 void RunRate(const std::filesystem::path& file, const LeaderboardOptions& options, bool json,

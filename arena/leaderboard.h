@@ -44,7 +44,7 @@ struct Leaderboard {
   // number of comparisons.
   std::vector<double> win_shares, counts;
   int64_t num_comparisons = 0;
-  int num_voters_set_aside = 0;
+  std::vector<uint64_t> voters_set_aside;  // Comparison::voter of each, sorted
   double tie_parameter = 0;
   bool has_style = false;  // style control
   // Its coefficients: nats by one standard deviation of length, headers, lists and bold.

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/json.h"
+#include "core/message_json.h"
 #include "judge/endpoint_episodes.h"
 #include "serve/model_directory.h"
 
@@ -58,6 +58,9 @@ class Contest {
       Json detail = {{"prompt", Opening(first[i].task)},
                      {"answer", Shown(first[i].task.answer)},
                      {"replies", {Shown(first[i].completion), Shown(second[i].completion)}}};
+      if (IsOneReply(first[i]) && IsOneReply(second[i]) && IsShort(first[i].task.messages)) {
+        detail["messages"] = MessagesJson(first[i].task.messages);
+      }
       if (options_.judge) {
         Ask(first[i], second[i], std::move(detail));
       } else {
@@ -116,6 +119,18 @@ class Contest {
 
   void Leave(const envs::Task& task, const std::string& why) const {
     if (options_.on_undecided) options_.on_undecided(TaskName(task.id), why);
+  }
+
+  // Whole, in the details too.
+  static bool IsOneReply(const Trajectory& trajectory) {
+    return trajectory.num_turns == 1 && !trajectory.length_limited &&
+           trajectory.completion.size() <= kMaxDetailBytes;
+  }
+
+  static bool IsShort(const Messages& messages) {
+    size_t bytes = 0;
+    for (const Message& message : messages) bytes += message.content.size();
+    return bytes <= kMaxDetailBytes;
   }
 
   static std::string Opening(const envs::Task& task) { return Shown(task.messages.back().content); }

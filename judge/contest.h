@@ -44,7 +44,7 @@ struct ContestResult {
   double score = 0.5;   // points of contestant 0: 1, 0.5 or 0
   // JSON, for people. Of a game "opening", "transcript", "seat", "reason"; of others "prompt",
   // "answer" and "replies" of both, with "rewards" or the judge's "orders", "flipped", "reason"
-  // and "fingerprint".
+  // and "fingerprint"; where both are one whole reply, the whole prompt as "messages", too.
   std::string detail;
 };
 

@@ -81,7 +81,7 @@ class Board {
       FitAll();
     }
     if (outliers.empty()) return;
-    board_.num_voters_set_aside = static_cast<int>(outliers.size());
+    board_.voters_set_aside.assign(outliers.begin(), outliers.end());
     Note(std::to_string(outliers.size()) +
          " voter(s) whose votes contradict everyone else's were set aside.");
   }

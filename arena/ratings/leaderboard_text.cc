@@ -125,7 +125,7 @@ std::string LeaderboardJson(const Leaderboard& board) {
     return lines;
   };
   Json json = {{"comparisons", board.num_comparisons},
-               {"voters_set_aside", board.num_voters_set_aside},
+               {"voters_set_aside", board.voters_set_aside.size()},
                {"tie_parameter", NumberOrNull(board.tie_parameter)},
                {"style_coefficients", board.style},
                {"notes", board.notes},

@@ -126,7 +126,8 @@ void Arena::AddReply(const std::string& battle, const Reply& reply) {
 std::optional<BattleRecord> Arena::FindBattle(const std::string& id) {
   Statement row = impl_->database.Prepare(
       "SELECT battle.id, prompt.text, prompt.category, a.name, b.name, battle.at_ms, vote.choice, "
-      "comment.tags, comment.comment, vote.gain_a FROM battle JOIN prompt ON prompt.id = "
+      "comment.tags, comment.comment, vote.gain_a, vote.voter, vote.dwell_ms, vote.at_ms "
+      "FROM battle JOIN prompt ON prompt.id = "
       "battle.prompt "
       "JOIN model a ON a.id = model_a JOIN model b ON b.id = model_b "
       "LEFT JOIN vote ON vote.battle = battle.id LEFT JOIN comment ON comment.battle = battle.id "
@@ -147,6 +148,9 @@ std::optional<BattleRecord> Arena::FindBattle(const std::string& id) {
   }
   record.comment = row.OptionalText(8).value_or("");
   record.gain_a = row.OptionalReal(9).value_or(0);
+  record.voter = row.OptionalText(10).value_or("");
+  record.dwell_ms = row.OptionalInt(11);
+  record.voted_ms = row.OptionalInt(12).value_or(0);
 
   record.turns.push_back(record.battle.prompt);
   Statement turns = impl_->database.Prepare("SELECT text FROM turn WHERE battle = ? ORDER BY turn");
@@ -181,6 +185,14 @@ std::vector<std::string> Arena::Categories() {
       "SELECT DISTINCT category FROM prompt WHERE category <> '' ORDER BY category");
   while (rows.Step()) categories.emplace_back(rows.Text(0));
   return categories;
+}
+
+void Arena::ForEachVote(const std::function<void(const BattleRecord&)>& take) {
+  const ReadTransaction moment(impl_->database);
+  Statement rows = impl_->database.Prepare("SELECT battle FROM vote ORDER BY id");
+  while (rows.Step()) {
+    if (const auto record = FindBattle(std::string(rows.Text(0)))) take(*record);
+  }
 }
 
 std::vector<BattleRecord> Arena::LatestBattles(const std::string& model, int max_battles) {

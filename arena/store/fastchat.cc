@@ -220,28 +220,24 @@ int64_t Arena::ImportFastChat(std::istream& in, const std::string& name) {
 }
 
 void Arena::ExportFastChat(std::ostream& out) {
-  const ReadTransaction moment(impl_->database);
-  Statement rows = impl_->database.Prepare("SELECT battle, voter, at_ms FROM vote ORDER BY id");
-  while (rows.Step()) {
-    const auto record = FindBattle(std::string(rows.Text(0)));
-    if (!record || !record->choice) continue;
+  ForEachVote([&](const BattleRecord& record) {
     const char* winner = nullptr;
     for (const Winner& known : kWinners) {
-      if (known.outcome == *record->choice) winner = known.clean;
+      if (known.outcome == record.choice) winner = known.clean;
     }
-    const Json line = {{"question_id", record->battle.id},
-                       {"model_a", record->battle.model_a},
-                       {"model_b", record->battle.model_b},
+    const Json line = {{"question_id", record.battle.id},
+                       {"model_a", record.battle.model_a},
+                       {"model_b", record.battle.model_b},
                        {"winner", winner},
-                       {"judge", "arena_user_" + std::string(rows.Text(1))},
-                       {"conversation_a", ConversationJson(*record, 0)},
-                       {"conversation_b", ConversationJson(*record, 1)},
-                       {"turn", record->turns.size()},
+                       {"judge", "arena_user_" + record.voter},
+                       {"conversation_a", ConversationJson(record, 0)},
+                       {"conversation_b", ConversationJson(record, 1)},
+                       {"turn", record.turns.size()},
                        {"anony", true},
-                       {"language", record->battle.category},
-                       {"tstamp", static_cast<double>(rows.Int(2)) / 1000}};
+                       {"language", record.battle.category},
+                       {"tstamp", static_cast<double>(record.voted_ms) / 1000}};
     out << CanonicalText(line) << "\n";
-  }
+  });
   if (!out) throw Error(ErrorKind::kIo, "the export can't be written");
 }
 

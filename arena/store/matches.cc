@@ -15,6 +15,21 @@ Json BodyOf(const Match& match) {
           {"detail", match.detail}};
 }
 
+constexpr const char* kMatchesOf =
+    "SELECT subject, task, a.name, b.name, score, detail, at_ms FROM match "
+    "JOIN model a ON a.id = model_a JOIN model b ON b.id = model_b ";
+
+Match MatchOf(const std::string& decider, Statement& row) {
+  return {decider,
+          std::string(row.Text(0)),
+          std::string(row.Text(1)),
+          std::string(row.Text(2)),
+          std::string(row.Text(3)),
+          row.Real(4),
+          std::string(row.Text(5)),
+          row.Int(6)};
+}
+
 // Styles of both replies of each battle, as their difference.
 std::map<std::string, Style> StylesByBattle(Database& database) {
   std::map<std::string, std::array<Style, 2>> sides;
@@ -71,20 +86,24 @@ int64_t Arena::AddMatches(std::span<const Match> matches) {
   return added;
 }
 
+void Arena::ForEachMatch(const std::string& decider,
+                         const std::function<void(const Match&)>& take) {
+  const ReadTransaction moment(impl_->database);
+  Statement rows =
+      impl_->database.Prepare(std::string(kMatchesOf) + "WHERE decider = ? ORDER BY match.id");
+  rows.Bind(decider);
+  while (rows.Step()) take(MatchOf(decider, rows));
+}
+
 std::vector<Match> Arena::LatestMatches(const std::string& decider, const std::string& model,
                                         int max_matches) {
-  Statement rows = impl_->database.Prepare(
-      "SELECT subject, task, a.name, b.name, score, detail, at_ms FROM match "
-      "JOIN model a ON a.id = model_a JOIN model b ON b.id = model_b "
-      "WHERE decider = ?1 AND (?2 = '' OR a.name = ?2 OR b.name = ?2) "
-      "ORDER BY match.id DESC LIMIT ?3");
+  Statement rows =
+      impl_->database.Prepare(std::string(kMatchesOf) +
+                              "WHERE decider = ?1 AND (?2 = '' OR a.name = ?2 OR b.name = ?2) "
+                              "ORDER BY match.id DESC LIMIT ?3");
   rows.Bind(decider, model, max_matches);
   std::vector<Match> matches;
-  while (rows.Step()) {
-    matches.push_back({decider, std::string(rows.Text(0)), std::string(rows.Text(1)),
-                       std::string(rows.Text(2)), std::string(rows.Text(3)), rows.Real(4),
-                       std::string(rows.Text(5)), rows.Int(6)});
-  }
+  while (rows.Step()) matches.push_back(MatchOf(decider, rows));
   return matches;
 }
 

@@ -56,6 +56,49 @@ TEST_F(RlTrainArena, CheckpointsEnterAndMeetOnceTheRunIsDone) {
   EXPECT_EQ(arena.Compare({.decider = "grader"}).comparisons.size(), 96);
 }
 
+// The loop closes: what people said of two checkpoints is what the next reward model learns.
+TEST_F(RlTrainArena, VotesTrainTheNextRewardModel) {
+  {
+    arena::Arena arena(Db());
+    for (const char* name : {"plain", "kind"}) arena.AddModel({.name = name, .stage = "sft"});
+    for (int i = 0; i < 24; ++i) {
+      // Three people are asked the same.
+      const std::string session = "voter " + std::to_string(i % 4);
+      const auto battle = arena.NewBattle("Question " + std::to_string(i / 3), "", session);
+      const bool is_kind[] = {battle.model_a == "kind", battle.model_b == "kind"};
+      for (int turn = 0; turn <= i % 2; ++turn) {
+        if (turn > 0) arena.AddTurn(battle.id, turn, "And then?");
+        for (int side = 0; side < 2; ++side) {
+          const char* text = is_kind[side] ? "Gladly." : "No.\"\n<|im_end|>";
+          arena.AddReply(battle.id, {.side = side, .turn = turn, .text = text});
+        }
+      }
+      const arena::Ballot ballot{
+          .battle = battle.id,
+          .token = battle.token,
+          .session = session,
+          .choice = i == 5 ? arena::Outcome::kTie
+                           : (is_kind[0] ? arena::Outcome::kWinA : arena::Outcome::kWinB),
+          .dwell_ms = i == 7 ? 1000 : 4000};
+      arena.CastVotes({&ballot, 1});
+    }
+  }
+  const CommandResult exported =
+      RunCommand("rl-arena", {"export", "--format", "preferences", "--db", Db()});
+  ASSERT_EQ(exported.exit_status, 0) << exported.err;
+  EXPECT_TRUE(Contains(exported.err, "23 pair(s) on 8 prompt(s)")) << exported.err;
+  EXPECT_TRUE(Contains(exported.err, "left out 1: a tie")) << exported.err;
+  const fs::path votes = root_ / "votes.jsonl";
+  WriteFileAtomic(votes, exported.out);
+  const CommandResult trained = Train(
+      "two", {"--set", "reward_model.num_steps=2", "--set", "reward_model.preferences_per_step=8",
+              "--set", "reward_model.data=" + votes.string(), "--set", "rl.num_steps=0"});
+  ASSERT_EQ(trained.exit_status, 0) << trained.err;
+  // A tenth is two; no prompt has fewer than that, and one has as many.
+  EXPECT_TRUE(Contains(trained.out, "21 preferences, 2 held out")) << trained.out;
+  EXPECT_TRUE(fs::exists(root_ / "two/checkpoints/reward-model-000002/model.safetensors"));
+}
+
 TEST_F(RlTrainArena, ANameThatIsTakenIsRefusedBeforeAnythingIsTrained) {
   {
     arena::Arena arena(Db());
