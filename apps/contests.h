@@ -2,6 +2,7 @@
 // judge's contests. Contestants are loaded when they first play, and kept.
 #pragma once
 
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -23,10 +24,11 @@ namespace agon {
 class Contests {
  public:
   // `env` as envs::MakeEnv takes it; `judge` as judge::MakeJudge does, "" for the environment's
-  // own verdict; contestants compute on `device`. Throws what they throw.
+  // own verdict; contestants compute on `device`, endpoints have `reply_ms` for a try at a reply.
+  // Throws what they throw.
   Contests(const std::string& env, const std::string& judge, judge::ContestOptions options,
-           const policy::Device& device)
-      : env_(envs::MakeEnv(env)), options_(std::move(options)), contestants_(device) {
+           const policy::Device& device, int reply_ms = judge::kReplyMs)
+      : env_(envs::MakeEnv(env)), options_(std::move(options)), contestants_(device, reply_ms) {
     if (!judge.empty()) options_.judge = judge::MakeJudge(judge);
     const std::string name = env_->Get(options_.split, options_.seed, 0).id.env;
     filter_.decider = judge::IsGame(*env_) ? "game" : judge.empty() ? "grader" : "judge";
@@ -50,12 +52,19 @@ class Contests {
     tournament.tasks =
         std::string(envs::SplitName(options_.split)) + " " + std::to_string(options_.seed);
     Progress progress("match", tournament.max_matches, "match");
+    arena::TournamentProgress now;
+    const auto on_wait = [&](const judge::EndpointWait& wait) {
+      progress.Update(now.num_matches, now.pair + ", " + WaitText(wait));
+    };
     const arena::TournamentResult result = arena::RunTournament(
         arena, tournament,
-        [this](const arena::Model& a, const arena::Model& b, std::span<const uint64_t> tasks) {
-          return Play(a, b, tasks);
+        [&](const arena::Model& a, const arena::Model& b, std::span<const uint64_t> tasks) {
+          return Play(a, b, tasks, on_wait);
         },
-        [&](const arena::TournamentProgress& now) { progress.Update(now.num_matches, now.pair); });
+        [&](const arena::TournamentProgress& next) {
+          now = next;
+          progress.Update(now.num_matches, now.pair);
+        });
     progress.Update(result.num_matches);
     progress.Finish();
     for (const std::string& why : result.left_out) std::cerr << "left out " << why << "\n";
@@ -82,32 +91,45 @@ class Contests {
   }
 
  private:
-  std::vector<arena::Match> Play(const arena::Model& a, const arena::Model& b,
-                                 std::span<const uint64_t> tasks) {
-    std::vector<arena::Match> matches;
+  // "http://127.0.0.1:8000/v1#nano: 3 of 16 replies missing after 12 s".
+  static std::string WaitText(const judge::EndpointWait& wait) {
+    return wait.endpoint + ": " + std::to_string(wait.num_missing) + " of " +
+           std::to_string(wait.num_asked) + " replies missing after " +
+           std::to_string(static_cast<int>(wait.seconds)) + " s";
+  }
+
+  arena::ContestOutcome Play(const arena::Model& a, const arena::Model& b,
+                             std::span<const uint64_t> tasks,
+                             const std::function<void(const judge::EndpointWait&)>& on_wait) {
+    arena::ContestOutcome outcome;
     int num_undecided = 0;
     std::string last_why;
     judge::ContestOptions options = options_;
+    options.on_wait = on_wait;
     options.on_undecided = [&](const std::string& task, const std::string& why) {
       ++num_undecided;
       last_why = task + ": " + why;
     };
+    options.on_silent = [&](int contestant, const std::string& why) {
+      outcome.silent = contestant == 0 ? a.name : b.name;
+      outcome.why = why;
+    };
     for (judge::ContestResult& result : judge::RunContest(
              contestants_.Get(a.location), contestants_.Get(b.location), env_, tasks, options)) {
       const bool a_first = result.first == 0;
-      matches.push_back({.decider = filter_.decider,
-                         .subject = filter_.subject,
-                         .task = result.task,
-                         .model_a = a_first ? a.name : b.name,
-                         .model_b = a_first ? b.name : a.name,
-                         .score = a_first ? result.score : 1 - result.score,
-                         .detail = std::move(result.detail)});
+      outcome.matches.push_back({.decider = filter_.decider,
+                                 .subject = filter_.subject,
+                                 .task = result.task,
+                                 .model_a = a_first ? a.name : b.name,
+                                 .model_b = a_first ? b.name : a.name,
+                                 .score = a_first ? result.score : 1 - result.score,
+                                 .detail = std::move(result.detail)});
     }
     if (num_undecided > 0) {
       std::cerr << "\nundecided, and nobody's loss: " << num_undecided << " between " << a.name
                 << " and " << b.name << "; the last, " << last_why << "\n";
     }
-    return matches;
+    return outcome;
   }
 
   // Both games of an opening, or the one result of a task twice, as points of the first.

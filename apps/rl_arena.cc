@@ -26,6 +26,7 @@ struct Options {
   arena::GateOptions gate;
   arena::TournamentOptions tournament;
   judge::ContestOptions contest;
+  int reply_seconds = judge::kReplyMs / 1000;
   ArenaServeOptions serve;
 };
 
@@ -136,7 +137,8 @@ void AddExchange(CLI::App& app, Options& options) {
 
 Contests MakeContests(Options& options) {
   options.contest.split = options.split == "val" ? envs::Split::kVal : envs::Split::kTest;
-  return Contests(options.env, options.judge, options.contest, policy::ParseDevice(options.device));
+  return Contests(options.env, options.judge, options.contest, policy::ParseDevice(options.device),
+                  options.reply_seconds * 1000);
 }
 
 void RunMatch(Options& options) {
@@ -213,6 +215,12 @@ void AddMatch(CLI::App& app, Options& options) {
       ->add_option("--error", options.tournament.enough_error,
                    "Enough when all differences are known to this standard error, in points")
       ->check(CLI::Range(0.0, 10000.0));
+  match
+      ->add_option("--reply-seconds", options.reply_seconds,
+                   "An endpoint's reply that takes longer fails, after a second try; one that "
+                   "answers no task of a contest is left out")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
   match->add_flag("--json", options.json, "Write the leaderboard as JSON");
   match->callback([&] { RunMatch(options); });
 }

@@ -54,7 +54,9 @@ class Tournament {
       on_progress({result_.num_matches, options_.max_matches, a.name + " against " + b.name});
       Tried& tried = tried_[{next->a, next->b}];
       const std::vector<uint64_t> tasks = NextTasks(a.name, b.name, tried.tasks);
-      const int64_t num_new = arena_.AddMatches(play(a, b, tasks));
+      const ContestOutcome outcome = play(a, b, tasks);
+      const int64_t num_new = arena_.AddMatches(outcome.matches);
+      if (!outcome.silent.empty()) LeaveOut(outcome);
       result_.num_matches += num_new;
       tried.empty_in_a_row = num_new > 0 ? 0 : tried.empty_in_a_row + 1;
       tried.tasks.insert(tasks.begin(), tasks.end());
@@ -80,6 +82,17 @@ class Tournament {
     if (is_named) throw Error(ErrorKind::kUsage, "it can't play: " + why, "model " + model.name);
     result_.left_out.push_back(model.name + ": " + why);
     return false;
+  }
+
+  void LeaveOut(const ContestOutcome& outcome) {
+    for (size_t i = 0; i < models_.size(); ++i) {
+      if (models_[i].name != outcome.silent) continue;
+      eligible_[i] = 0;
+      result_.left_out.push_back(outcome.silent + ": it answered nothing: " + outcome.why);
+    }
+    if (std::count(eligible_.begin(), eligible_.end(), uint8_t{1}) > 1) return;
+    throw Error(ErrorKind::kFailed, "nobody is left to meet; left out " + result_.left_out.back(),
+                options_.subject, "see to the endpoint, then give the command again");
   }
 
   // The pair that gains most, if one is left; sets the largest error so far.

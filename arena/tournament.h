@@ -8,17 +8,25 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arena/arena.h"
 
 namespace agon::arena {
 
-// Lets two models meet on tasks of these indices and returns what came of it: at most two
-// matches a task, none for a task that couldn't be decided. `decider`, `subject` and `task` of
-// equal tasks are equal; `task` is TournamentOptions::tasks, "/" and the index.
-using PlayContest = std::function<std::vector<Match>(const Model& a, const Model& b,
-                                                     std::span<const uint64_t> tasks)>;
+// What came of a contest: at most two matches a task, none for a task that couldn't be decided.
+// `decider`, `subject` and `task` of equal tasks are equal; `task` is TournamentOptions::tasks, "/"
+// and the index.
+struct ContestOutcome {
+  ContestOutcome(std::vector<Match> decided = {}) : matches(std::move(decided)) {}
+  std::vector<Match> matches;
+  // A model that answered nothing at all, "" for none, and why: it meets nobody any more.
+  std::string silent, why;
+};
+// Lets two models meet on tasks of these indices.
+using PlayContest =
+    std::function<ContestOutcome(const Model& a, const Model& b, std::span<const uint64_t> tasks)>;
 // 17 of "test 42/17" where `tasks` is "test 42"; nullopt if the name has another form.
 std::optional<uint64_t> TaskIndex(const std::string& task, const std::string& tasks);
 
@@ -48,7 +56,7 @@ struct TournamentProgress {
 struct TournamentResult {
   int64_t num_matches = 0;            // new ones
   double largest_error = 0;           // of a difference, points; infinity where nothing links two
-  std::vector<std::string> left_out;  // active models that can't play, "NAME: why"
+  std::vector<std::string> left_out;  // active models that can't play or fell silent, "NAME: why"
 };
 
 // Contest by contest, each committed when it ends, the next between the pair whose difference

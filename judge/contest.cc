@@ -51,7 +51,10 @@ class Contest {
   }
 
   std::vector<ContestResult> Grade() {
-    const auto first = Run(0, std::nullopt), second = Run(1, std::nullopt);
+    const auto first = Run(0, std::nullopt);
+    if (IsSilent(0, first)) return {};
+    const auto second = Run(1, std::nullopt);
+    if (IsSilent(1, second)) return {};
     AGON_CHECK(first.size() == second.size());
     for (size_t i = 0; i < first.size(); ++i) {
       if (IsMasked(first[i]) || IsMasked(second[i])) continue;
@@ -111,6 +114,20 @@ class Contest {
     Add(task, 0, score, detail);
   }
 
+  // An endpoint that answered nothing: no task is decided, whatever the other says.
+  bool IsSilent(int side, const std::vector<Trajectory>& trajectories) const {
+    const auto is_unheard = [](const Trajectory& trajectory) {
+      return trajectory.num_turns == 0 && trajectory.outcome.masked.has_value();
+    };
+    if (!players_[side].endpoint || trajectories.empty() ||
+        !std::all_of(trajectories.begin(), trajectories.end(), is_unheard)) {
+      return false;
+    }
+    for (const Trajectory& trajectory : trajectories) IsMasked(trajectory);
+    if (options_.on_silent) options_.on_silent(side, trajectories[0].outcome.masked->reason);
+    return true;
+  }
+
   bool IsMasked(const Trajectory& trajectory) const {
     const auto& masked = trajectory.outcome.masked;
     if (masked) Leave(trajectory.task, masked->kind + ": " + masked->reason);
@@ -157,15 +174,16 @@ struct Contestants::Loaded {
   datasets::ChatTemplate chat;
 };
 
-Contestants::Contestants(const policy::Device& device) : device_(device) {}
+Contestants::Contestants(const policy::Device& device, int reply_ms)
+    : device_(device), reply_ms_(reply_ms) {}
 Contestants::~Contestants() = default;
 
 Contestant Contestants::Get(const std::string& location) {
   if (serve::IsEndpoint(location)) {
     std::shared_ptr<serve::Completer>& endpoint = endpoints_[location];
     serve::EndpointOptions options;
-    options.timeout_ms = 60000;  // three tries of it: a match doesn't wait for ever
-    options.max_tries = 3;
+    options.timeout_ms = reply_ms_;
+    options.max_tries = kEndpointTries;
     if (!endpoint) endpoint = serve::OpenCompleter(location, options);
     return endpoint;
   }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <utility>
 
@@ -12,6 +13,8 @@
 
 namespace agon::judge {
 namespace {
+
+constexpr std::chrono::milliseconds kWaitTick{500};
 
 struct Spoken {
   std::shared_ptr<EnvironmentSide> environment;
@@ -38,7 +41,10 @@ std::string WhatOf(const std::exception_ptr& error) {
 
 // Unlike serve::CompleteAll, one that fails leaves the others' answers.
 std::vector<EndpointAnswer> AskAll(serve::Completer& endpoint,
-                                   const std::vector<serve::CompletionRequest>& requests) {
+                                   const std::vector<serve::CompletionRequest>& requests,
+                                   const std::function<void(const EndpointWait&)>& on_wait) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<EndpointAnswer> answers(requests.size());
@@ -56,7 +62,14 @@ std::vector<EndpointAnswer> AskAll(serve::Completer& endpoint,
     });
   }
   std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return num_missing == 0; });
+  while (!changed.wait_for(lock, kWaitTick, [&] { return num_missing == 0; })) {
+    if (!on_wait) continue;
+    const EndpointWait wait{endpoint.identity(), num_missing, requests.size(),
+                            std::chrono::duration<double>(Clock::now() - start).count()};
+    lock.unlock();
+    on_wait(wait);
+    lock.lock();
+  }
   return answers;
 }
 
@@ -104,7 +117,7 @@ class EndpointEpisodes {
       requests.push_back(RequestOf(live_[i]));
     }
     if (asked.empty()) return false;
-    std::vector<EndpointAnswer> answers = AskAll(endpoint, requests);
+    std::vector<EndpointAnswer> answers = AskAll(endpoint, requests, options_.on_wait);
     for (size_t k = 0; k < asked.size(); ++k) Hear(asked[k], std::move(answers[k]));
     while (auto step = pool_.Take(/*may_wait=*/true)) Go(live_[step->id], std::move(step->result));
     return true;

@@ -297,9 +297,9 @@ TEST_F(TournamentTest, PlaysEachSeedsTasksFromTheFirst) {
   RunTournament(
       arena, options,
       [&](const Model& a, const Model& b, std::span<const uint64_t> tasks) {
-        auto matches = play(a, b, tasks);
-        for (Match& match : matches) match.task.replace(0, 7, "test 7");
-        return matches;
+        ContestOutcome outcome = play(a, b, tasks);
+        for (Match& match : outcome.matches) match.task.replace(0, 7, "test 7");
+        return outcome;
       },
       [](const auto&) {});
   EXPECT_EQ(tasks_, (std::vector<uint64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
@@ -318,7 +318,7 @@ TEST_F(TournamentTest, GoesRoundWhatCannotBeDecided) {
         for (const uint64_t task : tasks) {
           EXPECT_TRUE(tried.insert({a.name + b.name, task}).second) << "again: " << task;
         }
-        std::vector<Match> matches = play(a, b, tasks);
+        std::vector<Match> matches = play(a, b, tasks).matches;
         const bool is_hopeless = a.name == "model-0" && b.name == "model-1";
         std::erase_if(matches, [&](const Match& match) {
           return is_hopeless || TaskIndex(match.task, "test 42").value() < 10;
@@ -422,6 +422,31 @@ TEST_F(CommandTest, EntersEndpoints) {
   EXPECT_EQ(result.num_matches, 40);
   EXPECT_TRUE(result.left_out.empty());
   EXPECT_TRUE(arena.LatestMatches("grader", "localhost:1/v1#m", 10).empty());
+}
+
+// Who answers nothing costs one contest, not three with everybody.
+TEST_F(TournamentTest, AsksNoMoreWhoFellSilent) {
+  Arena arena = OpenWith(4);
+  const PlayContest others = Play();
+  int num_with_it = 0;
+  const PlayContest play = [&](const Model& a, const Model& b, std::span<const uint64_t> tasks) {
+    if (a.name != "model-2" && b.name != "model-2") return others(a, b, tasks);
+    ++num_with_it;
+    ContestOutcome outcome;
+    outcome.silent = "model-2";
+    outcome.why = "no answer after 2 tries";
+    return outcome;
+  };
+  const auto result = RunTournament(arena, Options(60), play, [](const auto&) {});
+  EXPECT_EQ(result.num_matches, 60);
+  EXPECT_EQ(num_with_it, 1);
+  EXPECT_EQ(result.left_out,
+            std::vector<std::string>{"model-2: it answered nothing: no answer after 2 tries"});
+  TournamentOptions two = Options(60);
+  two.models = {"model-1", "model-2"};
+  EXPECT_TRUE(Contains(
+      ErrorOf([&] { RunTournament(arena, two, play, [](const auto&) {}); }, ErrorKind::kFailed),
+      "nobody is left to meet; left out model-2"));
 }
 
 TEST_F(CommandTest, ExportsImportsRatesAndVerifies) {

@@ -177,6 +177,45 @@ TEST_F(ContestTest, AnEndpointThatFailsLosesNothing) {
   }
 }
 
+// Who waits is told for whom and how long; and who answers nothing is named.
+TEST_F(ContestTest, SaysForWhomItWaitsAndWhoAnswersNothing) {
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv("math/arithmetic");
+  int num_answered_here = 0;
+  ScriptedPolicy local(tokenizer_, [&](const auto&, uint32_t) {
+    ++num_answered_here;
+    return "no idea";
+  });
+  net::HttpServer server({});
+  server.Route("POST", "/v1/chat/completions", [&](const net::HttpRequest&) -> net::HttpResponse {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return net::ErrorResponse(503, "busy");
+  });
+  server.Start();
+  const Contestant endpoint = Endpoint("http://127.0.0.1:" + std::to_string(server.port()));
+  std::vector<EndpointWait> waits;
+  int silent = -1, num_undecided = 0;
+  std::string why;
+  ContestOptions options;
+  options.on_wait = [&](const EndpointWait& wait) { waits.push_back(wait); };
+  options.on_silent = [&](int contestant, const std::string& reason) {
+    silent = contestant;
+    why = reason;
+  };
+  options.on_undecided = [&](const auto&, const auto&) { ++num_undecided; };
+  const std::vector<uint64_t> one = {0};
+  EXPECT_TRUE(RunContest(endpoint, PlayerOf(local), env, one, options).empty());
+  ASSERT_FALSE(waits.empty());
+  EXPECT_TRUE(waits[0].endpoint.ends_with("/v1#scripted")) << waits[0].endpoint;
+  EXPECT_EQ(waits[0].num_missing, 1u);
+  EXPECT_EQ(waits[0].num_asked, 1u);
+  EXPECT_GE(waits[0].seconds, 0.45);
+  EXPECT_EQ(silent, 0);
+  EXPECT_TRUE(Contains(why, "after 2 tries")) << why;
+  EXPECT_EQ(num_undecided, 1);
+  // The other's answer would decide nothing.
+  EXPECT_EQ(num_answered_here, 0);
+}
+
 // One bad answer masks one task, and the contest goes on.
 TEST_F(ContestTest, AnEndpointMayFailNowAndThen) {
   const std::shared_ptr<const envs::Env> env = envs::MakeEnv("math/arithmetic");
