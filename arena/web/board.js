@@ -107,7 +107,8 @@ function draw(board) {
   const steps = overSteps(board.rows, board.models);
   place.replaceChildren(tableOf(board),
     el('div', {class: steps && 'grid2'},
-      el('section', {class: 'card'}, el('h2', null, say('whiskers')), whiskers(board.rows.slice(0, 40))),
+      el('section', {class: 'card'}, el('h2', null, say('whiskers')),
+        whiskers(board.rows.slice(0, 40), steps ? 2 : 1)),
       steps && el('section', {class: 'card'}, el('h2', null, say('over_steps')), steps,
         el('p', {class: 'quiet'}, say('over_steps_text')))),
     mapsOf(board), notesOf(board));

@@ -1,8 +1,13 @@
 // Drawings of a leaderboard, as SVG that is made node by node.
 import {el, say, svg} from './dom.js';
 
-// As wide as it can be without its words getting small.
-const chartWidth = () => Math.max(300, Math.min(640, innerWidth - 64));
+// The room inside a card, of which so many stand side by side on a wide page (page.css): drawn at
+// its own size, a chart's words are as large as others.
+function roomIn(columns) {
+  if (innerWidth <= 760) return Math.max(280, innerWidth - 62);
+  const page = Math.min(1180, innerWidth) - 40;
+  return (page - 20 * (columns - 1)) / columns - 46;
+}
 
 // Round whole numbers from `low` to `high`, about `count` of them.
 export function ticks(low, high, count) {
@@ -29,8 +34,8 @@ function around(values, share, leastMargin) {
 const range = (rows) => around([...rows.map(low), ...rows.map(high)], 0.06, 10);
 
 // A line a model: its rating as a dot, its interval as a whisker.
-export function whiskers(rows) {
-  const width = chartWidth(), isNarrow = width < 480;
+export function whiskers(rows, columns) {
+  const width = roomIn(columns), isNarrow = width < 480;
   const left = isNarrow ? 118 : 190, right = 44, top = 8;
   const line = Math.max(30, Math.min(54, 260 / rows.length));
   const height = top + rows.length * line + 28;
@@ -72,7 +77,7 @@ export function totalSteps(models) {
 export function overSteps(rows, models) {
   const trained = rows.filter((row) => row.step > 0 || row.parent);
   if (trained.length === 0) return null;
-  const width = chartWidth(), height = 300, left = 52, right = 20, top = 14, bottom = 42;
+  const width = roomIn(2), height = 300, left = 52, right = 20, top = 14, bottom = 42;
   const steps = totalSteps(models);
   const [least, most] = range(rows);
   const [first, last] = around(trained.map((row) => steps.get(row.name)), 0.04, 1);
@@ -125,14 +130,16 @@ export function overSteps(rows, models) {
 
 // Rows against columns: `values` as shades, `format` as words.
 export function heatMap(rows, values, format, shade, label) {
-  const n = rows.length, cell = 52, left = 150, top = 30;
-  const width = Math.max(480, left + n * cell), height = top + n * cell + 4;
+  const room = roomIn(2), isNarrow = room < 480;
+  const n = rows.length, left = isNarrow ? 116 : 150, top = 30;
+  const cell = Math.max(26, Math.min(52, (room - left) / n));
+  const width = Math.max(room, left + n * cell), height = top + n * cell + 4;
   const chart = svg('svg', {class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img',
     'aria-label': label});
   rows.forEach((row, i) => {
     chart.append(
       svg('text', {x: left - 10, y: top + (i + 0.5) * cell + 4, 'text-anchor': 'end'},
-        `${short(row.name, 18)}  ${i + 1}`),
+        `${short(row.name, isNarrow ? 13 : 18)}  ${i + 1}`),
       svg('text', {class: 'faint', x: left + (i + 0.5) * cell, y: top - 10,
         'text-anchor': 'middle'}, i + 1));
     rows.forEach((other, j) => {
