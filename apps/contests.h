@@ -54,7 +54,7 @@ class Contests {
     Progress progress("match", tournament.max_matches, "match");
     arena::TournamentProgress now;
     const auto on_wait = [&](const judge::EndpointWait& wait) {
-      progress.Update(now.num_matches, now.pair + ", " + WaitText(wait));
+      progress.Update(now.num_matches, WaitText(wait));
     };
     const arena::TournamentResult result = arena::RunTournament(
         arena, tournament,
@@ -91,11 +91,14 @@ class Contests {
   }
 
  private:
-  // "http://127.0.0.1:8000/v1#nano: 3 of 16 replies missing after 12 s".
+  // "12 s for 127.0.0.1:8000/v1#nano, 3 of 16 replies missing": what a narrow terminal cuts is
+  // what matters least.
   static std::string WaitText(const judge::EndpointWait& wait) {
-    return wait.endpoint + ": " + std::to_string(wait.num_missing) + " of " +
-           std::to_string(wait.num_asked) + " replies missing after " +
-           std::to_string(static_cast<int>(wait.seconds)) + " s";
+    const size_t scheme = wait.endpoint.find("://");
+    return std::to_string(static_cast<int>(wait.seconds)) + " s for " +
+           wait.endpoint.substr(scheme == wait.endpoint.npos ? 0 : scheme + 3) + ", " +
+           std::to_string(wait.num_missing) + " of " + std::to_string(wait.num_asked) +
+           " replies missing";
   }
 
   arena::ContestOutcome Play(const arena::Model& a, const arena::Model& b,
