@@ -44,6 +44,7 @@ class Contest {
             {{"opening", Opening(trajectory.task)},
              {"transcript", Shown(trajectory.completion)},
              {"seat", trajectory.seat},
+             {"last_move", outcome.extracted},
              {"reason", outcome.reason}});
       }
     }

@@ -53,7 +53,8 @@ struct ContestResult {
   std::string task;     // "test 42/17"
   int first = 0;        // in a game, which of the two moved first
   double score = 0.5;   // points of contestant 0: 1, 0.5 or 0
-  // JSON, for people. Of a game "opening", "transcript", "seat", "reason"; of others "prompt",
+  // JSON, for people. Of a game "opening", "transcript" of the "seat", "last_move", "reason"; of
+  // others "prompt",
   // "answer" and "replies" of both, with "rewards" or the judge's "orders", "flipped", "reason"
   // and "fingerprint"; where both are one whole reply, the whole prompt as "messages", too.
   std::string detail;

@@ -118,15 +118,18 @@ void LiveEpisode::Continue(const envs::Turn& turn) {
   Trajectory& trajectory = trajectories_[static_cast<size_t>(seat_)];
   const bool is_first = trajectory.tokens.empty();
   std::vector<int32_t> ids;
-  if (is_first) {
-    ids = player().chat->EncodePrompt(turn.messages);
-  } else {
+  // A seat that comes in later is told something else than the task says.
+  if (!is_first || turn.messages != trajectory.task.messages) {
     for (const Message& message : turn.messages) {
       // A drawing, as of a board, begins on a line of its own.
       const char* const gap = message.content.find('\n') == std::string::npos ? " " : "\n";
       AppendLine("[" + std::string(RoleName(message.role)) + "]" + gap + message.content,
                  trajectory.completion);
     }
+  }
+  if (is_first) {
+    ids = player().chat->EncodePrompt(turn.messages);
+  } else {
     // A turn that the limit cut has no stop token of its own to close it.
     if (trajectory.length_limited) ids.push_back(player().chat->stop_token_id());
     const auto continuation = player().chat->EncodeContinuation(turn.messages);

@@ -21,6 +21,7 @@ export function boards(text) {
 }
 
 const cell = (board, r, c) => board[r]?.[c] ?? '.';
+const swapped = (row) => row.replace(/[XO]/g, (stone) => stone === 'X' ? 'O' : 'X');
 const withStone = (board, r, c, stone) =>
   board.map((row, i) => i === r ? row.slice(0, c) + stone + row.slice(c + 1) : row);
 
@@ -38,13 +39,13 @@ function between(before, after, first) {
   });
 }
 
-// Whether the last word of this seat was a move that ended the game: "seat 0: won".
-function endsWithOwnMove(detail) {
-  const reason = /^(?:seat (\d+): )?(won|draw)$/.exec(detail.reason ?? '');
-  return reason !== null && (reason[1] === undefined || Number(reason[1]) === detail.seat);
+// Who ended the game, and whether by a move: "seat 0: won".
+function endOf(detail) {
+  const [, seat, what] = /^(?:seat (\d+): )?(.*)$/s.exec(detail.reason ?? '');
+  return {isOwn: seat === undefined || Number(seat) === detail.seat, isMove: /^(won|draw)$/.test(what)};
 }
 
-// No board shows the move that ended the game.
+// Where the stone of a move falls that no board shows any more.
 function lastMove(board, text, stone) {
   const said = text.split('\n').filter((line) => line.trim() && !BOARD_LINE.test(line)).at(-1) ?? '';
   const column = Number(/(\d+)\D*$/.exec(said)?.[1]) - 1;
@@ -56,17 +57,24 @@ function lastMove(board, text, stone) {
 }
 
 export function frames(detail) {
-  const opening = boards(detail.opening ?? '').at(-1);
-  if (!opening) return [];
+  const asTold = boards(detail.opening ?? '').at(-1);
+  if (!asTold) return [];
+  // A board shows its reader's own stones as X, and seat 0 reads the opening.
+  const opening = detail.seat === 1 ? asTold.map(swapped) : asTold;
   const own = /You are O/.test(detail.opening) ? 'O' : 'X';
   const result = [{board: opening, last: null}];
   const told = boards(detail.transcript ?? '');
   for (const board of told) result.push(...between(result.at(-1).board, board, own));
   const transcript = detail.transcript ?? '';
-  const isDropped = opening.length > 3;  // stones fall; in tic-tac-toe they don't
+  if (opening.length <= 3) return result;  // tic-tac-toe, where no stone falls
   const after = transcript.slice(transcript.lastIndexOf('|') + 1);
-  const final = isDropped && endsWithOwnMove(detail) && lastMove(result.at(-1).board, after, own);
-  if (final) result.push(final);
+  const {isOwn, isMove} = endOf(detail);
+  const add = (text, stone) => {
+    const frame = lastMove(result.at(-1).board, text, stone);
+    if (frame) result.push(frame);
+  };
+  if (isMove || !isOwn) add(after, own);
+  if (isMove && !isOwn) add(detail.last_move ?? '', own === 'X' ? 'O' : 'X');
   return result;
 }
 
@@ -121,14 +129,19 @@ function viewer(game) {
     }, 700);
   });
   const {model_a: a, model_b: b, score} = game;
+  // Whose conversation it is plays X.
+  const [stoneA, stoneB] = game.detail.seat === 1 ? ['O', 'X'] : ['X', 'O'];
+  const stone = (letter) => all.length > 0 && el('span', {class: 'badge'}, letter);
+  const reason = (game.detail.reason ?? '').replace(/^seat ([01])(?=:)/, (_, seat) => [a, b][seat]);
   const verdict = score === 0.5 ? say('drawn') : say('won_by', {name: score === 1 ? a : b});
   const card = el('section', {class: 'card'},
-    el('div', {class: 'players'}, el('span', null, modelLink(a), el('span', {class: 'badge'}, say('first_move'))),
-      el('strong', null, verdict), el('span', null, modelLink(b))),
+    el('div', {class: 'players'}, el('span', null, modelLink(a), stone(stoneA),
+        el('span', {class: 'badge'}, say('first_move'))),
+      el('strong', null, verdict), el('span', null, modelLink(b), stone(stoneB))),
     all.length > 0 && [place, count, el('div', {class: 'controls'},
       step('|◀', 'to_start', () => 0), step('◀', 'back_one', () => at - 1), play,
       step('▶', 'forward_one', () => at + 1), step('▶|', 'to_end', () => all.length - 1))],
-    el('p', {class: 'quiet', lang: 'en'}, game.detail.reason ?? ''),
+    el('p', {class: 'quiet', lang: 'en'}, reason),
     el('details', {class: 'more', open: all.length === 0}, el('summary', null, say('transcript')),
       el('pre', {class: 'transcript'}, (game.detail.opening ?? '') + '\n' + (game.detail.transcript ?? ''))));
   if (all.length > 0) show(0);

@@ -147,7 +147,10 @@ void Fill(Arena& arena) {
     const Json detail = {{"opening", kOpening},
                          {"transcript", kTranscript},
                          {"seat", 0},
-                         {"reason", i == 3 ? "seat 1: illegal move" : "seat 0: won"}};
+                         {"last_move", i == 2 ? "1" : "4"},
+                         {"reason", i == 3   ? "seat 0: illegal move"
+                                    : i == 2 ? "seat 1: won"
+                                             : "seat 0: won"}};
     games.push_back({"game", "game/connect4-v1", "test 42/" + std::to_string(i),
                      kContestants[4 - i % 2].name, kContestants[i % 3].name, 1, detail.dump()});
   }

@@ -361,6 +361,10 @@ class PageTest(unittest.TestCase):
         browser.run("document.querySelectorAll('.list button')[4].click()")
         browser.find("#to_end").click()  # what ended this one was no move
         self.assertEqual(browser.run(stones), 8)
+        browser.run("document.querySelectorAll('.list button')[5].click()")
+        browser.find("#to_end").click()  # both sides' last moves, of which no board tells
+        self.assertEqual(browser.run(stones), 10)
+        self.assertEqual(browser.find(".board .last").attribute("class"), "stone-o last")
 
     def test_weight_and_first_paint(self):
         browser = self.browser()

@@ -91,7 +91,13 @@ TEST_F(ContestTest, AGameIsPlayedInBothOrders) {
   for (const ContestResult& result : results) {
     EXPECT_TRUE(result.first == 0 || result.score == 1) << result.detail;
   }
-  EXPECT_TRUE(ParseJson(results[0].detail, "detail").contains("transcript"));
+  for (const ContestResult& result : results) {
+    const Json detail = ParseJson(result.detail, "detail");
+    EXPECT_TRUE(detail.contains("last_move")) << result.detail;
+    // Who comes in second, if the game lasts till then, is told what was played before.
+    const auto transcript = detail["transcript"].get<std::string>();
+    EXPECT_EQ(transcript.starts_with("[user]"), detail["seat"] == 1 && !transcript.empty());
+  }
 }
 
 // What a contest of an endpoint gave: results by task, and why others have none.

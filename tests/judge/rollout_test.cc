@@ -326,7 +326,7 @@ TEST_F(GameTest, SelfPlayGivesEachSeatItsConversation) {
     EXPECT_EQ(first.seat, 0);
     EXPECT_EQ(second.seat, 1);
     EXPECT_EQ(first.completion, "5");
-    EXPECT_EQ(second.completion, "7");
+    EXPECT_EQ(second.completion, "[user] they said 5\n7");
     EXPECT_EQ(first.Reward(), 0);
     EXPECT_EQ(second.Reward(), 1);
     const auto prompt = chat_.EncodePrompt({{Role::kUser, "they said 5"}});
@@ -352,7 +352,7 @@ TEST_F(GameTest, AnOpponentPlaysTheOtherSeat) {
   EXPECT_EQ(won[0].seat, 0);
   EXPECT_EQ(won[1].seat, 1);
   EXPECT_EQ(won[0].completion, "5\n[user] they said 4\n7");
-  EXPECT_EQ(won[1].completion, "7");
+  EXPECT_EQ(won[1].completion, "[user] they said 4\n7");
   EXPECT_EQ(won[0].Reward() + won[1].Reward(), 2);
   const auto lost = Run(loser, {0, 1}, &winner);
   EXPECT_EQ(lost[0].Reward() + lost[1].Reward(), 0);
