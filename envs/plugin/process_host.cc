@@ -163,10 +163,11 @@ std::shared_ptr<ProcessChannel> ProcessHost::Channel() {
 }
 
 Json ProcessHost::Ask(std::string_view type, const Json& data, int limit_ms) {
-  for (bool is_again = false;; is_again = true) {
+  constexpr int kTries = 4;  // what others ask may end it, too, and more than once
+  for (int tries = 1;; ++tries) {
     CallResult result = Channel()->Call(type, data, limit_ms);
     if (result.status == CallResult::Status::kAnswered) return std::move(result.data);
-    if (result.status != CallResult::Status::kDied || is_again) Throw(result);
+    if (result.status != CallResult::Status::kDied || tries == kTries) Throw(result);
   }
 }
 

@@ -19,6 +19,7 @@ char* Pinned(size_t bytes) {
 }  // namespace
 
 Staging::~Staging() {
+  if (received_) cudaStreamSynchronize(gpu_.stream());  // what is queued reads the pieces
   for (const Piece& piece : pieces_) {
     if (piece.read) cudaEventDestroy(piece.read);
     cudaFreeHost(piece.data);

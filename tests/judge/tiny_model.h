@@ -9,7 +9,7 @@ namespace agon::judge {
 
 inline std::unique_ptr<policy::Policy> TinyPolicy(const datasets::Tokenizer& tokenizer,
                                                   uint64_t seed, int max_positions = 256) {
-  auto config = policy::PresetConfig("pico", tokenizer.vocab_size(), max_positions);
+  auto config = policy::PresetConfig("nano", tokenizer.vocab_size(), max_positions);
   config.num_layers = 1;
   return policy::Policy::Create(config, policy::ComputeType::kFloat32, seed);
 }

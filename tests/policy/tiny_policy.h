@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "policy/policy.h"
@@ -38,8 +39,9 @@ inline ModelConfig SmallestConfig(int vocab_size, int max_positions) {
 // Weights large enough that attention is far from uniform and gains matter.
 inline std::unique_ptr<Policy> TinyPolicy(ComputeType compute, uint64_t seed = 7,
                                           const Device& device = {},
-                                          const ModelConfig& config = TinyConfig()) {
-  auto policy = Policy::Create(config, compute, seed, device);
+                                          const ModelConfig& config = TinyConfig(),
+                                          const std::optional<Workload>& workload = {}) {
+  auto policy = Policy::Create(config, compute, seed, device, workload);
   Rng rng({.run_seed = seed, .stream = RngStream::kTest});
   for (const std::string& name : policy->TensorNames()) {
     const bool is_gain = name.find("norm") != std::string::npos;

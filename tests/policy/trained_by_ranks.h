@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,16 @@ struct RanksToTrain {
   ComputeType compute = ComputeType::kFloat32;
   ModelConfig model = TinyConfig();
   std::function<Device(int rank)> device = [](int) { return Device{}; };
+  bool is_planned = false;  // a GPU's memory: taken at once
+
+  std::optional<Workload> WorkloadOf(const Communicator& ranks) const {
+    if (!is_planned) return std::nullopt;
+    return Workload{.batch_tokens = 32,
+                    .optimizers = {optimizer},
+                    .rank = ranks.rank(),
+                    .num_ranks = ranks.size(),
+                    .num_shards = kShards};
+  }
 
   PackedBatch ShardOf(int step, int shard) const {
     Rng rng({.run_seed = 9,
@@ -52,8 +63,9 @@ struct RanksToTrain {
     std::mutex mutex;
     trainer::ThreadRanks(num_ranks).Run([&](Communicator& ranks) {
       const Device mine = device(ranks.rank());
-      const auto policy =
-          first == 0 ? TinyPolicy(compute, 7, mine, model) : Policy::Load(dir, compute, mine);
+      const auto workload = WorkloadOf(ranks);
+      const auto policy = first == 0 ? TinyPolicy(compute, 7, mine, model, workload)
+                                     : Policy::Load(dir, compute, mine, Head::kLanguage, workload);
       policy->Join(ranks);
       policy->ConfigureOptimizer(optimizer);
       if (first > 0) policy->LoadOptimizer(dir / "optimizer.safetensors");
