@@ -8,7 +8,8 @@ namespace agon::datasets {
 
 struct HtmlText {
   std::string text;
-  const char* dropped = "";  // reason why there is no text: "nested too deep", "too complex"
+  const char* dropped = "";  // reason why there is no text: "nested too deep", "too complex",
+                             // "too broken"
 };
 
 // Headings, paragraphs, lists ("- "), table rows (cells joined by " | ") and preformatted

@@ -5,11 +5,29 @@
 #include <algorithm>
 #include <csetjmp>
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "datasets/html_cost.h"
 #include "datasets/html_nesting.h"
+
+namespace {
+
+// Where an assertion that fails in gumbo goes, while this thread parses.
+thread_local std::jmp_buf* broken_assertion = nullptr;
+
+}  // namespace
+
+// Takes the place of the C library's. Gumbo asserts what hostile pages break (an HTML element's
+// name inside SVG empties its stack of open elements): the page is refused, as for its memory.
+extern "C" [[noreturn]] void __assert_fail(const char* assertion, const char* file,
+                                           unsigned int line, const char* function) noexcept {
+  if (broken_assertion != nullptr) std::longjmp(*broken_assertion, 1);
+  std::fprintf(stderr, "%s:%u: %s: assertion failed: %s\n", file, line, function, assertion);
+  std::abort();
+}
 
 namespace agon::datasets {
 // Memory that only grows. Past its limit it leaves the parser by longjmp, which is safe
@@ -58,8 +76,18 @@ const char* HtmlTree::Parse(std::string_view html) {
   options.deallocator = &Arena::Free;
   options.userdata = arena_.get();
   options.max_errors = 0;
-  if (setjmp(arena_->too_much) != 0) return "too complex";
+  std::jmp_buf asserted;
+  if (setjmp(arena_->too_much) != 0) {
+    broken_assertion = nullptr;
+    return "too complex";
+  }
+  if (setjmp(asserted) != 0) {
+    broken_assertion = nullptr;
+    return "too broken";
+  }
+  broken_assertion = &asserted;
   root_ = gumbo_parse_with_options(&options, html.data(), html.size())->root;
+  broken_assertion = nullptr;
   return "";
 }
 
