@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tests/envs/example_specs.h"
+#include "tests/sanitized.h"
 
 namespace agon::envs {
 namespace {
@@ -21,6 +22,7 @@ TEST_P(ConformanceTest, KeepsTheContract) {
   if (const std::string why = WhyNotHere(GetParam()); !why.empty()) GTEST_SKIP() << why;
   const auto env = MakeEnv(GetParam());
   ConformanceOptions options;
+  if (kIsSanitized) options.num_tasks = 40;  // each takes several times as long
   if (RunsPrograms(GetParam())) options.num_tasks = 8;
   for (const ConformanceFinding& finding : CheckConformance(*env, options)) {
     ADD_FAILURE() << Describe(finding);
