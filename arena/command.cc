@@ -163,7 +163,7 @@ void RunExport(Arena& arena, const ExportCommand& command, std::ostream& out, st
     if (counts.num_pairs > 0) return;
     throw Error(ErrorKind::kFailed, "no verdict prefers one of two replies", "--source",
                 "the source is \"" + command.preferences.source +
-                    "\"; let people vote with: " + "rl-arena serve");
+                    "\"; let people vote with: rl-arena serve");
   } else {
     throw Error(ErrorKind::kUsage, "unknown format \"" + format + "\"", "--format",
                 "arena, fastchat or preferences");

@@ -1,6 +1,5 @@
 #include "arena/preferences.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <ostream>
@@ -10,6 +9,7 @@
 #include "core/error.h"
 #include "core/message_json.h"
 #include "core/rng.h"
+#include "datasets/preferences.h"
 
 namespace agon::arena {
 namespace {
@@ -49,9 +49,7 @@ class PairWriter {
     line["rejected_model"] = pair.rejected_model;
     out_ << DumpJson(line) << "\n";
     ++num_pairs_;
-    const auto asked = [](const Message& message) { return message.role == Role::kUser; };
-    const auto first = std::find_if(pair.prompt.begin(), pair.prompt.end(), asked);
-    if (first != pair.prompt.end()) prompts_.insert(Hash64(first->content));
+    prompts_.insert(Hash64(datasets::OpeningOf(pair.prompt)));
   }
 
   PreferenceCounts Counts() const {

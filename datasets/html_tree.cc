@@ -15,8 +15,10 @@
 
 namespace {
 
-// Where an assertion that fails in gumbo goes, while this thread parses.
-thread_local std::jmp_buf* broken_assertion = nullptr;
+enum WayOut { kTooMuch = 1, kTooBroken };  // of the parser, what setjmp says of it
+
+// While this thread parses: where it goes on if an assertion of gumbo's fails.
+thread_local std::jmp_buf* out_of_parser = nullptr;
 
 }  // namespace
 
@@ -24,7 +26,7 @@ thread_local std::jmp_buf* broken_assertion = nullptr;
 // name inside SVG empties its stack of open elements): the page is refused, as for its memory.
 extern "C" [[noreturn]] void __assert_fail(const char* assertion, const char* file,
                                            unsigned int line, const char* function) noexcept {
-  if (broken_assertion != nullptr) std::longjmp(*broken_assertion, 1);
+  if (out_of_parser != nullptr) std::longjmp(*out_of_parser, kTooBroken);
   std::fprintf(stderr, "%s:%u: %s: assertion failed: %s\n", file, line, function, assertion);
   std::abort();
 }
@@ -41,7 +43,7 @@ class HtmlTree::Arena {
   }
   static void Free(void*, void*) {}
 
-  std::jmp_buf too_much;
+  std::jmp_buf way_out;
 
  private:
   void* Allocate(size_t bytes) {
@@ -49,7 +51,7 @@ class HtmlTree::Arena {
     bytes = (std::max<size_t>(bytes, 1) + kAlign - 1) / kAlign * kAlign;
     if (bytes > free_) {
       const size_t block = std::max(bytes, kBlock);
-      if (block > limit_ - used_) std::longjmp(too_much, 1);
+      if (block > limit_ - used_) std::longjmp(way_out, kTooMuch);
       blocks_.push_back(std::make_unique<std::byte[]>(block));
       used_ += block;
       next_ = blocks_.back().get();
@@ -76,19 +78,20 @@ const char* HtmlTree::Parse(std::string_view html) {
   options.deallocator = &Arena::Free;
   options.userdata = arena_.get();
   options.max_errors = 0;
-  std::jmp_buf asserted;
-  if (setjmp(arena_->too_much) != 0) {
-    broken_assertion = nullptr;
-    return "too complex";
+  out_of_parser = &arena_->way_out;
+  const char* failure = "";
+  switch (setjmp(arena_->way_out)) {
+    case kTooMuch:
+      failure = "too complex";
+      break;
+    case kTooBroken:
+      failure = "too broken";
+      break;
+    default:
+      root_ = gumbo_parse_with_options(&options, html.data(), html.size())->root;
   }
-  if (setjmp(asserted) != 0) {
-    broken_assertion = nullptr;
-    return "too broken";
-  }
-  broken_assertion = &asserted;
-  root_ = gumbo_parse_with_options(&options, html.data(), html.size())->root;
-  broken_assertion = nullptr;
-  return "";
+  out_of_parser = nullptr;
+  return failure;
 }
 
 size_t HtmlTree::Depth() const {

@@ -7,7 +7,6 @@
 
 #include "core/error.h"
 #include "core/file.h"
-#include "core/message_json.h"
 #include "datasets/permutation.h"
 #include "trainer/checkpoint.h"
 #include "trainer/label_completions.h"
@@ -37,13 +36,6 @@ std::string Lines(const std::vector<datasets::Preference>& preferences) {
   return lines;
 }
 
-// A prompt up to the user's first message: what conversations that go on from it share.
-std::string OpeningOf(const Messages& prompt) {
-  const auto asks = [](const Message& message) { return message.role == Role::kUser; };
-  const auto first = std::find_if(prompt.begin(), prompt.end(), asks);
-  return DumpJson(MessagesJson({prompt.begin(), first == prompt.end() ? first : first + 1}));
-}
-
 // Moves up to `count` of `train` to `val`, prompts drawn by the seed, each with all its
 // preferences or not at all: what was learned of a prompt says nothing about others. Files are
 // put together from parts that differ, and none of them may be held out as a whole. Order stays.
@@ -51,7 +43,8 @@ void HoldOut(size_t count, uint64_t seed, PreferenceSets& sets) {
   std::map<std::string, size_t> numbers;  // of openings, as they first come
   std::vector<size_t> opening_of, sizes;
   for (const datasets::Preference& preference : sets.train) {
-    const auto [known, is_new] = numbers.try_emplace(OpeningOf(preference.prompt), sizes.size());
+    const auto [known, is_new] =
+        numbers.try_emplace(datasets::OpeningOf(preference.prompt), sizes.size());
     if (is_new) sizes.push_back(0);
     ++sizes[known->second];
     opening_of.push_back(known->second);
