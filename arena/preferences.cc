@@ -9,7 +9,6 @@
 #include "core/error.h"
 #include "core/message_json.h"
 #include "core/rng.h"
-#include "datasets/preferences.h"
 
 namespace agon::arena {
 namespace {
@@ -49,7 +48,7 @@ class PairWriter {
     line["rejected_model"] = pair.rejected_model;
     out_ << DumpJson(line) << "\n";
     ++num_pairs_;
-    prompts_.insert(Hash64(datasets::OpeningOf(pair.prompt)));
+    prompts_.insert(Hash64(OpeningOf(pair.prompt)));
   }
 
   PreferenceCounts Counts() const {

@@ -1,5 +1,6 @@
 #include "core/message_json.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/error.h"
@@ -28,6 +29,12 @@ Messages MessagesFromJson(const Json& list, std::string_view where) {
     messages.push_back({*role, JsonField<std::string>(item, "content", where)});
   }
   return messages;
+}
+
+std::string OpeningOf(const Messages& prompt) {
+  const auto asks = [](const Message& message) { return message.role == Role::kUser; };
+  const auto first = std::find_if(prompt.begin(), prompt.end(), asks);
+  return DumpJson(MessagesJson({prompt.begin(), first == prompt.end() ? first : first + 1}));
 }
 
 }  // namespace agon

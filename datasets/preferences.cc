@@ -180,12 +180,6 @@ std::string PreferenceLine(const Preference& preference) {
   return DumpJson(json);
 }
 
-std::string OpeningOf(const Messages& prompt) {
-  const auto asks = [](const Message& message) { return message.role == Role::kUser; };
-  const auto first = std::find_if(prompt.begin(), prompt.end(), asks);
-  return DumpJson(MessagesJson({prompt.begin(), first == prompt.end() ? first : first + 1}));
-}
-
 std::vector<Preference> ReadPreferences(const std::filesystem::path& file) {
   const std::string text = ReadFile(file);
   std::vector<Preference> preferences;

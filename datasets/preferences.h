@@ -49,10 +49,6 @@ Preference ParsePreference(std::string_view line, std::string_view where);
 // for.
 std::string PreferenceLine(const Preference& preference);
 
-// A prompt up to the user's first message: what conversations that go on from it share. Preferences
-// with one opening tell of each other, so that a split keeps them together.
-std::string OpeningOf(const Messages& prompt);
-
 // All lines of a file; empty lines are passed over. Throws as ParsePreference does, with the
 // line's number, and kCorrupt for a file without any preference.
 std::vector<Preference> ReadPreferences(const std::filesystem::path& file);

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/message_json.h"
 #include "datasets/permutation.h"
 #include "trainer/checkpoint.h"
 #include "trainer/label_completions.h"
@@ -43,8 +44,7 @@ void HoldOut(size_t count, uint64_t seed, PreferenceSets& sets) {
   std::map<std::string, size_t> numbers;  // of openings, as they first come
   std::vector<size_t> opening_of, sizes;
   for (const datasets::Preference& preference : sets.train) {
-    const auto [known, is_new] =
-        numbers.try_emplace(datasets::OpeningOf(preference.prompt), sizes.size());
+    const auto [known, is_new] = numbers.try_emplace(OpeningOf(preference.prompt), sizes.size());
     if (is_new) sizes.push_back(0);
     ++sizes[known->second];
     opening_of.push_back(known->second);
