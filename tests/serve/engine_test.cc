@@ -126,13 +126,13 @@ TEST(EngineTest, ScoresAreTheSamplersBits) {
 }
 
 TEST(EngineTest, CallbacksEndACompletion) {
+  std::promise<Completion> done;
   Engine engine(TinyBytePolicy(), {});
   GenerateRequest request = RequestOf(1);
   request.max_new_tokens = 100;
   request.sampling.stop_token_ids = {};
   request.num_samples = 1;
   GenerateCallbacks callbacks;
-  std::promise<Completion> done;
   callbacks.on_token = [](const Completion& so_far) { return so_far.tokens.size() < 5; };
   callbacks.on_completion = [&](Completion completion) { done.set_value(std::move(completion)); };
   engine.Generate(request, callbacks);
@@ -142,13 +142,13 @@ TEST(EngineTest, CallbacksEndACompletion) {
 }
 
 TEST(EngineTest, CancellingEndsWhatRunsAndWhatWaits) {
+  std::promise<void> begun, release, running_ended, waiting_ended;
+  std::atomic<int> num_tokens{0}, num_completions{0};
   Engine engine(TinyBytePolicy(), {.max_rows = 1});
   GenerateRequest request = RequestOf(2);
   request.max_new_tokens = 100;
   request.sampling.stop_token_ids = {};
   request.num_samples = 1;
-  std::promise<void> begun, release, running_ended, waiting_ended;
-  std::atomic<int> num_tokens{0}, num_completions{0};
   GenerateCallbacks running;
   running.on_token = [&](const Completion&) {
     if (++num_tokens == 1) {
@@ -178,14 +178,16 @@ TEST(EngineTest, CancellingEndsWhatRunsAndWhatWaits) {
 TEST(EngineTest, TheQueueIsBounded) {
   std::atomic<int> num_ended{0};
   {
-    Engine engine(TinyBytePolicy(), {.max_rows = 1, .max_waiting = 2});
+    // Outlive the engine, whose thread may come to them after the last line of this test.
     std::promise<void> begun, release;
+    std::shared_future<void> released = release.get_future().share();
     std::atomic<bool> is_first{true};
+    Engine engine(TinyBytePolicy(), {.max_rows = 1, .max_waiting = 2});
     GenerateCallbacks blocking;
     blocking.on_token = [&](const Completion&) {
       if (is_first.exchange(false)) {
         begun.set_value();
-        release.get_future().wait();
+        released.wait();
       }
       return true;
     };
@@ -241,15 +243,15 @@ TEST(EngineTest, WorkIsTakenAsAWhole) {
 
 // Rows that decode for long don't keep scores waiting, also while a prompt waits for a row.
 TEST(EngineTest, ScoringComesBetweenSteps) {
-  Engine engine(TinyBytePolicy(), {.max_rows = 1});
+  std::promise<void> begun;
   std::atomic<bool> is_over{false};
+  std::atomic<int> num_scored{0}, num_at_end{-1};
+  Engine engine(TinyBytePolicy(), {.max_rows = 1});
   GenerateRequest request = RequestOf(1);
   request.prompt = {1};
   request.max_new_tokens = 150;
   request.sampling.stop_token_ids = {};
   request.num_samples = 1;
-  std::promise<void> begun;
-  std::atomic<int> num_scored{0}, num_at_end{-1};
   GenerateCallbacks callbacks;
   callbacks.on_token = [&](const Completion& so_far) {
     if (so_far.tokens.size() == 1) begun.set_value();
