@@ -5,6 +5,7 @@
 #include "apps/command_line.h"
 #include "core/error.h"
 #include "judge/eval_command.h"
+#include "judge/runs_command.h"
 
 namespace agon {
 namespace {
@@ -17,13 +18,13 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command) {
       "  rl-eval --model runs/b --suite my_suite.toml --tasks 1000 --out b\n"
       "  rl-eval --model runs/b --suite \"math/shop(difficulty=3)\" --temperature 0 --out e "
       "--json\n"
+      "  rl-eval runs kl=runs/kl1 kl=runs/kl2 none=runs/none1 none=runs/none2 --out kl-or-not\n"
       "\n--out gets report.html, report.md, results.json and samples.jsonl. What was evaluated\n"
       "before comes from the cache, also after an interruption. docs/formats/suite.md explains\n"
       "suites.");
-  app.add_option("--model", command.model, "Model directory")->required();
+  app.add_option("--model", command.model, "Model directory");
   app.add_option("--suite", command.suite,
-                 "core, jagged, an environment (math/shop) or a TOML file")
-      ->required();
+                 "core, jagged, an environment (math/shop) or a TOML file");
   app.add_option("--compare", command.baselines,
                  "Model directory to compare with; repeated, the first is the baseline")
       ->allow_extra_args(false);
@@ -46,9 +47,29 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command) {
       ->capture_default_str();
   app.add_flag_callback(
       "--no-cache", [&command] { command.options.cache.clear(); }, "Compute everything again");
-  app.add_option("--out", command.out, "Folder for the report")->required();
+  app.add_option("--out", command.out, "Folder for the report");
   AddPlugins(app);
   app.add_flag("--json", command.json, "Write results.json to stdout, too");
+}
+
+CLI::App* AddRuns(CLI::App& app, judge::RunsCommand& command) {
+  CLI::App* runs = app.add_subcommand("runs",
+                                      "Training runs side by side: what differs, what came "
+                                      "out, curves over one another");
+  runs->add_option("RUN", command.runs,
+                   "Directory of rl-train, or NAME=DIRECTORY: runs of one name, as a rule with "
+                   "other seeds, are repetitions; the others are measured against the first")
+      ->required();
+  runs->add_option("--out", command.out, "Folder for the report")->required();
+  runs->add_flag("--json", command.json, "Write runs.json to stdout instead of a table");
+  return runs;
+}
+
+// Not required by CLI11, for which a subcommand's flags come beside the command's own.
+void RequireFlags(const judge::EvalCommand& command) {
+  if (command.model.empty()) throw CLI::RequiredError("--model");
+  if (command.suite.empty()) throw CLI::RequiredError("--suite");
+  if (command.out.empty()) throw CLI::RequiredError("--out");
 }
 
 int Run(int argc, char** argv) {
@@ -56,7 +77,16 @@ int Run(int argc, char** argv) {
   judge::EvalCommand command;
   command.options.cache = judge::DefaultEvalCache();
   AddOptions(app, command);
+  judge::RunsCommand runs_command;
+  const CLI::App* runs = AddRuns(app, runs_command);
+  app.callback([&] {
+    if (!runs->parsed()) RequireFlags(command);
+  });
   if (const auto status = ParseFlags(app, argc, argv)) return *status;
+  if (runs->parsed()) {
+    judge::RunRunsCommand(runs_command, std::cout);
+    return 0;
+  }
   judge::RunEvalCommand(command, std::cout);
   return 0;
 }

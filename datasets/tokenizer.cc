@@ -246,8 +246,8 @@ std::string Tokenizer::Decode(std::span<const int32_t> ids) const {
 }
 
 std::string_view Tokenizer::Bytes(int32_t id) const {
-  AGON_CHECK(id >= 0 && id < vocab_size(), "token id " + std::to_string(id));
-  return impl_->parts.bytes[id];
+  AGON_CHECK(id >= 0, "token id " + std::to_string(id));
+  return id < vocab_size() ? impl_->parts.bytes[id] : std::string_view();
 }
 
 std::optional<int32_t> Tokenizer::SpecialId(std::string_view token) const {

@@ -41,7 +41,8 @@ class Tokenizer {
   void EncodeAppend(std::string_view text, std::vector<int32_t>& out) const;
 
   std::string Decode(std::span<const int32_t> ids) const;  // specials spelled out
-  // Bytes of one id. REQUIRES: 0 <= id < vocab_size().
+  // Bytes of one id: none for the spare rows of a model with a padded vocabulary, which may be
+  // drawn, too. REQUIRES: id >= 0.
   std::string_view Bytes(int32_t id) const;
 
   std::optional<int32_t> SpecialId(std::string_view token) const;

@@ -92,24 +92,28 @@ std::string Facts(const ReportInput& input) {
 
 }  // namespace
 
-std::string ReportHtml(const ReportInput& input, const RunLogs& logs) {
-  const TaskAnchors anchors(input);
-  const char* kind = input.run_log             ? "run report"
-                     : input.models.size() > 1 ? "comparison"
-                                               : "evaluation";
+std::string HtmlPage(const std::string& kind, const std::string& title, const std::string& body) {
   return std::string(
              "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
              "<meta http-equiv=\"Content-Security-Policy\" content=\"") +
          kContentPolicy +
          "\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
          "<meta name=\"color-scheme\" content=\"light dark\">\n<title>" +
-         EscapeHtml(input.title) + "</title>\n<style>" + ReportStyle() +
-         "</style></head>\n<body><main>\n<header><p class=\"kicker\">agon · " + kind + "</p><h1>" +
-         EscapeHtml(input.title) + "</h1></header>\n" + HtmlOverview(input) + Headlines(input) +
-         HtmlKnowledge(logs) + HtmlLearnedReward(logs) + HtmlRewardModels(logs) + HtmlCurves(logs) +
-         HtmlStages(logs) + HtmlCheese(input, anchors) + HtmlEvaluation(input) +
-         HtmlSamples(input) + HtmlTasks(input) + HtmlCost(input) + Facts(input) +
-         "</main></body></html>\n";
+         EscapeHtml(title) + "</title>\n<style>" + ReportStyle() +
+         "</style></head>\n<body><main>\n<header><p class=\"kicker\">agon · " + EscapeHtml(kind) +
+         "</p><h1>" + EscapeHtml(title) + "</h1></header>\n" + body + "</main></body></html>\n";
+}
+
+std::string ReportHtml(const ReportInput& input, const RunLogs& logs) {
+  const TaskAnchors anchors(input);
+  const char* kind = input.run_log             ? "run report"
+                     : input.models.size() > 1 ? "comparison"
+                                               : "evaluation";
+  return HtmlPage(kind, input.title,
+                  HtmlOverview(input) + Headlines(input) + HtmlKnowledge(logs) +
+                      HtmlLearnedReward(logs) + HtmlRewardModels(logs) + HtmlCurves(logs) +
+                      HtmlStages(logs) + HtmlCheese(input, anchors) + HtmlEvaluation(input) +
+                      HtmlSamples(input) + HtmlTasks(input) + HtmlCost(input) + Facts(input));
 }
 
 }  // namespace agon::judge

@@ -16,15 +16,11 @@ constexpr int kCurvePoints = 60;
 
 using Track = std::vector<std::pair<double, double>>;
 
-// (step, value) of two fields to (distance, value), by rising distance.
+// By rising distance.
 std::vector<ChartPoint> OverDistance(const StageLog& log, const std::string& field) {
   std::vector<ChartPoint> points;
-  const Track &distances = log.Get("distance"), &values = log.Get(field);
-  size_t next = 0;
-  for (const auto& [step, value] : values) {
-    while (next < distances.size() && distances[next].first < step) ++next;
-    if (next == distances.size() || distances[next].first != step) continue;
-    points.push_back({distances[next].second, value, 0, 0});
+  for (const auto& [distance, value] : log.Over("distance", field)) {
+    points.push_back({distance, value, 0, 0});
   }
   std::stable_sort(points.begin(), points.end(),
                    [](const ChartPoint& a, const ChartPoint& b) { return a.x < b.x; });

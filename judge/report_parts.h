@@ -127,6 +127,9 @@ class TaskAnchors {
   std::set<std::string> names_;
 };
 
+// A whole page: `kind` and `title` are text, `body` is HTML.
+std::string HtmlPage(const std::string& kind, const std::string& title, const std::string& body);
+
 // Parts of report.html.
 const char* ReportStyle();
 std::string HtmlStages(const RunLogs& logs);

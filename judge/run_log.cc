@@ -54,6 +54,19 @@ const std::vector<std::pair<double, double>>& StageLog::Get(const std::string& f
   return found == series.end() ? kNone : found->second;
 }
 
+std::vector<std::pair<double, double>> StageLog::Over(const std::string& x,
+                                                      const std::string& y) const {
+  std::vector<std::pair<double, double>> points;
+  const auto &xs = Get(x), &ys = Get(y);
+  size_t next = 0;
+  for (const auto& [step, value] : ys) {
+    while (next < xs.size() && xs[next].first < step) ++next;
+    if (next == xs.size() || xs[next].first != step) continue;
+    points.emplace_back(xs[next].second, value);
+  }
+  return points;
+}
+
 std::vector<StageLog> ReadRunLog(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return {};
   const std::string text = ReadFile(file);

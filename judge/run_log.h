@@ -18,6 +18,8 @@ struct StageLog {
 
   // Points of one field; empty if the stage doesn't log it.
   const std::vector<std::pair<double, double>>& Get(const std::string& field) const;
+  // (x, y) of the steps that log both, in order of steps.
+  std::vector<std::pair<double, double>> Over(const std::string& x, const std::string& y) const;
 };
 
 // Stages in order of appearance. Reads log.jsonl or timing.jsonl; a line that is not a

@@ -83,6 +83,7 @@ class TransformerPolicy final : public Policy {
   }
 
   const ModelConfig& config() const override { return config_; }
+  void SetEosTokenId(int32_t id) override { config_.eos_token_id = id; }
   ComputeType compute() const override { return backend_->compute(); }
   Device device() const override { return device_; }
   uint64_t version() const override { return version_; }
@@ -255,6 +256,7 @@ void Workload::Include(const Workload& other) {
   num_shards = std::max(num_shards, other.num_shards);
 }
 
+void Policy::SetEosTokenId(int32_t) { AGON_CHECK(false, "this policy isn't saved"); }
 std::vector<float> Policy::Values(const PackedBatch&) {
   AGON_CHECK(false, "this policy has no score head");
   return {};

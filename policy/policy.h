@@ -290,6 +290,8 @@ class Policy {
   virtual void Save(const fs::path& dir) const = 0;
 
   virtual const ModelConfig& config() const = 0;
+  // That Save names as the one that ends a text.
+  virtual void SetEosTokenId(int32_t id);
   virtual ComputeType compute() const = 0;  // never kAuto
   virtual Device device() const { return {}; }
   // Grows by one with each optimizer step.

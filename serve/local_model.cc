@@ -62,10 +62,6 @@ bool LocalModel::IsStop(int32_t token) const {
   return std::find(stop_token_ids_.begin(), stop_token_ids_.end(), token) != stop_token_ids_.end();
 }
 
-std::string_view LocalModel::Bytes(int32_t token) const {
-  return token < tokenizer_.vocab_size() ? tokenizer_.Bytes(token) : std::string_view();
-}
-
 std::string LocalModel::Decode(const std::vector<int32_t>& tokens) const {
   std::string bytes;
   for (size_t i = 0; i < tokens.size(); ++i) {

@@ -45,8 +45,7 @@ class LocalModel {
   // Ids that end a completion: those that end a turn or a document.
   const std::vector<int32_t>& stop_token_ids() const { return stop_token_ids_; }
   bool IsStop(int32_t token) const;
-  // Bytes of a token: none for the spare rows of a padded vocabulary, which may be drawn, too.
-  std::string_view Bytes(int32_t token) const;
+  std::string_view Bytes(int32_t token) const { return tokenizer_.Bytes(token); }
   // Of sampled tokens, without the stop token that may end them.
   std::string Decode(const std::vector<int32_t>& tokens) const;
 

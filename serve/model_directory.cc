@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <string>
+#include <utility>
 
 #include "core/digest.h"
 #include "core/error.h"
@@ -21,20 +22,25 @@ bool HasTemplate(const std::filesystem::path& dir) {
 
 }  // namespace
 
+datasets::Tokenizer LoadTokenizerOf(const std::filesystem::path& dir,
+                                    const policy::ModelConfig& model) {
+  const std::filesystem::path file = dir / "tokenizer.json";
+  datasets::Tokenizer tokenizer = datasets::Tokenizer::Load(file);
+  if (tokenizer.vocab_size() > model.vocab_size) {
+    throw Error(ErrorKind::kCorrupt,
+                "the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+                    " ids, the model " + std::to_string(model.vocab_size),
+                file.string(), "use the tokenizer that the model was trained with");
+  }
+  return tokenizer;
+}
+
 ModelDirectory LoadModelDirectory(const std::filesystem::path& dir, const policy::Device& device,
                                   const std::optional<policy::Workload>& workload) {
-  const std::filesystem::path tokenizer_file = dir / "tokenizer.json";
-  ModelDirectory model{policy::Policy::Load(dir, policy::ComputeType::kAuto, device,
-                                            policy::Head::kLanguage, workload),
-                       datasets::Tokenizer::Load(tokenizer_file), false};
-  // A model may have spare rows (a padded vocabulary), never too few.
-  const int rows = model.policy->config().vocab_size;
-  if (model.tokenizer.vocab_size() > rows) {
-    throw Error(ErrorKind::kCorrupt,
-                "the tokenizer has " + std::to_string(model.tokenizer.vocab_size()) +
-                    " ids, the model " + std::to_string(rows),
-                tokenizer_file.string(), "use the tokenizer that the model was trained with");
-  }
+  auto loaded = policy::Policy::Load(dir, policy::ComputeType::kAuto, device,
+                                     policy::Head::kLanguage, workload);
+  datasets::Tokenizer tokenizer = LoadTokenizerOf(dir, loaded->config());
+  ModelDirectory model{std::move(loaded), std::move(tokenizer), false};
   model.is_chat_model = model.tokenizer.SpecialId("<|im_start|>").has_value() && HasTemplate(dir);
   return model;
 }

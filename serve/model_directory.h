@@ -25,6 +25,11 @@ ModelDirectory LoadModelDirectory(const std::filesystem::path& dir,
                                   const policy::Device& device = {},
                                   const std::optional<policy::Workload>& workload = std::nullopt);
 
+// Of the `model` in `dir`, which may have spare rows (a padded vocabulary), never too few: throws
+// kCorrupt, and what Tokenizer::Load throws.
+datasets::Tokenizer LoadTokenizerOf(const std::filesystem::path& dir,
+                                    const policy::ModelConfig& model);
+
 // Of weights, configuration and tokenizer, 16 hexadecimal digits: equal for equal bytes wherever
 // the directory stands. Reads all of it. Throws kNotFound or kIo.
 std::string HashModelDirectory(const std::filesystem::path& dir);

@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "core/rng.h"
 #include "trainer/recipe_keys.h"
+#include "trainer/refuse.h"
 
 namespace agon::trainer {
 namespace {
@@ -26,8 +27,20 @@ void FillClipRange(LossConfig& loss) {
   if (loss.clip_high == 0) loss.clip_high = range.high;
 }
 
+// The context is the model's own, also where the recipe says nothing of it.
+void ResolveStart(Recipe& recipe) {
+  int& positions = recipe.model.max_positions;
+  const int own = recipe.Model().max_positions;
+  if (positions != own && positions != ModelSettings().max_positions) {
+    Refuse("the model of model.from has a context of " + std::to_string(own), "model.max_positions",
+           "leave it out");
+  }
+  positions = own;
+}
+
 // What follows from other keys.
 void Resolve(Recipe& recipe) {
+  if (recipe.HasStart()) ResolveStart(recipe);
   FillClipRange(recipe.rl.loss);
   recipe.pretrain.seed = recipe.sft.seed = recipe.probe.seed = recipe.reward_model.seed =
       recipe.rl.seed = recipe.run.seed;
@@ -66,6 +79,7 @@ std::map<std::string, std::string> ValuesByKey(const std::string& toml) {
 Recipe::Recipe() { rl.loss.clip_low = rl.loss.clip_high = 0; }
 
 policy::ModelConfig Recipe::Model() const {
+  if (HasStart()) return policy::Policy::ConfigOf(model.from);
   return policy::PresetConfig(model.preset, data.vocab_size, model.max_positions);
 }
 
@@ -86,6 +100,7 @@ std::vector<judge::BenchmarkSpec> Recipe::Benchmarks() const {
 }
 
 bool Recipe::NeedsCorpus() const {
+  if (HasStart()) return false;
   return pretrain.num_steps > 0 || data.vocab_size > MinVocabSize();
 }
 

@@ -32,6 +32,7 @@ struct RunSettings {
 };
 
 struct ModelSettings {
+  std::string from;  // a model directory; "": random weights of `preset`
   std::string preset = "nano";
   int max_positions = 256;
 };
@@ -64,10 +65,13 @@ struct Recipe {
   EvalSettings eval;
 
   Recipe();
+  bool HasStart() const { return !model.from.empty(); }
+  // Of what the first stage begins with. Throws what Policy::ConfigOf throws of model.from.
   policy::ModelConfig Model() const;
   // Of eval.env, then of eval.more_envs.
   std::vector<judge::BenchmarkSpec> Benchmarks() const;
-  // Whether a run needs text at all: not for a tokenizer without merges and no pretraining.
+  // Whether a run needs text at all: not for a tokenizer that is there, or one without merges and
+  // no pretraining.
   bool NeedsCorpus() const;
 };
 

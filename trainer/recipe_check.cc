@@ -33,6 +33,11 @@ void CheckCurriculum(const RlConfig& rl) {
          "let rl.env name a range, as " + rl.curriculum + "=0..2");
 }
 
+// One that was trained before the stages after SFT.
+bool HasModel(const Recipe& recipe) {
+  return recipe.HasStart() || recipe.pretrain.num_steps + recipe.sft.num_steps > 0;
+}
+
 void CheckRewardModel(const Recipe& recipe) {
   const RewardModelConfig& rewards = recipe.reward_model;
   if (rewards.average_weights && rewards.num_members == 1) {
@@ -50,8 +55,7 @@ void CheckRewardModel(const Recipe& recipe) {
     Refuse(rewards.env + " has several turns or seats, so that no reply is its own",
            "reward_model.env", "label an environment of one reply, such as text/reply");
   }
-  const bool has_model = recipe.pretrain.num_steps + recipe.sft.num_steps > 0;
-  if (rewards.source == CompletionSource::kPolicy && !has_model) {
+  if (rewards.source == CompletionSource::kPolicy && !HasModel(recipe)) {
     Refuse("no stage before it makes a model whose completions could be labeled",
            "reward_model.source", "give sft.num_steps, or use \"demonstrations\"");
   }
@@ -111,12 +115,16 @@ void CheckFit(const std::string& env_spec, envs::Split split, uint64_t seed, uin
 void CheckRecipe(const Recipe& recipe) {
   policy::ParseDevice(recipe.run.device, "run.device");
   const policy::ModelConfig model = recipe.Model();
-  if (recipe.pretrain.num_steps + recipe.sft.num_steps + recipe.reward_model.num_steps +
-          recipe.rl.num_steps ==
+  if (recipe.pretrain.num_steps + recipe.sft.num_steps + recipe.probe.num_steps +
+          recipe.reward_model.num_steps + recipe.rl.num_steps ==
       0) {
     Refuse("all stages have 0 steps", "rl.num_steps", "give at least one stage some steps");
   }
   if (recipe.pretrain.num_steps > 0) {
+    if (recipe.HasStart()) {
+      Refuse("pretraining makes a model and a tokenizer of its own", "model.from",
+             "leave it out, or set pretrain.num_steps = 0");
+    }
     if (recipe.pretrain.max_tokens > model.max_positions) {
       Refuse("sequences of " + std::to_string(recipe.pretrain.max_tokens) + " tokens in " +
                  std::to_string(model.max_positions) + " positions",
@@ -130,7 +138,7 @@ void CheckRecipe(const Recipe& recipe) {
   }
   if (recipe.sft.num_steps > 0) CheckEnv(recipe.sft.env, "sft.env");
   if (recipe.probe.num_steps > 0) {
-    if (recipe.pretrain.num_steps + recipe.sft.num_steps == 0) {
+    if (!HasModel(recipe)) {
       Refuse("no stage before it makes a model that could be asked", "probe.num_steps",
              "give sft.num_steps");
     }

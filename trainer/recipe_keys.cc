@@ -30,9 +30,13 @@ void BindRun(RunSettings& run, ConfigTable& t) {
 }
 
 void BindModelAndData(Recipe& r, ConfigTable& t) {
+  t.Add(
+      "model.from", &r.model.from,
+      "directory of a model to go on from, with its tokenizer, as Hugging Face or another run "
+      "keeps it: model.preset, [data] and pretraining are then out of use; empty: random weights");
   t.Add("model.preset", &r.model.preset, "pico, nano, micro, mini, small or base");
   t.Add("model.max_positions", &r.model.max_positions, 16, 1 << 20, "tokens",
-        "context: longest prompt with its completion");
+        "context: longest prompt with its completion; after model.from that model's own");
   t.Add("data.sources", &r.data.sources,
         "texts, each NAME=KIND:PATH with KIND text, jsonl or html; empty: what a stock Debian "
         "holds");
@@ -137,6 +141,10 @@ void BindRewardModel(RewardModelConfig& r, ConfigTable& t) {
         "weight of the squared mean reward of a preference, which keeps rewards around 0");
   t.Add("reward_model.num_members", &r.num_members, 1, 64, "models",
         "of an ensemble, which differ in the order of the preferences");
+  t.Add("reward_model.member_share", &r.member_share, 0.01, 1, "share",
+        "of the preferences that one member learns from, each another one: 1 is all");
+  t.Add("reward_model.head_deviation", &r.head_deviation, 0, 10, "",
+        "of the weights that a member's head begins with, each another one: 0 are zeros");
   t.Add("reward_model.average_weights", &r.average_weights,
         "make one model of the members' mean weights (WARM)");
   t.AddChoice("reward_model.optimizer", &r.optimizer.kind, {"adamw", "muon"},

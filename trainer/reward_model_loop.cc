@@ -1,10 +1,12 @@
 #include "trainer/reward_model_loop.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
 #include "core/error.h"
+#include "core/rng.h"
 #include "datasets/permutation.h"
 #include "trainer/step_meter.h"
 
@@ -64,9 +66,36 @@ PreferenceSums Read(policy::Policy& policy, std::span<const EncodedPreference* c
   return sums;
 }
 
+// The preferences that a member learns from, in the order given.
+std::vector<const EncodedPreference*> ShareOf(const std::vector<EncodedPreference>& all, int member,
+                                              const RewardModelConfig& config) {
+  const datasets::Permutation order({.run_seed = config.seed,
+                                     .stream = RngStream::kBootstrap,
+                                     .task = static_cast<uint64_t>(member) + 1},
+                                    all.size());
+  const auto count = static_cast<uint64_t>(
+      std::ceil(static_cast<double>(config.member_share) * static_cast<double>(all.size())));
+  std::vector<const EncodedPreference*> share;
+  for (uint64_t i = 0; i < all.size(); ++i) {
+    if (order(i) < count) share.push_back(&all[i]);
+  }
+  return share;
+}
+
+// A member's own head, normal: what no preference speaks of stays as it was drawn, so that members
+// differ where they know nothing.
+void DrawHead(policy::Policy& policy, int member, const RewardModelConfig& config) {
+  const std::span<float> head = policy.Weight("score.weight");
+  Rng rng({.run_seed = config.seed,
+           .stream = RngStream::kInit,
+           .task = static_cast<uint64_t>(member) + 1});
+  for (float& weight : head) weight = config.head_deviation * static_cast<float>(rng.Normal());
+  policy.WeightsChanged();
+}
+
 // The preferences of step `step`: each epoch takes them all, in an order of its own.
-std::vector<const EncodedPreference*> Draw(const std::vector<EncodedPreference>& all, int step,
-                                           int member, const RewardModelConfig& config) {
+std::vector<const EncodedPreference*> Draw(const std::vector<const EncodedPreference*>& all,
+                                           int step, int member, const RewardModelConfig& config) {
   std::vector<const EncodedPreference*> drawn;
   const auto count = static_cast<uint64_t>(config.preferences_per_step);
   for (uint64_t i = 0; i < count; ++i) {
@@ -76,7 +105,7 @@ std::vector<const EncodedPreference*> Draw(const std::vector<EncodedPreference>&
                                        .step = place / all.size(),
                                        .task = static_cast<uint64_t>(member) + 1},
                                       all.size());
-    drawn.push_back(&all[order(place % all.size())]);
+    drawn.push_back(all[order(place % all.size())]);
   }
   return drawn;
 }
@@ -147,8 +176,10 @@ PreferenceStats MeasurePreferences(policy::Policy& policy,
 void RunRewardModel(const RewardModelConfig& config, const PreferenceSets& sets, int member,
                     const std::string& stage, const StageContext& context) {
   policy::Policy& policy = context.policy;
-  const auto train = EncodeOrRefuse(sets.train, "training", stage, context);
+  const auto encoded = EncodeOrRefuse(sets.train, "training", stage, context);
+  const auto train = ShareOf(encoded, member, config);
   const auto val = EncodeOrRefuse(sets.val, "held-out", stage, context);
+  if (context.first_step == 1 && config.head_deviation > 0) DrawHead(policy, member, config);
   StepMeter meter(stage, config.num_steps, context);
   for (int step = context.first_step; step <= config.num_steps; ++step) {
     meter.Start();

@@ -33,6 +33,8 @@ struct RewardModelConfig {
   PreferenceLoss loss = PreferenceLoss::kBradleyTerry;
   float centering = 0.01f;
   int num_members = 1;
+  float member_share = 1;        // of the preferences, that one member learns from
+  float head_deviation = 0;      // of the weights that a head begins with
   bool average_weights = false;  // one model of the members' mean weights
   int micro_batch_tokens = 4096;
   Schedule schedule{1e-3f, 10, 0.1f};

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/progress.h"
+#include "serve/model_directory.h"
 #include "trainer/run_corpus.h"
 #include "trainer/run_device.h"
 #include "trainer/run_stages.h"
@@ -53,13 +54,14 @@ void Run::Execute() {
   const RewardModelConfig& rewards = recipe_.reward_model;
   if (rewards.num_steps > 0 && !rewards.data.empty()) PreparePreferences();  // bad ones: at once
   FindStart();
+  if (recipe_.HasStart() && leads()) EvaluateStage(kStart);
   for (const Stage& stage : Stages()) {
     if (stage.num_steps == 0) continue;
     ThrowIfStopped(team_.ranks());
     RunStage(stage);
     ThrowIfStopped(team_.ranks());
     if (stage.name == "rl" && recipe_.rl.learned.is_on() && leads()) ConcludeLearnedReward();
-    if (stage.evaluated && leads()) EvaluateStage(stage);
+    if (stage.evaluated && leads()) EvaluateStage(stage.name);
   }
   if (leads()) Report();
 }
@@ -97,7 +99,9 @@ void Run::BuildCorpusTogether() {
 }
 
 void Run::PrepareText() {
-  if (!recipe_.NeedsCorpus()) {
+  if (recipe_.HasStart()) {
+    tokenizer_ = serve::LoadTokenizerOf(recipe_.model.from, recipe_.Model());
+  } else if (!recipe_.NeedsCorpus()) {
     tokenizer_ = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
   } else {
     const auto start = std::chrono::steady_clock::now();

@@ -76,7 +76,8 @@ policy::Workload Together(policy::Workload workload, const Recipe& recipe,
 }
 
 bool IsEvaluated(const Recipe& recipe) {
-  return recipe.sft.num_steps + recipe.probe.num_steps + recipe.rl.num_steps > 0;
+  return recipe.HasStart() ||
+         recipe.sft.num_steps + recipe.probe.num_steps + recipe.rl.num_steps > 0;
 }
 
 // A directory, or a stage of this run.

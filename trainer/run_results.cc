@@ -59,26 +59,26 @@ void Run::ConcludeLearnedReward() {
   WriteFileAtomic(file, judge::BestOfNJson(MeasureBestOfN(recipe_.rl, context)));
 }
 
-void Run::EvaluateStage(const Stage& stage) {
+void Run::EvaluateStage(const std::string& stage) {
   const auto start = std::chrono::steady_clock::now();
-  const fs::path dir = options_.out / "eval" / stage.name;
+  const fs::path dir = options_.out / "eval" / stage;
   std::optional<judge::EvalResult> result;
   try {
     if (fs::exists(dir / "results.json")) result = judge::ReadEval(dir);
   } catch (const Error& error) {
-    log_.Event("evaluating " + stage.name + " again: " + error.what());
+    log_.Event("evaluating " + stage + " again: " + error.what());
   }
   const bool reused = result.has_value();
   if (!reused) {
-    UsePolicyOf(stage.name);
+    UsePolicyOf(stage == kStart ? "" : stage);
     std::vector<judge::BenchmarkSpec> benchmarks = recipe_.Benchmarks();
     benchmarks[0].opponent = ModelDir(benchmarks[0].opponent);
-    result = judge::Evaluate(*policy_, *chat_, benchmarks, stage.name);
+    result = judge::Evaluate(*policy_, *chat_, benchmarks, stage);
     judge::WriteEval(dir, *result);
   }
   const std::string text = PassAtOne(*result);
-  summary_.stages.push_back({"eval " + stage.name, SecondsSince(start), reused, text});
-  log_.Event("eval " + stage.name + ": " + text);
+  summary_.stages.push_back({"eval " + stage, SecondsSince(start), reused, text});
+  log_.Event("eval " + stage + ": " + text);
   summary_.models.push_back(*std::move(result));
 }
 
@@ -91,7 +91,7 @@ void Run::Report() {
     input.comparisons = summary_.comparisons;
   }
   input.run_log = options_.out / "log.jsonl";
-  input.facts["model"] = recipe_.model.preset;
+  input.facts["model"] = recipe_.HasStart() ? recipe_.model.from : recipe_.model.preset;
   input.facts["seed"] = std::to_string(recipe_.run.seed);
   input.facts["recipe"] = RecipeHash(recipe_);
   double seconds = 0;

@@ -33,6 +33,9 @@ inline double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+// What model.from is called among the results of stages.
+constexpr char kStart[] = "start";
+
 struct Stage {
   std::string name;
   int num_steps;
@@ -73,7 +76,7 @@ class Run {
   void TrainStage(const Stage& stage);
   void RunLoop(const Stage& stage, const StageContext& context);
   void ConcludeLearnedReward();
-  void EvaluateStage(const Stage& stage);
+  void EvaluateStage(const std::string& stage);
   std::string ModelDir(const std::string& name_or_dir) const;
   RlConfig ResolvedRl() const;
   void Report();

@@ -22,9 +22,15 @@ void Run::TakeMemory() {
        << RenderMemory(plan.uses) << std::flush;
 }
 
-// Random weights, a score head of zeros: what the first stage begins with.
+// What the first stage begins with: model.from, or random weights; a score head of zeros.
 std::unique_ptr<policy::Policy> Run::StartingPolicy(policy::Head head,
                                                     const policy::Workload& workload) const {
+  if (recipe_.HasStart()) {
+    auto policy =
+        policy::Policy::Load(recipe_.model.from, recipe_.run.compute, device_, head, workload);
+    policy->SetEosTokenId(chat_->stop_token_id());
+    return policy;
+  }
   policy::ModelConfig model = recipe_.Model();
   model.vocab_size = tokenizer_->vocab_size();
   model.eos_token_id = chat_->stop_token_id();
@@ -263,8 +269,9 @@ RlConfig Run::ResolvedRl() const {
   return config;
 }
 
-// A stage's name stands for the model that it made.
+// A stage's name stands for the model that it made, start for model.from.
 std::string Run::ModelDir(const std::string& name_or_dir) const {
+  if (recipe_.HasStart() && name_or_dir == kStart) return recipe_.model.from;
   for (const Stage& stage : Stages()) {
     if (stage.name != name_or_dir) continue;
     // RL may have ended before its last step.

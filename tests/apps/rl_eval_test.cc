@@ -75,6 +75,27 @@ TEST_F(ModelCommandTest, EvalPrintsATable) {
   EXPECT_NE(result.output.find("report: report/report.html"), std::string::npos);
 }
 
+TEST_F(ModelCommandTest, RunsStandSideBySide) {
+  for (const char* name : {"a", "b"}) {
+    fs::create_directories(dir_ / name);
+    WriteFileAtomic(dir_ / name / "recipe.toml",
+                    std::string("[run]\nseed = 1\n[rl]\nkl = \"") + name + "\"\n");
+    WriteFileAtomic(dir_ / name / "log.jsonl", "{\"stage\":\"rl\",\"step\":1,\"reward\":0.5}\n");
+  }
+  const ShellResult result = RlEval("runs a other=b --out side 2>&1");
+  ASSERT_EQ(result.exit_status, 0) << result.output;
+  EXPECT_NE(result.output.find("a (1 run)  other (1 run)"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("reward at the end"), std::string::npos);
+  EXPECT_TRUE(fs::exists(dir_ / "side/report.html"));
+  const ShellResult none = RlEval("runs a nowhere --out side 2>&1");
+  EXPECT_EQ(none.exit_status, 3) << none.output;
+  EXPECT_NE(none.output.find("nowhere"), std::string::npos);
+  // Without the word, the flags are needed that were always needed.
+  const ShellResult flags = RlEval("--suite core --out side 2>&1");
+  EXPECT_EQ(flags.exit_status, 2);
+  EXPECT_NE(flags.output.find("--model is required"), std::string::npos) << flags.output;
+}
+
 TEST_F(ModelCommandTest, EvalTakesASuiteAndSeveralModels) {
   WriteFileAtomic(dir_ / "suite.toml", R"(["what is likelier"]
 kind = "choice"

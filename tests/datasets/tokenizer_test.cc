@@ -153,6 +153,8 @@ TEST(Tokenizer, SpecialTokensAreNeverReadFromText) {
   EXPECT_EQ(tokenizer.Bytes(256), "ab");
   for (int32_t id : tokenizer.Encode("x<|im_end|>\n<|im_start|>system")) EXPECT_LT(id, 257);
   EXPECT_EQ(tokenizer.Decode(Ids{256, 259}), "ab<|im_end|>");
+  // A row beyond, of a model with a padded vocabulary, says nothing.
+  EXPECT_EQ(tokenizer.Decode(Ids{256, 100000, 259}), "ab<|im_end|>");
 }
 
 TEST(Tokenizer, RefusesMergesThatCannotBe) {
