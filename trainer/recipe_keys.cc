@@ -140,11 +140,14 @@ void BindRewardModel(RewardModelConfig& r, ConfigTable& t) {
   t.Add("reward_model.centering", &r.centering, 0, 100, "",
         "weight of the squared mean reward of a preference, which keeps rewards around 0");
   t.Add("reward_model.num_members", &r.num_members, 1, 64, "models",
-        "of an ensemble, which differ in the order of the preferences");
-  t.Add("reward_model.member_share", &r.member_share, 0.01, 1, "share",
-        "of the preferences that one member learns from, each another one: 1 is all");
-  t.Add("reward_model.head_deviation", &r.head_deviation, 0, 10, "",
-        "of the weights that a member's head begins with, each another one: 0 are zeros");
+        "of an ensemble, each of which sees the preferences in another order");
+  t.Add(
+      "reward_model.member_share", &r.member_share, 0.01, 1, "share",
+      "of the preferences that a member learns from, each member its own; less makes them differ");
+  t.Add(
+      "reward_model.head_deviation", &r.head_deviation, 0, 10, "",
+      "of a head's first weights, each member its own: makes members differ where preferences say "
+      "nothing; 0: zeros");
   t.Add("reward_model.average_weights", &r.average_weights,
         "make one model of the members' mean weights (WARM)");
   t.AddChoice("reward_model.optimizer", &r.optimizer.kind, {"adamw", "muon"},

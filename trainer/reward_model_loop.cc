@@ -66,22 +66,6 @@ PreferenceSums Read(policy::Policy& policy, std::span<const EncodedPreference* c
   return sums;
 }
 
-// The preferences that a member learns from, in the order given.
-std::vector<const EncodedPreference*> ShareOf(const std::vector<EncodedPreference>& all, int member,
-                                              const RewardModelConfig& config) {
-  const datasets::Permutation order({.run_seed = config.seed,
-                                     .stream = RngStream::kBootstrap,
-                                     .task = static_cast<uint64_t>(member) + 1},
-                                    all.size());
-  const auto count = static_cast<uint64_t>(
-      std::ceil(static_cast<double>(config.member_share) * static_cast<double>(all.size())));
-  std::vector<const EncodedPreference*> share;
-  for (uint64_t i = 0; i < all.size(); ++i) {
-    if (order(i) < count) share.push_back(&all[i]);
-  }
-  return share;
-}
-
 // A member's own head, normal: what no preference speaks of stays as it was drawn, so that members
 // differ where they know nothing.
 void DrawHead(policy::Policy& policy, int member, const RewardModelConfig& config) {
@@ -165,6 +149,21 @@ std::vector<EncodedPreference> EncodePreferences(std::span<const datasets::Prefe
   return encoded;
 }
 
+std::vector<size_t> ShareOfMember(size_t num_preferences, int member,
+                                  const RewardModelConfig& config) {
+  const datasets::Permutation order({.run_seed = config.seed,
+                                     .stream = RngStream::kBootstrap,
+                                     .task = static_cast<uint64_t>(member) + 1},
+                                    num_preferences);
+  const double count =
+      std::ceil(static_cast<double>(config.member_share) * static_cast<double>(num_preferences));
+  std::vector<size_t> share;
+  for (size_t i = 0; i < num_preferences; ++i) {
+    if (static_cast<double>(order(i)) < count) share.push_back(i);
+  }
+  return share;
+}
+
 PreferenceStats MeasurePreferences(policy::Policy& policy,
                                    std::span<const EncodedPreference> preferences,
                                    const RewardModelConfig& config) {
@@ -177,7 +176,8 @@ void RunRewardModel(const RewardModelConfig& config, const PreferenceSets& sets,
                     const std::string& stage, const StageContext& context) {
   policy::Policy& policy = context.policy;
   const auto encoded = EncodeOrRefuse(sets.train, "training", stage, context);
-  const auto train = ShareOf(encoded, member, config);
+  std::vector<const EncodedPreference*> train;
+  for (const size_t i : ShareOfMember(encoded.size(), member, config)) train.push_back(&encoded[i]);
   const auto val = EncodeOrRefuse(sets.val, "held-out", stage, context);
   if (context.first_step == 1 && config.head_deviation > 0) DrawHead(policy, member, config);
   StepMeter meter(stage, config.num_steps, context);

@@ -54,6 +54,10 @@ struct EncodedPreference {
   double margin = 0, weight = 1;
 };
 
+// Which of them a member learns from, rising: member_share of all, rounded up, drawn by the seed.
+std::vector<size_t> ShareOfMember(size_t num_preferences, int member,
+                                  const RewardModelConfig& config);
+
 // Those that fit `max_positions`, in order.
 std::vector<EncodedPreference> EncodePreferences(std::span<const datasets::Preference> preferences,
                                                  const datasets::ChatTemplate& chat,
@@ -65,8 +69,9 @@ PreferenceStats MeasurePreferences(policy::Policy& policy,
                                    const RewardModelConfig& config);
 
 // All completions of a preference are read in one batch, each once, so that every pair of it is
-// in the same update (Ouyang et al. 2022, section 3.5). Member m of an ensemble sees the
-// preferences in its own order; all begin with the same weights. Logs as `stage`. Throws
+// in the same update (Ouyang et al. 2022, section 3.5). Member m of an ensemble sees its share of
+// the preferences in its own order; all begin with the same weights but for their heads, if
+// head_deviation isn't 0. Logs as `stage`. Throws
 // Error(kUsage) if no preference fits the context. REQUIRES: the policy has a score head.
 void RunRewardModel(const RewardModelConfig& config, const PreferenceSets& sets, int member,
                     const std::string& stage, const StageContext& context);

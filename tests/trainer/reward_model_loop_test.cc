@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "core/file.h"
 #include "core/json.h"
@@ -136,6 +138,51 @@ TEST_F(RewardModelLoopTest, MembersDifferInTheirOrderAlone) {
 }
 
 // The sums of micro-batches and shards are those of the whole, within rounding.
+TEST_F(RewardModelLoopTest, MembersLearnFromSharesOfTheirOwn) {
+  config_.member_share = 0.3f;
+  std::set<size_t> seen;
+  for (int member = 0; member < 8; ++member) {
+    const auto share = ShareOfMember(11, member, config_);
+    EXPECT_EQ(share.size(), 4u);  // 3.3, rounded up
+    EXPECT_TRUE(std::is_sorted(share.begin(), share.end()));
+    EXPECT_EQ(std::set(share.begin(), share.end()).size(), share.size());
+    EXPECT_LT(share.back(), 11u);
+    seen.insert(share.begin(), share.end());
+  }
+  EXPECT_GT(seen.size(), 8u);
+  EXPECT_NE(ShareOfMember(100, 0, config_), ShareOfMember(100, 1, config_));
+  EXPECT_EQ(ShareOfMember(100, 1, config_), ShareOfMember(100, 1, config_));
+  // What isn't in its share doesn't move a member.
+  const auto before = Train(0);
+  const auto share = ShareOfMember(sets_.train.size(), 0, config_);
+  const std::set<size_t> mine(share.begin(), share.end());
+  for (size_t i = 0; i < sets_.train.size(); ++i) {
+    if (!mine.contains(i)) std::ranges::reverse(sets_.train[i].completions);
+  }
+  EXPECT_EQ(Train(0), before);
+  EXPECT_NE(Train(1), before);
+  config_.member_share = 1;
+  EXPECT_EQ(ShareOfMember(3, 5, config_), (std::vector<size_t>{0, 1, 2}));
+}
+
+TEST_F(RewardModelLoopTest, MembersBeginWithHeadsOfTheirOwn) {
+  config_.schedule = {0.0f, 0, 0.1f};  // nothing moves
+  const auto zeros = Train(0);
+  config_.head_deviation = 0.1f;
+  const auto of_0 = Train(0), of_1 = Train(1);
+  EXPECT_EQ(Train(1), of_1);
+  double squares = 0;
+  size_t num_drawn = 0;
+  for (size_t i = 0; i < zeros.size(); ++i) {
+    if (of_0[i] == zeros[i]) continue;
+    EXPECT_NE(of_0[i], of_1[i]);
+    squares += static_cast<double>(of_0[i]) * static_cast<double>(of_0[i]);
+    ++num_drawn;
+  }
+  EXPECT_EQ(num_drawn, static_cast<size_t>(policy::TinyConfig().hidden_size));
+  EXPECT_NEAR(std::sqrt(squares / static_cast<double>(num_drawn)), 0.1, 0.03);
+}
+
 TEST_F(RewardModelLoopTest, MicroBatchesAddUp) {
   config_.num_steps = 1;
   Train(0);
