@@ -56,9 +56,10 @@ CLI::App* AddRuns(CLI::App& app, judge::RunsCommand& command) {
   CLI::App* runs = app.add_subcommand("runs",
                                       "Training runs side by side: what differs, what came "
                                       "out, curves over one another");
-  runs->add_option("RUN", command.runs,
-                   "Directory of rl-train, or NAME=DIRECTORY: runs of one name, as a rule with "
-                   "other seeds, are repetitions; the others are measured against the first")
+  runs->add_option(
+          "RUN", command.runs,
+          "Directory of rl-train, or NAME=DIRECTORY: runs of one name are repetitions with "
+          "other seeds; the first name is what the others are measured against")
       ->required();
   runs->add_option("--out", command.out, "Folder for the report")->required();
   runs->add_flag("--json", command.json, "Write runs.json to stdout instead of a table");

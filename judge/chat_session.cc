@@ -88,8 +88,7 @@ std::string ChatSession::Reply(std::string_view user, const TextCallback& on_tex
   };
   const auto on_token = [&](size_t, int32_t token) {
     sampled.push_back(token);
-    // A padded vocabulary has ids without bytes.
-    if (IsStop(token) || token >= tokenizer_.vocab_size()) return;
+    if (IsStop(token)) return;
     if (!emit(stream.Add(tokenizer_.Bytes(token)))) throw ReplyStopped{};
   };
   try {

@@ -84,7 +84,7 @@ struct RewardCheckpoints::Member {
   Member(const std::filesystem::path& dir, const policy::Device& device)
       : policy(policy::Policy::Load(dir, policy::ComputeType::kAuto, device, policy::Head::kScore,
                                     Asked())),
-        tokenizer(datasets::Tokenizer::Load(dir / "tokenizer.json")),
+        tokenizer(serve::LoadTokenizerOf(dir, policy->config())),
         tokenizer_hash(Sha256OfFile(dir / "tokenizer.json")),
         chat(tokenizer) {
     // What a language model gets in its place.
@@ -92,14 +92,6 @@ struct RewardCheckpoints::Member {
     if (std::all_of(score.begin(), score.end(), [](float weight) { return weight == 0.0f; })) {
       throw Error(ErrorKind::kUsage, "is no reward model: its score head is missing or zero",
                   dir.string(), "name what the stage reward-model wrote");
-    }
-    const int rows = policy->config().vocab_size;
-    if (tokenizer.vocab_size() > rows) {
-      throw Error(ErrorKind::kCorrupt,
-                  "the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
-                      " ids, the model " + std::to_string(rows),
-                  (dir / "tokenizer.json").string(),
-                  "use the tokenizer that the model was trained with");
     }
   }
 

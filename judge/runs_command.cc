@@ -11,6 +11,10 @@ namespace agon::judge {
 
 void RunRunsCommand(const RunsCommand& command, std::ostream& stdout_stream) {
   const RunComparison comparison = CompareRuns(ReadRunGroups(command.runs));
+  if (std::filesystem::exists(command.out / "recipe.toml")) {
+    throw Error(ErrorKind::kUsage, "is a run with a report of its own", command.out.string(),
+                "name another folder with --out");
+  }
   std::error_code failure;
   std::filesystem::create_directories(command.out, failure);
   if (failure) throw Error(ErrorKind::kIo, failure.message(), command.out.string());

@@ -26,7 +26,11 @@ void AppendPicture(uint32_t control, std::string& out) {
 
 std::string Print(const char* format, int decimals, double value) {
   char text[64];
-  std::snprintf(text, sizeof text, format, decimals, value);
+  if (std::fabs(value) >= 1e15) {  // as many digits say nothing
+    std::snprintf(text, sizeof text, "%.3g", value);
+  } else {
+    std::snprintf(text, sizeof text, format, decimals, value);
+  }
   return text;
 }
 

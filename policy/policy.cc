@@ -256,7 +256,7 @@ void Workload::Include(const Workload& other) {
   num_shards = std::max(num_shards, other.num_shards);
 }
 
-void Policy::SetEosTokenId(int32_t) { AGON_CHECK(false, "this policy isn't saved"); }
+void Policy::SetEosTokenId(int32_t) { AGON_CHECK(false, "this policy can't be saved"); }
 std::vector<float> Policy::Values(const PackedBatch&) {
   AGON_CHECK(false, "this policy has no score head");
   return {};
@@ -298,8 +298,10 @@ std::vector<MemoryUse> Policy::PlanMemory(const ModelConfig& config, ComputeType
 }
 
 std::unique_ptr<Policy> Policy::Load(const fs::path& dir, ComputeType compute, const Device& device,
-                                     Head head, const std::optional<Workload>& workload) {
-  const ModelConfig config = ConfigOf(dir, head);
+                                     Head head, const std::optional<Workload>& workload,
+                                     int max_positions) {
+  ModelConfig config = ConfigOf(dir, head);
+  if (max_positions > 0) config.max_positions = std::min(config.max_positions, max_positions);
   const bool is_reward_model = ReadConfig(dir).has_score_head;
   const SafetensorsFile file(dir / "model.safetensors");
   auto policy = Make(config, compute, device, workload);

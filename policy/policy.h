@@ -273,10 +273,12 @@ class Policy {
                                         const std::optional<Workload>& workload = std::nullopt);
   // From a Hugging Face model directory (config.json, model.safetensors in F32, BF16
   // or F16). Throws what Create throws, kNotFound, kCorrupt (names the tensor) and kUsage (a
-  // reward model loaded for its language).
+  // reward model loaded for its language). With `max_positions` the context is that, if the model's
+  // is longer.
   static std::unique_ptr<Policy> Load(const fs::path& dir, ComputeType compute = ComputeType::kAuto,
                                       const Device& device = {}, Head head = Head::kLanguage,
-                                      const std::optional<Workload>& workload = std::nullopt);
+                                      const std::optional<Workload>& workload = std::nullopt,
+                                      int max_positions = 0);
   // What Load would make a policy of. Throws as that, but reads no weights.
   static ModelConfig ConfigOf(const fs::path& dir, Head head = Head::kLanguage);
   // What such a policy takes of a GPU's memory, by purpose; nothing is taken. Empty for the CPU.
@@ -290,7 +292,7 @@ class Policy {
   virtual void Save(const fs::path& dir) const = 0;
 
   virtual const ModelConfig& config() const = 0;
-  // That Save names as the one that ends a text.
+  // The token that Save names as the end of a text. REQUIRES: a policy that can be saved.
   virtual void SetEosTokenId(int32_t id);
   virtual ComputeType compute() const = 0;  // never kAuto
   virtual Device device() const { return {}; }

@@ -1,13 +1,14 @@
 #include "trainer/recipe.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
 #include "core/config.h"
 #include "core/rng.h"
 #include "trainer/recipe_keys.h"
-#include "trainer/refuse.h"
 
 namespace agon::trainer {
 namespace {
@@ -27,36 +28,18 @@ void FillClipRange(LossConfig& loss) {
   if (loss.clip_high == 0) loss.clip_high = range.high;
 }
 
-// The context is the model's own, also where the recipe says nothing of it.
-void ResolveStart(Recipe& recipe) {
-  int& positions = recipe.model.max_positions;
-  const int own = recipe.Model().max_positions;
-  if (positions != own && positions != ModelSettings().max_positions) {
-    Refuse("the model of model.from has a context of " + std::to_string(own), "model.max_positions",
-           "leave it out");
-  }
-  positions = own;
-}
-
 // What follows from other keys.
 void Resolve(Recipe& recipe) {
-  if (recipe.HasStart()) ResolveStart(recipe);
+  if (recipe.StartsFromModel()) {
+    recipe.model.from = std::filesystem::absolute(recipe.model.from).lexically_normal().string();
+    recipe.pretrain.num_steps = 0;
+  }
   FillClipRange(recipe.rl.loss);
   recipe.pretrain.seed = recipe.sft.seed = recipe.probe.seed = recipe.reward_model.seed =
       recipe.rl.seed = recipe.run.seed;
   recipe.pretrain.micro_batch_tokens = recipe.sft.micro_batch_tokens =
       recipe.probe.micro_batch_tokens = recipe.reward_model.micro_batch_tokens =
           recipe.rl.micro_batch_tokens = recipe.run.micro_batch_tokens;
-}
-
-// Only what decides a result.
-std::string DecidingToml(Recipe recipe) {
-  recipe.run.threads = 0;
-  recipe.run.device = RunSettings().device;
-  recipe.run.save_every = RunSettings().save_every;
-  recipe.rl.keep_every = RlConfig().keep_every;
-  recipe.run.plugins.clear();
-  return RecipeToml(recipe);
 }
 
 // "group.key" to its value's text, of a text by RecipeToml: a key a line.
@@ -74,12 +57,39 @@ std::map<std::string, std::string> ValuesByKey(const std::string& toml) {
   return values;
 }
 
+// "group.key" to its value's text, of what decides a result.
+std::map<std::string, std::string> DecidingValues(Recipe recipe) {
+  recipe.run.threads = 0;
+  recipe.run.device = RunSettings().device;
+  recipe.run.save_every = RunSettings().save_every;
+  recipe.rl.keep_every = RlConfig().keep_every;
+  recipe.run.plugins.clear();
+  if (recipe.StartsFromModel()) recipe.model.from = "a model";
+  return ValuesByKey(RecipeToml(recipe));
+}
+
+// Resolved, not checked.
+Recipe ReadRecipe(std::string_view toml, std::string_view where,
+                  const std::vector<std::string>& overrides = {}) {
+  Recipe recipe;
+  ConfigTable table;
+  BindRecipe(recipe, table);
+  table.ReadToml(toml, where);
+  for (const std::string& assignment : overrides) table.Set(assignment);
+  Resolve(recipe);
+  return recipe;
+}
+
 }  // namespace
 
 Recipe::Recipe() { rl.loss.clip_low = rl.loss.clip_high = 0; }
 
 policy::ModelConfig Recipe::Model() const {
-  if (HasStart()) return policy::Policy::ConfigOf(model.from);
+  if (StartsFromModel()) {
+    policy::ModelConfig config = policy::Policy::ConfigOf(model.from);
+    config.max_positions = std::min(config.max_positions, model.max_positions);
+    return config;
+  }
   return policy::PresetConfig(model.preset, data.vocab_size, model.max_positions);
 }
 
@@ -100,7 +110,7 @@ std::vector<judge::BenchmarkSpec> Recipe::Benchmarks() const {
 }
 
 bool Recipe::NeedsCorpus() const {
-  if (HasStart()) return false;
+  if (StartsFromModel()) return false;
   return pretrain.num_steps > 0 || data.vocab_size > MinVocabSize();
 }
 
@@ -108,12 +118,7 @@ int MinVocabSize() { return 256 + static_cast<int>(datasets::ChatSpecialTokens()
 
 Recipe ParseRecipe(std::string_view toml, std::string_view where,
                    const std::vector<std::string>& overrides) {
-  Recipe recipe;
-  ConfigTable table;
-  BindRecipe(recipe, table);
-  table.ReadToml(toml, where);
-  for (const std::string& assignment : overrides) table.Set(assignment);
-  Resolve(recipe);
+  Recipe recipe = ReadRecipe(toml, where, overrides);
   for (const std::string& plugin : recipe.run.plugins) envs::LoadPlugin(plugin);
   CheckRecipe(recipe);
   return recipe;
@@ -132,16 +137,20 @@ std::string RecipeToml(const Recipe& recipe) {
 }
 
 std::string RecipeHash(const Recipe& recipe) {
+  static const auto usual = DecidingValues(ReadRecipe("", ""));
+  std::string unusual;
+  for (const auto& [key, value] : DecidingValues(recipe)) {
+    if (value != usual.at(key)) unusual += key + " = " + value + "\n";
+  }
   char text[17];
-  std::snprintf(text, sizeof text, "%016llx",
-                static_cast<unsigned long long>(Hash64(DecidingToml(recipe))));
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(Hash64(unusual)));
   return text;
 }
 
 std::vector<std::string> ChangedKeys(const Recipe& recipe, std::string_view was) {
-  const auto before = ValuesByKey(DecidingToml(ParseRecipe(was, "recipe.toml")));
+  const auto before = DecidingValues(ReadRecipe(was, "recipe.toml"));
   std::vector<std::string> changed;
-  for (const auto& [key, value] : ValuesByKey(DecidingToml(recipe))) {
+  for (const auto& [key, value] : DecidingValues(recipe)) {
     const std::string& old = before.at(key);
     if (value != old) changed.push_back(key + " (" + value + ", was " + old + ")");
   }

@@ -32,7 +32,7 @@ struct RunSettings {
 };
 
 struct ModelSettings {
-  std::string from;  // a model directory; "": random weights of `preset`
+  std::string from;  // a model directory, absolute; "": random weights of `preset`
   std::string preset = "nano";
   int max_positions = 256;
 };
@@ -65,8 +65,9 @@ struct Recipe {
   EvalSettings eval;
 
   Recipe();
-  bool HasStart() const { return !model.from.empty(); }
-  // Of what the first stage begins with. Throws what Policy::ConfigOf throws of model.from.
+  bool StartsFromModel() const { return !model.from.empty(); }
+  // Of what the first stage begins with, its context cut to model.max_positions. Throws what
+  // Policy::ConfigOf throws of model.from.
   policy::ModelConfig Model() const;
   // Of eval.env, then of eval.more_envs.
   std::vector<judge::BenchmarkSpec> Benchmarks() const;
@@ -90,7 +91,8 @@ Recipe ParseRecipe(std::string_view toml, std::string_view where,
 std::string RecipeToml(const Recipe& recipe);
 // 16 hex digits over all that decides a result (not run.threads, run.save_every;
 // run.device, which checkpoints know; run.plugins: an environment's id and version say what it
-// does).
+// does; where the model of model.from lies: see trainer/start_model.h). Keys at their default count
+// for nothing, so that a run goes on under a later version that has more of them.
 std::string RecipeHash(const Recipe& recipe);
 // Differing keys that decide a result: "rl.group_size (8, was 16)". `was` is a resolved
 // text of RecipeToml.

@@ -1,5 +1,6 @@
 // What a recipe can't ask for.
 #include <filesystem>
+#include <map>
 #include <string>
 #include <system_error>
 
@@ -33,9 +34,38 @@ void CheckCurriculum(const RlConfig& rl) {
          "let rl.env name a range, as " + rl.curriculum + "=0..2");
 }
 
+void CheckStartModel(const ModelSettings& settings) {
+  int positions = 0;
+  try {
+    positions = policy::Policy::ConfigOf(settings.from).max_positions;
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.what(), "model.from",
+                "name a directory with config.json, as runs/a/checkpoints/sft-000300");
+  }
+  if (settings.max_positions <= positions) return;
+  Refuse("the model of model.from has a context of " + std::to_string(positions) + " tokens",
+         "model.max_positions", "set it to that or less");
+}
+
+// An opponent by the name of a stage.
+void CheckOpponent(const std::string& opponent, const char* key, const Recipe& recipe) {
+  if (opponent == "start" && !recipe.StartsFromModel()) {
+    Refuse("start stands for the model of model.from, and there is none", key,
+           "name model.from, or a model directory");
+  }
+  const std::map<std::string, int> steps = {{"pretrain", recipe.pretrain.num_steps},
+                                            {"sft", recipe.sft.num_steps},
+                                            {"probe", recipe.probe.num_steps}};
+  const auto stage = steps.find(opponent);
+  if (stage == steps.end() || stage->second > 0) return;
+  Refuse(
+      "the recipe has no stage " + opponent, key,
+      recipe.StartsFromModel() ? "name start, the model of model.from" : "name a model directory");
+}
+
 // One that was trained before the stages after SFT.
 bool HasModel(const Recipe& recipe) {
-  return recipe.HasStart() || recipe.pretrain.num_steps + recipe.sft.num_steps > 0;
+  return recipe.StartsFromModel() || recipe.pretrain.num_steps + recipe.sft.num_steps > 0;
 }
 
 void CheckRewardModel(const Recipe& recipe) {
@@ -43,6 +73,10 @@ void CheckRewardModel(const Recipe& recipe) {
   if (rewards.average_weights && rewards.num_members == 1) {
     Refuse("the mean of one model's weights is that model", "reward_model.average_weights",
            "raise reward_model.num_members, or leave it out");
+  }
+  if (rewards.average_weights && rewards.head_deviation > 0) {
+    Refuse("the mean of models whose heads began apart is none of them",
+           "reward_model.average_weights", "set reward_model.head_deviation = 0, or leave it out");
   }
   if (!rewards.data.empty()) return;
   if (!rewards.val_data.empty()) {
@@ -114,6 +148,7 @@ void CheckFit(const std::string& env_spec, envs::Split split, uint64_t seed, uin
 
 void CheckRecipe(const Recipe& recipe) {
   policy::ParseDevice(recipe.run.device, "run.device");
+  if (recipe.StartsFromModel()) CheckStartModel(recipe.model);
   const policy::ModelConfig model = recipe.Model();
   if (recipe.pretrain.num_steps + recipe.sft.num_steps + recipe.probe.num_steps +
           recipe.reward_model.num_steps + recipe.rl.num_steps ==
@@ -121,10 +156,6 @@ void CheckRecipe(const Recipe& recipe) {
     Refuse("all stages have 0 steps", "rl.num_steps", "give at least one stage some steps");
   }
   if (recipe.pretrain.num_steps > 0) {
-    if (recipe.HasStart()) {
-      Refuse("pretraining makes a model and a tokenizer of its own", "model.from",
-             "leave it out, or set pretrain.num_steps = 0");
-    }
     if (recipe.pretrain.max_tokens > model.max_positions) {
       Refuse("sequences of " + std::to_string(recipe.pretrain.max_tokens) + " tokens in " +
                  std::to_string(model.max_positions) + " positions",
@@ -151,7 +182,9 @@ void CheckRecipe(const Recipe& recipe) {
     CheckCurriculum(recipe.rl);
     CheckNamedRewardModels(recipe);
     CheckBestOfN(recipe.rl);
+    CheckOpponent(recipe.rl.opponent, "rl.opponent", recipe);
   }
+  CheckOpponent(recipe.eval.opponent, "eval.opponent", recipe);
   CheckEnv(recipe.eval.env, "eval.env");
   for (const std::string& env : recipe.eval.more_envs) CheckEnv(env, "eval.more_envs");
   if (recipe.eval.max_new_tokens >= model.max_positions) {

@@ -30,13 +30,12 @@ void BindRun(RunSettings& run, ConfigTable& t) {
 }
 
 void BindModelAndData(Recipe& r, ConfigTable& t) {
-  t.Add(
-      "model.from", &r.model.from,
-      "directory of a model to go on from, with its tokenizer, as Hugging Face or another run "
-      "keeps it: model.preset, [data] and pretraining are then out of use; empty: random weights");
+  t.Add("model.from", &r.model.from,
+        "directory of a model to go on from, with its tokenizer, as Hugging Face or another run "
+        "keeps it: model.preset, [data] and [pretrain] are then out of use; empty: random weights");
   t.Add("model.preset", &r.model.preset, "pico, nano, micro, mini, small or base");
   t.Add("model.max_positions", &r.model.max_positions, 16, 1 << 20, "tokens",
-        "context: longest prompt with its completion; after model.from that model's own");
+        "context: longest prompt with its completion; that of model.from's model is cut to it");
   t.Add("data.sources", &r.data.sources,
         "texts, each NAME=KIND:PATH with KIND text, jsonl or html; empty: what a stock Debian "
         "holds");
@@ -165,8 +164,8 @@ void BindRewardModel(RewardModelConfig& r, ConfigTable& t) {
 void BindRollouts(RlConfig& rl, ConfigTable& t) {
   t.Add("rl.env", &rl.env, "environment that rewards");
   t.Add("rl.opponent", &rl.opponent,
-        "who plays the other seats of a game: sft, a model directory, or empty for the policy "
-        "itself");
+        "who plays the other seats of a game: sft, start (the model of model.from), a model "
+        "directory, or empty for the policy itself");
   t.Add("rl.curriculum", &rl.curriculum,
         "difficulty, or an attribute of the environment, whose levels open one by one; empty: all "
         "are open");
@@ -260,7 +259,8 @@ void BindEval(EvalSettings& eval, ConfigTable& t) {
   t.Add("eval.env", &eval.env, "environment whose test split is asked");
   t.Add("eval.more_envs", &eval.more_envs, "further environments, measured in the same way");
   t.Add("eval.opponent", &eval.opponent,
-        "who plays the other seats of a game: sft, or a model directory");
+        "who plays the other seats of a game: sft, start (the model of model.from), or a model "
+        "directory");
   t.Add("eval.num_tasks", &eval.num_tasks, 1, 10'000'000, "tasks", "held-out tasks");
   t.Add("eval.samples_per_task", &eval.samples_per_task, 1, 4096, "completions", "per task");
   t.Add("eval.max_new_tokens", &eval.max_new_tokens, 1, kMaxTokens, "tokens", "longest completion");

@@ -155,8 +155,9 @@ std::vector<size_t> ShareOfMember(size_t num_preferences, int member,
                                      .stream = RngStream::kBootstrap,
                                      .task = static_cast<uint64_t>(member) + 1},
                                     num_preferences);
-  const double count =
-      std::ceil(static_cast<double>(config.member_share) * static_cast<double>(num_preferences));
+  // A float's share of 10, as 0.3, is a little more than 3.
+  const double count = std::ceil((static_cast<double>(config.member_share) - 1e-7) *
+                                 static_cast<double>(num_preferences));
   std::vector<size_t> share;
   for (size_t i = 0; i < num_preferences; ++i) {
     if (static_cast<double>(order(i)) < count) share.push_back(i);

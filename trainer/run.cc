@@ -11,6 +11,7 @@
 #include "trainer/run_corpus.h"
 #include "trainer/run_device.h"
 #include "trainer/run_stages.h"
+#include "trainer/start_model.h"
 
 namespace agon::trainer {
 namespace {
@@ -54,7 +55,9 @@ void Run::Execute() {
   const RewardModelConfig& rewards = recipe_.reward_model;
   if (rewards.num_steps > 0 && !rewards.data.empty()) PreparePreferences();  // bad ones: at once
   FindStart();
-  if (recipe_.HasStart() && leads()) EvaluateStage(kStart);
+  // A stage that plays against it comes later.
+  const bool can_be_evaluated = recipe_.StartsFromModel() && !IsStage(recipe_.eval.opponent);
+  if (can_be_evaluated && leads()) EvaluateStage(kStart);
   for (const Stage& stage : Stages()) {
     if (stage.num_steps == 0) continue;
     ThrowIfStopped(team_.ranks());
@@ -99,7 +102,8 @@ void Run::BuildCorpusTogether() {
 }
 
 void Run::PrepareText() {
-  if (recipe_.HasStart()) {
+  if (recipe_.StartsFromModel()) {
+    HoldToStartModel(options_.out, recipe_.model.from, team_.ranks());
     tokenizer_ = serve::LoadTokenizerOf(recipe_.model.from, recipe_.Model());
   } else if (!recipe_.NeedsCorpus()) {
     tokenizer_ = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());

@@ -76,7 +76,7 @@ policy::Workload Together(policy::Workload workload, const Recipe& recipe,
 }
 
 bool IsEvaluated(const Recipe& recipe) {
-  return recipe.HasStart() ||
+  return recipe.StartsFromModel() ||
          recipe.sft.num_steps + recipe.probe.num_steps + recipe.rl.num_steps > 0;
 }
 

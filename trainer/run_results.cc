@@ -91,7 +91,7 @@ void Run::Report() {
     input.comparisons = summary_.comparisons;
   }
   input.run_log = options_.out / "log.jsonl";
-  input.facts["model"] = recipe_.HasStart() ? recipe_.model.from : recipe_.model.preset;
+  input.facts["model"] = recipe_.StartsFromModel() ? recipe_.model.from : recipe_.model.preset;
   input.facts["seed"] = std::to_string(recipe_.run.seed);
   input.facts["recipe"] = RecipeHash(recipe_);
   double seconds = 0;

@@ -57,6 +57,7 @@ class Run {
 
  private:
   std::vector<Stage> Stages() const;
+  bool IsStage(const std::string& name) const;
   bool leads() const { return team_.ranks().is_leader(); }
   fs::path CorpusDir() const { return options_.out / "corpus"; }
 

@@ -1,4 +1,5 @@
 // What the stages of a run train, and from what.
+#include <algorithm>
 #include <cstdio>
 #include <ostream>
 
@@ -25,9 +26,9 @@ void Run::TakeMemory() {
 // What the first stage begins with: model.from, or random weights; a score head of zeros.
 std::unique_ptr<policy::Policy> Run::StartingPolicy(policy::Head head,
                                                     const policy::Workload& workload) const {
-  if (recipe_.HasStart()) {
-    auto policy =
-        policy::Policy::Load(recipe_.model.from, recipe_.run.compute, device_, head, workload);
+  if (recipe_.StartsFromModel()) {
+    auto policy = policy::Policy::Load(recipe_.model.from, recipe_.run.compute, device_, head,
+                                       workload, recipe_.model.max_positions);
     policy->SetEosTokenId(chat_->stop_token_id());
     return policy;
   }
@@ -269,9 +270,15 @@ RlConfig Run::ResolvedRl() const {
   return config;
 }
 
+bool Run::IsStage(const std::string& name) const {
+  const std::vector<Stage> stages = Stages();
+  return std::any_of(stages.begin(), stages.end(),
+                     [&](const Stage& stage) { return stage.name == name; });
+}
+
 // A stage's name stands for the model that it made, start for model.from.
 std::string Run::ModelDir(const std::string& name_or_dir) const {
-  if (recipe_.HasStart() && name_or_dir == kStart) return recipe_.model.from;
+  if (recipe_.StartsFromModel() && name_or_dir == kStart) return recipe_.model.from;
   for (const Stage& stage : Stages()) {
     if (stage.name != name_or_dir) continue;
     // RL may have ended before its last step.

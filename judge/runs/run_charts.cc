@@ -26,7 +26,7 @@ struct RunCurve {
 };
 
 // By rising x, smoothed where there are many.
-Track Points(const FinishedRun& run, const RunCurve& curve) {
+Track Points(const RecordedRun& run, const RunCurve& curve) {
   const StageLog* log = FindStage(run.log, curve.stage);
   if (log == nullptr) return {};
   std::vector<ChartPoint> points;
@@ -50,7 +50,7 @@ std::string Draw(std::span<const RunGroup> groups, const RunCurve& curve) {
   if (!curve.x.empty()) chart.x_label = curve.x;
   for (size_t g = 0; g < groups.size(); ++g) {
     std::vector<Track> tracks;
-    for (const FinishedRun& run : groups[g].runs) tracks.push_back(Points(run, curve));
+    for (const RecordedRun& run : groups[g].runs) tracks.push_back(Points(run, curve));
     ChartSeries series{groups[g].name, ToneOf(g, groups.size()), {}, false, false};
     for (const auto& [x, y] : MeanCurve(tracks, kMeanPoints)) series.points.push_back({x, y, 0, 0});
     if (!series.points.empty()) chart.series.push_back(std::move(series));
@@ -66,7 +66,7 @@ std::string DrawAll(std::span<const RunGroup> groups, const std::vector<RunCurve
 
 bool HasGold(std::span<const RunGroup> groups) {
   return std::any_of(groups.begin(), groups.end(), [](const RunGroup& group) {
-    return std::any_of(group.runs.begin(), group.runs.end(), [](const FinishedRun& run) {
+    return std::any_of(group.runs.begin(), group.runs.end(), [](const RecordedRun& run) {
       const StageLog* log = FindStage(run.log, "rl");
       return log != nullptr && !log->Get("gold").empty();
     });

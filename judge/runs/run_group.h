@@ -17,29 +17,32 @@
 
 namespace agon::judge {
 
-// What a run directory holds (docs/formats/run.md).
-struct FinishedRun {
+// What a run directory holds (docs/formats/run.md), finished or not.
+struct RecordedRun {
   std::filesystem::path dir;
   uint64_t seed = 0;
   std::map<std::string, std::string> recipe;  // "rl.kl" to its value as in recipe.toml
   std::vector<StageLog> log;
-  std::optional<EvalResult> evaluation;  // of the last stage that was evaluated
+  std::string evaluated;                 // the last stage that was evaluated: "rl", "sft"; "": none
+  std::optional<EvalResult> evaluation;  // of that
   std::vector<RewardQuality> reward_models;
 };
 
 struct RunGroup {
   std::string name;
-  std::vector<FinishedRun> runs;  // at least one
+  std::vector<RecordedRun> runs;  // at least one, no two of one seed
 };
 
 constexpr size_t kMaxRunGroups = 6;  // in one report
 
-// Of "NAME=DIRECTORY" or "DIRECTORY", whose last part is then the name; groups in order of their
-// first run. Throws Error: kNotFound for what isn't a run's directory, kCorrupt for one that can't
-// be read, kUsage for more than kMaxRunGroups names or a run that is named twice.
+// Of "NAME=DIRECTORY", or "DIRECTORY", which is a group of its own by its last part, or all of it
+// where another is called alike; groups in order of their first run. Throws Error: kNotFound for
+// what isn't a run's directory, kCorrupt for one that can't be read, kUsage for more than
+// kMaxRunGroups groups, a run that is named twice, and two runs of a group with the same seed:
+// equal runs are no evidence.
 std::vector<RunGroup> ReadRunGroups(std::span<const std::string> names_and_dirs);
 
-// A key of recipes that isn't alike in all groups.
+// A key of recipes that isn't alike in all runs.
 struct RecipeDifference {
   std::string key;
   std::vector<std::string> values;  // of each group; "a, b" where its runs differ

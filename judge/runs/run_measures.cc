@@ -1,6 +1,7 @@
 #include "judge/runs/run_measures.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -38,20 +39,20 @@ size_t BestWindow(const Track& points, size_t window) {
   return best;
 }
 
-const Track& Field(const FinishedRun& run, const std::string& stage, const std::string& field) {
+const Track& Field(const RecordedRun& run, const std::string& stage, const std::string& field) {
   static const Track kNone;
   const StageLog* log = FindStage(run.log, stage);
   return log ? log->Get(field) : kNone;
 }
 
 // Of the environment's reward beside a learned one.
-Value BestGold(const FinishedRun& run) {
+Value BestGold(const RecordedRun& run) {
   const Track& gold = Field(run, "rl", "gold");
   const size_t window = std::min(kBestSteps, gold.size());
   return MeanOf(gold, BestWindow(gold, window), window);
 }
 
-Value DistanceOfBestGold(const FinishedRun& run) {
+Value DistanceOfBestGold(const RecordedRun& run) {
   const StageLog* log = FindStage(run.log, "rl");
   if (log == nullptr) return std::nullopt;
   Track gold, distance;
@@ -67,27 +68,27 @@ struct MeasureKind {
   std::string name;
   bool is_share;
   int better;
-  std::function<Value(const FinishedRun&)> of;
+  std::function<Value(const RecordedRun&)> of;
 };
 
 // Of what was evaluated last, benchmark by benchmark.
 std::vector<MeasureKind> EvaluatedKinds(std::span<const RunGroup> groups) {
   std::vector<MeasureKind> kinds;
-  std::vector<std::pair<std::string, std::string>> known;
+  std::vector<std::array<std::string, 3>> known;  // benchmark, metric, stage
   for (const RunGroup& group : groups) {
-    for (const FinishedRun& run : group.runs) {
+    for (const RecordedRun& run : group.runs) {
       if (!run.evaluation) continue;
       for (const BenchmarkRun& benchmark : run.evaluation->benchmarks) {
         const Metric* headline = HeadlineOf(*run.evaluation, benchmark.name);
         if (headline == nullptr) continue;
-        const std::pair key{benchmark.name, headline->metric};
+        const std::array key{benchmark.name, headline->metric, run.evaluated};
         if (std::find(known.begin(), known.end(), key) != known.end()) continue;
         known.push_back(key);
         const MetricTraits traits = TraitsOf(headline->metric);
-        kinds.push_back({key.second + " of " + key.first, traits.is_share, traits.better,
-                         [key](const FinishedRun& of) -> Value {
-                           if (!of.evaluation) return std::nullopt;
-                           const Metric* metric = FindMetric(*of.evaluation, key.first, key.second);
+        kinds.push_back({key[1] + " of " + key[0] + " after " + key[2], traits.is_share,
+                         traits.better, [key](const RecordedRun& of) -> Value {
+                           if (of.evaluated != key[2]) return std::nullopt;
+                           const Metric* metric = FindMetric(*of.evaluation, key[0], key[1]);
                            return metric ? Value(metric->value) : std::nullopt;
                          }});
       }
@@ -98,19 +99,26 @@ std::vector<MeasureKind> EvaluatedKinds(std::span<const RunGroup> groups) {
 
 std::vector<MeasureKind> LoggedKinds() {
   const auto end = [](const char* stage, const char* field) {
-    return [=](const FinishedRun& run) { return AtTheEnd(Field(run, stage, field)); };
+    return [=](const RecordedRun& run) { return AtTheEnd(Field(run, stage, field)); };
   };
   const auto last = [](const char* stage, const char* field) {
-    return [=](const FinishedRun& run) { return Last(Field(run, stage, field)); };
+    return [=](const RecordedRun& run) { return Last(Field(run, stage, field)); };
   };
   return {{"best true reward", false, 1, BestGold},
           {"distance of the best", false, 0, DistanceOfBestGold},
           {"true reward at the end", false, 1, end("rl", "gold")},
           {"promised at the end", false, 0, end("rl", "promised")},
-          {"reward at the end", false, 1, end("rl", "reward")},
+          {"right answers at the end", true, 1, end("rl", "correct")},
+          // As it was shaped: with charges, and in the units of reward models.
+          {"reward at the end", false, 0, end("rl", "reward")},
           {"tokens per episode at the end", false, 0, end("rl", "length")},
+          {"steps of RL", false, 0,
+           [](const RecordedRun& run) -> Value {
+             const StageLog* log = FindStage(run.log, "rl");
+             return log ? Value(static_cast<double>(log->last_step)) : std::nullopt;
+           }},
           {"reward model's right answers", true, 1,
-           [](const FinishedRun& run) {
+           [](const RecordedRun& run) {
              return run.reward_models.empty() ? std::nullopt
                                               : Value(run.reward_models.back().accuracy.value);
            }},
@@ -166,8 +174,9 @@ std::vector<RunMeasure> MeasuresOf(std::span<const RunGroup> groups) {
     bool is_there = false;
     for (const RunGroup& group : groups) {
       MeasureOfGroup of;
-      for (const FinishedRun& run : group.runs) {
-        of.values.push_back(kind.of(run));
+      for (const RecordedRun& run : group.runs) {
+        const Value value = kind.of(run);
+        of.values.push_back(value && std::isfinite(*value) ? value : std::nullopt);
         is_there |= of.values.back().has_value();
       }
       of.mean = MeanOfRuns(of.values);

@@ -22,7 +22,7 @@ struct MeasureOfGroup {
 };
 
 struct RunMeasure {
-  std::string name;       // "pass@1 of math/shop-v1", "best true reward"
+  std::string name;       // "pass@1 of math/shop-v1 after rl", "best true reward"
   bool is_share = false;  // shown in percent
   int better = 1;         // 1: more is better, -1: less is better, 0: neither
   std::vector<MeasureOfGroup> groups;

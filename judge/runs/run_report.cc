@@ -137,7 +137,7 @@ std::string RunsHtml(const RunComparison& comparison) {
   body += HtmlMeasures(comparison) + HtmlDifferences(comparison) + "<dl class=\"facts\">";
   for (const RunGroup& group : comparison.groups) {
     std::string dirs;
-    for (const FinishedRun& run : group.runs) {
+    for (const RecordedRun& run : group.runs) {
       dirs += (dirs.empty() ? "" : "<br>") + EscapeHtml(run.dir.string()) + ", seed " +
               std::to_string(run.seed);
     }
@@ -213,7 +213,7 @@ std::string RunsJson(const RunComparison& comparison) {
   for (size_t g = 0; g < comparison.groups.size(); ++g) {
     const RunGroup& group = comparison.groups[g];
     Json of{{"name", CleanText(group.name)}, {"runs", Json::array()}, {"measures", Json::object()}};
-    for (const FinishedRun& run : group.runs) {
+    for (const RecordedRun& run : group.runs) {
       of["runs"].push_back({{"dir", CleanText(run.dir.string())}, {"seed", run.seed}});
     }
     for (const RunMeasure& measure : comparison.measures) {

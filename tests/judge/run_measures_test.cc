@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "core/json.h"
+#include "judge/metrics.h"
 #include "judge/runs/run_report.h"
 #include "judge/runs_command.h"
 #include "tests/error_of.h"
@@ -108,6 +109,44 @@ TEST_F(RunsTest, WhatDiffersIsNamed) {
   EXPECT_EQ(differences[1].key, "rl.models");
   EXPECT_EQ(differences[1].values, (std::vector<std::string>{"[\"x\"]", "[]"}));
   EXPECT_EQ(differences[2].values, (std::vector<std::string>{"–", "1"}));
+  // Also what differs only inside of a group.
+  const auto within = DifferencesOf(ReadRunGroups(std::span(dirs).first(2)));
+  ASSERT_EQ(within.size(), 1u);
+  EXPECT_EQ(within[0].values, (std::vector<std::string>{"k1, k2"}));
+}
+
+// Runs that stopped earlier aren't mixed with those that went on.
+TEST_F(RunsTest, StagesAreMeasuredApart) {
+  const auto evaluate = [&](const std::string& run, const std::string& stage, int num_right) {
+    EvalResult result;
+    result.model = stage;
+    BenchmarkRun benchmark;
+    benchmark.name = "math/shop-v1";
+    result.benchmarks = {benchmark};
+    for (int i = 0; i < 4; ++i) {
+      SampleRecord sample;
+      sample.benchmark = benchmark.name;
+      sample.task_index = static_cast<uint64_t>(i);
+      sample.correct = i < num_right;
+      sample.reward = sample.correct ? 1 : 0;
+      result.samples.push_back(sample);
+    }
+    result.metrics = ComputeMetrics(benchmark, result.samples);
+    WriteEval(root_ / run / "eval" / stage, result);
+  };
+  const std::vector<std::string> dirs = {Write("a", 1, Hill(0.5)), Write("b", 1, {0.1, NAN})};
+  evaluate("a", "sft", 1);
+  evaluate("a", "rl", 3);
+  evaluate("b", "sft", 2);
+  const auto measures = MeasuresOf(ReadRunGroups(dirs));
+  const RunMeasure& rl = Find(measures, "pass@1 of math/shop-v1 after rl");
+  EXPECT_EQ(rl.groups[0].values[0], 0.75);
+  EXPECT_EQ(rl.groups[1].values[0], std::nullopt);
+  EXPECT_TRUE(std::isnan(rl.groups[1].difference.value));
+  const RunMeasure& sft = Find(measures, "pass@1 of math/shop-v1 after sft");
+  EXPECT_EQ(sft.groups[0].values[0], std::nullopt);
+  EXPECT_EQ(sft.groups[1].values[0], 0.5);
+  EXPECT_EQ(Find(measures, "steps of RL").groups[1].values[0], 2.0);
 }
 
 TEST_F(RunsTest, MeanCurvesGoWhereAllRunsGo) {
@@ -159,6 +198,18 @@ TEST_F(RunsTest, RefusesWhatIsNoRun) {
   EXPECT_TRUE(Contains(refusal({(root_ / "none").string()}, ErrorKind::kNotFound), "recipe.toml"));
   const std::string one = Write("a", 1, {0.1});
   EXPECT_TRUE(Contains(refusal({one, "x=" + one + "/"}, ErrorKind::kUsage), "twice"));
+  fs::create_directory_symlink(root_ / "a", root_ / "link");
+  EXPECT_TRUE(
+      Contains(refusal({one, (root_ / "link").string()}, ErrorKind::kUsage), "named twice"));
+  const std::string same = Write("same", 1, {0.2});
+  EXPECT_TRUE(Contains(refusal({"x=" + one, "x=" + same}, ErrorKind::kUsage), "seed 1"));
+  RunsCommand into_itself{{one}, one, false};
+  std::ostringstream out;
+  EXPECT_TRUE(Contains(ErrorOf([&] { RunRunsCommand(into_itself, out); }, ErrorKind::kUsage),
+                       "report of its own"));
+  // Directories of one name are no group.
+  const std::vector<std::string> alike = {one, Write("deep/a", 1, {0.3})};
+  EXPECT_EQ(ReadRunGroups(alike).size(), 2u);
   WriteFileAtomic(root_ / "a/recipe.toml", "[run]\nseed = -3\n");
   EXPECT_TRUE(Contains(refusal({one}, ErrorKind::kCorrupt), "run.seed"));
   WriteFileAtomic(root_ / "a/recipe.toml", "[run\n");

@@ -64,6 +64,7 @@ class RewardModelLoopTest : public ::testing::Test {
     StageContext context{.policy = model,
                          .chat = chat_,
                          .log = log,
+                         .first_step = first_step_,
                          .save = [](int) {},
                          .stop_requested = [] { return false; },
                          .team = Team(num_shards)};
@@ -92,6 +93,7 @@ class RewardModelLoopTest : public ::testing::Test {
   datasets::ChatTemplate chat_;
   PreferenceSets sets_;
   RewardModelConfig config_;
+  int first_step_ = 1;
 };
 
 TEST_F(RewardModelLoopTest, LearnsWhatIsPreferred) {
@@ -137,7 +139,6 @@ TEST_F(RewardModelLoopTest, MembersDifferInTheirOrderAlone) {
   EXPECT_EQ(Train(0), Train(1));
 }
 
-// The sums of micro-batches and shards are those of the whole, within rounding.
 TEST_F(RewardModelLoopTest, MembersLearnFromSharesOfTheirOwn) {
   config_.member_share = 0.3f;
   std::set<size_t> seen;
@@ -161,6 +162,9 @@ TEST_F(RewardModelLoopTest, MembersLearnFromSharesOfTheirOwn) {
   }
   EXPECT_EQ(Train(0), before);
   EXPECT_NE(Train(1), before);
+  EXPECT_EQ(ShareOfMember(10, 0, config_).size(), 3u);  // exactly
+  config_.member_share = 0.1f;
+  EXPECT_EQ(ShareOfMember(8000, 0, config_).size(), 800u);
   config_.member_share = 1;
   EXPECT_EQ(ShareOfMember(3, 5, config_), (std::vector<size_t>{0, 1, 2}));
 }
@@ -171,6 +175,9 @@ TEST_F(RewardModelLoopTest, MembersBeginWithHeadsOfTheirOwn) {
   config_.head_deviation = 0.1f;
   const auto of_0 = Train(0), of_1 = Train(1);
   EXPECT_EQ(Train(1), of_1);
+  first_step_ = 2;  // a stage that goes on has its head
+  EXPECT_EQ(Train(1), zeros);
+  first_step_ = 1;
   double squares = 0;
   size_t num_drawn = 0;
   for (size_t i = 0; i < zeros.size(); ++i) {
@@ -183,6 +190,7 @@ TEST_F(RewardModelLoopTest, MembersBeginWithHeadsOfTheirOwn) {
   EXPECT_NEAR(std::sqrt(squares / static_cast<double>(num_drawn)), 0.1, 0.03);
 }
 
+// The sums of micro-batches and shards are those of the whole, within rounding.
 TEST_F(RewardModelLoopTest, MicroBatchesAddUp) {
   config_.num_steps = 1;
   Train(0);

@@ -30,8 +30,7 @@ class StartFromTest : public RunFolderTest {
 
   // What a run from `model` is refused with.
   std::string Refusal(const fs::path& model, ErrorKind kind,
-                      std::vector<std::string> overrides = {"sft.num_steps=0",
-                                                            "model.max_positions=256"}) {
+                      std::vector<std::string> overrides = {"sft.num_steps=0"}) {
     overrides.push_back(From(model));
     fs::remove_all(root_ / "refused");
     return ErrorOf([&] { Train("refused", false, overrides); }, kind);
@@ -59,7 +58,38 @@ TEST_F(StartFromTest, RlFromACheckpointOfSftIsTheRlOfOneRun) {
   }
   EXPECT_FALSE(fs::exists(root_ / "from/corpus"));
   EXPECT_TRUE(Contains(ReadFile(root_ / "from/recipe.toml"), "max_positions = 512"));
-  Train("from", /*resume=*/true, {"sft.num_steps=0", From(Sft()), "data.vocab_size=1000"});
+}
+
+// Killed in RL, whose reference is the model that the run goes on from.
+TEST_F(StartFromTest, AKilledRunGoesOnFromTheSameModel) {
+  const fs::path model = CopyOfSft("model");
+  const std::vector<std::string> overrides = {"sft.num_steps=0", From(model)};
+  Train("from", false, overrides);
+  const fs::path weights = root_ / "from/checkpoints/rl-000003/model.safetensors";
+  const std::string unbroken = ReadFile(weights);
+  fs::remove_all(weights.parent_path());
+  // Lies elsewhere now, and is the same.
+  fs::rename(model, root_ / "moved");
+  Train("from", /*resume=*/true, {"sft.num_steps=0", From(root_ / "moved")});
+  EXPECT_TRUE(ReadFile(weights) == unbroken);
+
+  fs::remove_all(weights.parent_path());
+  fs::copy(root_ / "whole/checkpoints/rl-000003", model, fs::copy_options::recursive);
+  const auto resume = [&] { Train("from", /*resume=*/true, overrides); };
+  EXPECT_TRUE(Contains(ErrorOf(resume, ErrorKind::kUsage), "isn't the model that this run began"));
+}
+
+// As Hugging Face pads vocabularies: rows that no text has can be drawn, and say nothing.
+TEST_F(StartFromTest, SpareRowsAndLongContextsAreNoMatter) {
+  const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
+  auto config = policy::PresetConfig("pico", 1000, 100000);
+  policy::Policy::Create(config, policy::ComputeType::kFloat32, 3)->Save(root_ / "whole");
+  datasets::ChatTemplate(tokenizer).Save(root_ / "whole");
+  Train("from", false,
+        {"sft.num_steps=0", "rl.num_steps=1", "model.max_positions=200", From(root_ / "whole")});
+  const auto trained = policy::Policy::ConfigOf(root_ / "from/checkpoints/rl-000001");
+  EXPECT_EQ(trained.vocab_size, 1000);
+  EXPECT_EQ(trained.max_positions, 200);
 }
 
 TEST_F(StartFromTest, EveryStageCanBeTheFirst) {
@@ -83,7 +113,8 @@ TEST_F(StartFromTest, EveryStageCanBeTheFirst) {
   // A game's other seat can be who one began as.
   Train("game", false,
         {From(Sft()), "sft.num_steps=0", "rl.env=game/connect4", "rl.opponent=start",
-         "rl.advantage=mean", "rl.num_steps=1", "rl.max_new_tokens=8", "rl.overlong_buffer=8"});
+         "eval.env=game/connect4", "eval.opponent=start", "rl.advantage=mean", "rl.num_steps=1",
+         "rl.max_new_tokens=8", "rl.overlong_buffer=8"});
   EXPECT_TRUE(fs::exists(root_ / "game/checkpoints/rl-000001"));
 }
 
@@ -102,14 +133,18 @@ TEST_F(StartFromTest, WhatIsSavedEndsTurns) {
 }
 
 TEST_F(StartFromTest, RefusesWhatCannotBeBegunWith) {
-  EXPECT_TRUE(Contains(Refusal(root_ / "none", ErrorKind::kNotFound), "none"));
-  const std::string pretrained =
-      Refusal(Sft(), ErrorKind::kUsage, {"pretrain.num_steps=5", "model.max_positions=256"});
-  EXPECT_TRUE(Contains(pretrained, "model.from")) << pretrained;
-  const std::string shorter =
-      Refusal(Sft(), ErrorKind::kUsage, {"sft.num_steps=0", "model.max_positions=128"});
-  EXPECT_TRUE(Contains(shorter, "a context of 512")) << shorter;
-  EXPECT_TRUE(Contains(shorter, "model.max_positions")) << shorter;
+  const std::string none = Refusal(root_ / "none", ErrorKind::kNotFound);
+  EXPECT_TRUE(Contains(none, "model.from") && Contains(none, "checkpoints/sft-000300")) << none;
+  const std::string longer =
+      Refusal(Sft(), ErrorKind::kUsage, {"sft.num_steps=0", "model.max_positions=1024"});
+  EXPECT_TRUE(Contains(longer, "a context of 512")) << longer;
+  EXPECT_TRUE(Contains(longer, "model.max_positions")) << longer;
+  const std::string stage =
+      Refusal(Sft(), ErrorKind::kUsage, {"sft.num_steps=0", "eval.opponent=sft"});
+  EXPECT_TRUE(Contains(stage, "eval.opponent") && Contains(stage, "name start")) << stage;
+  EXPECT_TRUE(Contains(
+      ErrorOf([] { ParseRecipe(kTinyStart, "tiny", {"rl.opponent=start"}); }, ErrorKind::kUsage),
+      "start stands for"));
 
   const fs::path untold = CopyOfSft("untold");
   fs::remove(untold / "tokenizer.json");
