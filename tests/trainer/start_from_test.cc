@@ -18,9 +18,10 @@ const std::string kTinyStart =
 
 class StartFromTest : public RunFolderTest {
  protected:
-  StartFromTest() : RunFolderTest(kTinyStart) { Train("whole"); }
+  StartFromTest() : RunFolderTest(kTinyStart), whole_(Whole()) {}
+  static void TearDownTestSuite() { fs::remove_all(Root().string() + "-whole"); }
 
-  fs::path Sft() const { return root_ / "whole/checkpoints/sft-000003"; }
+  fs::path Sft() const { return whole_ / "checkpoints/sft-000003"; }
   std::string From(const fs::path& model) const { return "model.from=" + model.string(); }
   // A copy of the model of SFT, to break.
   fs::path CopyOfSft(const std::string& name) const {
@@ -35,6 +36,18 @@ class StartFromTest : public RunFolderTest {
     fs::remove_all(root_ / "refused");
     return ErrorOf([&] { Train("refused", false, overrides); }, kind);
   }
+
+  const fs::path whole_;  // a run of SFT and RL
+
+ private:
+  // Trained once per process.
+  fs::path Whole() {
+    const fs::path kept = root_.string() + "-whole";
+    if (fs::exists(kept)) return kept;
+    Train("whole");
+    fs::rename(root_ / "whole", kept);
+    return kept;
+  }
 };
 
 // Policy, reference, value model and random numbers: all that RL begins with is there again.
@@ -45,13 +58,13 @@ TEST_F(StartFromTest, RlFromACheckpointOfSftIsTheRlOfOneRun) {
        {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json",
         "trainer_state/optimizer.safetensors", "trainer_state/value/model.safetensors"}) {
     const fs::path of_rl = fs::path("checkpoints/rl-000003") / file;
-    EXPECT_TRUE(ReadFile(root_ / "whole" / of_rl) == ReadFile(root_ / "from" / of_rl)) << file;
+    EXPECT_TRUE(ReadFile(whole_ / of_rl) == ReadFile(root_ / "from" / of_rl)) << file;
   }
   // Before and after, as in a run that has SFT.
   EXPECT_TRUE(Contains(summary, "eval start")) << summary;
   EXPECT_TRUE(Contains(summary, "eval rl")) << summary;
   const auto before = judge::ReadEval(root_ / "from/eval/start").samples;
-  const auto after_sft = judge::ReadEval(root_ / "whole/eval/sft").samples;
+  const auto after_sft = judge::ReadEval(whole_ / "eval/sft").samples;
   ASSERT_EQ(before.size(), after_sft.size());
   for (size_t i = 0; i < before.size(); ++i) {
     EXPECT_EQ(before[i].completion, after_sft[i].completion) << i;
@@ -74,7 +87,7 @@ TEST_F(StartFromTest, AKilledRunGoesOnFromTheSameModel) {
   EXPECT_TRUE(ReadFile(weights) == unbroken);
 
   fs::remove_all(weights.parent_path());
-  fs::copy(root_ / "whole/checkpoints/rl-000003", model, fs::copy_options::recursive);
+  fs::copy(whole_ / "checkpoints/rl-000003", model, fs::copy_options::recursive);
   const auto resume = [&] { Train("from", /*resume=*/true, overrides); };
   EXPECT_TRUE(Contains(ErrorOf(resume, ErrorKind::kUsage), "isn't the model that this run began"));
 }
@@ -82,11 +95,13 @@ TEST_F(StartFromTest, AKilledRunGoesOnFromTheSameModel) {
 // As Hugging Face pads vocabularies: rows that no text has can be drawn, and say nothing.
 TEST_F(StartFromTest, SpareRowsAndLongContextsAreNoMatter) {
   const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
-  auto config = policy::PresetConfig("pico", 1000, 100000);
-  policy::Policy::Create(config, policy::ComputeType::kFloat32, 3)->Save(root_ / "whole");
-  datasets::ChatTemplate(tokenizer).Save(root_ / "whole");
+  const auto config = policy::PresetConfig("pico", 1000, 100000);
+  const fs::path padded = root_ / "padded";
+  fs::create_directories(padded);
+  policy::Policy::Create(config, policy::ComputeType::kFloat32, 3)->Save(padded);
+  datasets::ChatTemplate(tokenizer).Save(padded);
   Train("from", false,
-        {"sft.num_steps=0", "rl.num_steps=1", "model.max_positions=200", From(root_ / "whole")});
+        {"sft.num_steps=0", "rl.num_steps=1", "model.max_positions=200", From(padded)});
   const auto trained = policy::Policy::ConfigOf(root_ / "from/checkpoints/rl-000001");
   EXPECT_EQ(trained.vocab_size, 1000);
   EXPECT_EQ(trained.max_positions, 200);
