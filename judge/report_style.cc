@@ -127,6 +127,7 @@ th:first-child{padding-left:0}
 .bar{width:22%;text-align:left}.bar i{display:block;height:8px;min-width:2px;margin-top:9px;
 border-radius:2px;background:var(--third);opacity:.75}
 .metrics{font-size:15px}.metrics small{display:block;font-size:11.5px}
+.recipes tbody th{white-space:nowrap}
 .setting{white-space:normal;overflow-wrap:anywhere;font-size:14px}
 .more{margin:0 0 20px}.more summary{color:var(--soft);font-size:15px;cursor:pointer}
 h3{margin:34px 0 10px;font-size:19px;font-weight:600}

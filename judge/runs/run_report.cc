@@ -99,7 +99,7 @@ std::string HtmlMeasures(const RunComparison& comparison) {
 std::string HtmlDifferences(const RunComparison& comparison) {
   std::string html = "<h2>What differs in the recipes</h2>\n";
   if (comparison.differences.empty()) return html + "<p>Nothing but what decides no result.</p>\n";
-  html += "<table><thead><tr><th>key</th>";
+  html += "<table class=\"recipes\"><thead><tr><th>key</th>";
   for (const RunGroup& group : comparison.groups) {
     html += "<th class=\"text\">" + EscapeHtml(group.name) + "</th>";
   }
