@@ -59,10 +59,16 @@ TYPED_TEST_SUITE(AttentionKernel, ComputeTypes);
 // A prompt, two completions that share it, and a sequence of its own.
 const Segments kMixed = {{0, 37, 0, 0}, {37, 5, 0, 37}, {42, 40, 0, 37}, {82, 33, 0, 0}};
 
+// One of several tiles of queries and of keys.
+const Segments kLong = {{0, 200, 0, 0}};
+
+const std::pair<Segments, HeadShape> kProblems[] = {
+    {kMixed, {4, 2, 32}}, {kMixed, {7, 1, 64}}, {kMixed, {2, 2, 128}}, {kLong, {2, 1, 32}}};
+
 TYPED_TEST(AttentionKernel, FollowsTheCpu) {
   using T = TypeParam;
-  for (const HeadShape& shape : {HeadShape{4, 2, 32}, {7, 1, 64}, {2, 2, 128}}) {
-    const AttentionProblem<T> p(kMixed, shape);
+  for (const auto& [segments, shape] : kProblems) {
+    const AttentionProblem<T> p(segments, shape);
     std::vector<float> out(static_cast<size_t>(p.rows) * p.OutWidth());
     std::vector<float> lse(static_cast<size_t>(p.rows * shape.num_heads));
     const CpuAttention cpu(p.segments, shape);
@@ -150,8 +156,8 @@ constexpr double kGradientBound = std::is_same_v<T, float> ? 1e-7 : 3.5e-6;
 
 TYPED_TEST(AttentionKernel, GradientFollowsTheCpu) {
   using T = TypeParam;
-  for (const HeadShape& shape : {HeadShape{4, 2, 32}, {7, 1, 64}, {2, 2, 128}}) {
-    const AttentionProblem<T> p(kMixed, shape);
+  for (const auto& [segments, shape] : kProblems) {
+    const AttentionProblem<T> p(segments, shape);
     const auto forward = Run(p, p.segments);
     const auto dout = Rounded<T>(Normals(3, forward.out.size()));
     std::vector<float> dqk(p.qk.size());
