@@ -1,17 +1,28 @@
 // Attention forward in training and prefill, decoding against a cache, and the cache's writes.
 //
-// The fp32 kernels work on CUDA cores. Bound: shared memory in training, HBM in decoding.
-#include "policy/cuda/attention.h"
+// fp32 is computed on fp32 cores (float_attention.h), bf16 on tensor cores (tensor_attention.h).
+// Bound: shared memory in training, HBM in decoding.
+#include <type_traits>
 
+#include "policy/cuda/float_attention.h"
 #include "policy/cuda/head_dim.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
 #include "policy/cuda/packed_attention.h"
+#include "policy/cuda/tensor_attention.h"
 
 namespace agon::policy::cuda {
 namespace {
 
-constexpr int kTrainWarps = 8, kDecodeWarps = 4;
+constexpr int kTileRows = 64;
+
+// What a block of training and one of decoding compute with.
+template <typename T, int kHeadDim>
+using TrainBlock = std::conditional_t<std::is_same_v<T, float>, FloatAttention<kHeadDim, 8>,
+                                      TensorAttention<kHeadDim, 4, 4>>;
+template <typename T, int kHeadDim>
+using DecodeBlock = std::conditional_t<std::is_same_v<T, float>, FloatAttention<kHeadDim, 4>,
+                                       TensorAttention<kHeadDim, 1, 4>>;
 
 // The rows of a tile: its queries, for each the heads that share one head of keys.
 template <typename T>
@@ -24,9 +35,7 @@ struct TileRows {
 
   __device__ int64_t Token(int row) const { return tile.first_query + row / group.heads_per_kv; }
   __device__ const T* Query(int row) const { return qk + group.Query(Token(row), row); }
-  __device__ int NumKeys(int row) const {
-    return tile.prefix_length + static_cast<int>(Token(row)) - tile.begin + 1;
-  }
+  __device__ int NumKeys(int row) const { return cuda::NumKeys(tile, group, row); }
   __device__ T* Out(int row) const { return out + group.Out(Token(row), row); }
   __device__ float* Lse(int row) const {
     return lse ? lse + group.Statistic(Token(row), row) : nullptr;
@@ -51,7 +60,7 @@ __global__ void AttentionKernel(const AttentionTile* tiles, HeadShape shape, con
   const PackedGroup group(shape, static_cast<int>(blockIdx.y));
   const TileRows<T> rows{qk, out, lse, tile, group};
   const PackedKeys<T> keys{qk, qkv, tile, group};
-  Attend<T, kHeadDim, kTrainWarps>(rows, tile.num_queries * group.heads_per_kv, keys);
+  TrainBlock<T, kHeadDim>::Attend(rows, tile.num_queries * group.heads_per_kv, keys);
 }
 
 // One decoded token's heads.
@@ -88,7 +97,7 @@ __global__ void AttentionDecodeKernel(KvLayer<T> cache, HeadShape shape, const T
                                      positions[row] + 1};
   const int64_t at = cache.Offset(slots[row], kv_head, 0, kHeadDim);
   const CachedKeys<T, kHeadDim> keys{cache.keys + at, cache.values + at};
-  Attend<T, kHeadDim, kDecodeWarps>(rows, heads_per_kv, keys);
+  DecodeBlock<T, kHeadDim>::Attend(rows, heads_per_kv, keys);
 }
 
 // One warp for each row and head of keys.
@@ -129,7 +138,7 @@ __global__ void CopySlotKernel(KvLayer<T> cache, int64_t layer_stride, int num_k
 std::vector<AttentionTile> MakeAttentionTiles(std::span<const PackedBatch::Segment> segments,
                                               const HeadShape& shape) {
   const int heads_per_kv = shape.num_heads / shape.num_kv_heads;
-  const int most = std::max(1, kTrainWarps * kRowsPerWarp / heads_per_kv);
+  const int most = std::max(1, kTileRows / heads_per_kv);
   std::vector<AttentionTile> tiles;
   for (const auto& s : segments) {
     for (int i = 0; i < s.length; i += most) {
@@ -145,8 +154,9 @@ void Attention(const AttentionTile* tiles, int num_tiles, const HeadShape& shape
                const T* qkv, T* out, float* lse, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>(num_tiles), static_cast<unsigned>(shape.num_kv_heads));
   ForHeadDim("Attention", shape, [&]<int kHeadDim>() {
-    Launch("Attention", {grid, kTrainWarps * kWarp, AttentionMemory<kHeadDim, kTrainWarps>::kBytes},
-           stream, AttentionKernel<T, kHeadDim>, tiles, shape, qk, qkv, out, lse);
+    using Block = TrainBlock<T, kHeadDim>;
+    Launch("Attention", {grid, Block::kThreads, Block::kBytes}, stream,
+           AttentionKernel<T, kHeadDim>, tiles, shape, qk, qkv, out, lse);
   });
 }
 
@@ -174,8 +184,8 @@ void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* q
                      cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>(rows), static_cast<unsigned>(shape.num_kv_heads));
   ForHeadDim("AttentionDecode", shape, [&]<int kHeadDim>() {
-    Launch("AttentionDecode",
-           {grid, kDecodeWarps * kWarp, AttentionMemory<kHeadDim, kDecodeWarps>::kBytes}, stream,
+    using Block = DecodeBlock<T, kHeadDim>;
+    Launch("AttentionDecode", {grid, Block::kThreads, Block::kBytes}, stream,
            AttentionDecodeKernel<T, kHeadDim>, cache, shape, qk, slots, positions, out);
   });
 }

@@ -103,7 +103,7 @@ void Attention(const AttentionTile* tiles, int num_tiles, const HeadShape& shape
 struct QueryRange {
   int32_t first_query, num_queries, key_end;
 };
-inline constexpr int kKeysPerTile = 32;
+inline constexpr int kKeysPerTile = 64;
 // Up to so many keys that lie side by side, and who sees them: ranges [first_range, first_range +
 // num_ranges) in the order of the batch.
 struct KeyTile {

@@ -52,4 +52,17 @@ __device__ inline int64_t KeyToken(const AttentionTile& tile, int j) {
   return j < tile.prefix_length ? tile.prefix_begin + j : tile.begin + j - tile.prefix_length;
 }
 
+// How many keys row r of a tile sees.
+__device__ inline int NumKeys(const AttentionTile& tile, const PackedGroup& group, int row) {
+  return tile.prefix_length + tile.first_query + row / group.heads_per_kv - tile.begin + 1;
+}
+
+// What the gradient is computed from and goes to.
+template <typename T>
+struct GradientArrays {
+  const T *qk, *qkv, *dout;
+  const float *lse, *delta;  // delta (tokens, H): rowsum(dO O)
+  float *dqk, *dv;
+};
+
 }  // namespace agon::policy::cuda

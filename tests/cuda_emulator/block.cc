@@ -179,6 +179,24 @@ uint64_t Block::AtWarp(WarpOperation operation, uint32_t mask, uint64_t value, i
   return self.result;
 }
 
+void Block::Together(WarpFunction function, void* operands, Site site) {
+  threads_[static_cast<size_t>(current_)].function = function;
+  AtWarp(WarpOperation::kTogether, 0xffffffffu, reinterpret_cast<uintptr_t>(operands), 0, site);
+}
+
+void Block::RunTogether(int begin, uint32_t present) {
+  const Thread& first = threads_[static_cast<size_t>(begin + std::countr_zero(present))];
+  if (present != 0xffffffffu) {
+    throw Fault(Place(begin + std::countr_one(present)) + " takes no part in what all lanes of a " +
+                "warp do together, at " + Text(first.site));
+  }
+  std::array<void*, 32> lanes;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    lanes[i] = reinterpret_cast<void*>(threads_[static_cast<size_t>(begin) + i].value);
+  }
+  first.function(lanes);
+}
+
 bool Block::ReleaseWarp(int thread) {
   const int begin = thread / 32 * 32, end = std::min(begin + 32, num_threads_);
   const Thread& self = threads_[static_cast<size_t>(thread)];
@@ -194,6 +212,7 @@ bool Block::ReleaseWarp(int thread) {
     present |= 1u << (i - begin);
     ballot |= static_cast<uint64_t>(t.value != 0) << (i - begin);
   }
+  if (self.operation == WarpOperation::kTogether) RunTogether(begin, present);
   for (int i = begin; i < end; ++i) {
     if ((present >> (i - begin) & 1) == 0) continue;
     Thread& t = threads_[static_cast<size_t>(i)];

@@ -5,6 +5,7 @@
 // of fibers is free in CUDA: it is shuffled by a seed, and results must not depend on it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -38,7 +39,10 @@ struct Grid {
   size_t dynamic_bytes = 0;  // of dynamic shared memory
 };
 
-enum class WarpOperation : uint8_t { kSync, kShuffle, kBallot };
+enum class WarpOperation : uint8_t { kSync, kShuffle, kBallot, kTogether };
+
+// What 32 lanes do at once with what each of them brought.
+using WarpFunction = void (*)(const std::array<void*, 32>& lanes);
 
 class Block {
  public:
@@ -66,6 +70,9 @@ class Block {
   // ballot one bit for each lane whose value isn't zero.
   uint64_t AtWarp(WarpOperation operation, uint32_t mask, uint64_t value, int source, Site site);
 
+  // Waits for all 32 lanes; `function` runs once on their `operands`.
+  void Together(WarpFunction function, void* operands, Site site);
+
   // Throws Fault with the thread's place.
   [[noreturn]] void Fail(const std::string& what) const;
 
@@ -79,6 +86,7 @@ class Block {
     uint32_t mask = 0;
     int source = 0;
     uint64_t value = 0, result = 0;
+    WarpFunction function = nullptr;
     Site site;
   };
 
@@ -94,6 +102,7 @@ class Block {
   void Resume(int thread);
   void ReleaseBarrier();
   bool ReleaseWarp(int thread);  // true if all lanes that `thread` waits for are there
+  void RunTogether(int begin, uint32_t present);
   [[noreturn]] void FailStuck() const;
   static void ThreadMain();
   std::string Place(int thread) const;

@@ -9,6 +9,7 @@
 #include "policy/cuda/device.h"
 #include "policy/cuda/launch.h"
 #include "tests/cuda_emulator/sanitizer.h"
+#include "tests/cuda_emulator/thread_order.h"
 
 namespace agon::policy::cuda {
 namespace {
@@ -67,6 +68,7 @@ __global__ void ReadUnwrittenDynamic(float* out) {
 }
 
 TEST(Fault, UninitialisedSharedMemory) {
+  const cuda_emulator::ScopedThreadOrder by_number(0);
   Floats out(64);
   EXPECT_FAULT("block (0,0,0) thread (0,0,0) reads uninitialised shared memory", Shape{1, 64},
                ReadUnwritten, out.data);
@@ -218,7 +220,7 @@ __global__ void NeighbourInWarp(float* out, bool synchronise) {
 TEST(Fault, RaceInSharedMemory) {
   Floats out(64);
   for (const uint64_t order : {0, 1, 2, 3}) {
-    cuda_emulator::SetThreadOrder(order);
+    const cuda_emulator::ScopedThreadOrder for_now(order);
     // Orders 0 and some others run the reader first: then it is a read of what isn't there.
     EXPECT_NE(FaultOf(Shape{1, 64}, ReadWithoutBarrier, out.data), "");
     EXPECT_FAULT("races: ", Shape{1, 64}, WriteAfterRead, out.data);
@@ -226,7 +228,6 @@ TEST(Fault, RaceInSharedMemory) {
     EXPECT_NE(FaultOf(Shape{1, 32}, NeighbourInWarp, out.data, false), "");
     EXPECT_EQ(FaultOf(Shape{1, 32}, NeighbourInWarp, out.data, true), "");
   }
-  cuda_emulator::SetThreadOrder(0);
 }
 
 __global__ void LastWriterWins(float* out) { out[0] = static_cast<float>(threadIdx.x); }
@@ -235,11 +236,10 @@ TEST(Fault, RaceInGlobalMemoryShowsInAnotherOrder) {
   Floats out(1);
   std::vector<float> results;
   for (const uint64_t order : {0, 1, 2, 3}) {
-    cuda_emulator::SetThreadOrder(order);
+    const cuda_emulator::ScopedThreadOrder for_now(order);
     EXPECT_EQ(FaultOf(Shape{1, 64}, LastWriterWins, out.data), "");
     results.push_back(out.Read()[0]);
   }
-  cuda_emulator::SetThreadOrder(0);
   EXPECT_EQ(results[0], 63.0f);
   EXPECT_TRUE(results[1] != results[0] || results[2] != results[0] || results[3] != results[0]);
 }

@@ -5,6 +5,7 @@
 #include "tests/cuda_emulator/device.h"
 #include "tests/cuda_emulator/runtime.h"
 #include "tests/cuda_emulator/stream.h"
+#include "tests/cuda_emulator/thread_order.h"
 
 namespace cuda_emulator {
 namespace {
@@ -37,6 +38,7 @@ bool Fits(const dim3& grid, const dim3& block) {
 }  // namespace
 
 void SetThreadOrder(uint64_t order) { ThreadOrder() = order; }
+uint64_t CurrentThreadOrder() { return ThreadOrder(); }
 
 cudaError_t AllowDynamicShared(const void* kernel, int bytes) {
   if (bytes < 0 || bytes > kMaxOptInSharedBytes) return cudaErrorInvalidValue;

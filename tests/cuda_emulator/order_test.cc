@@ -6,6 +6,7 @@
 
 #include "policy/cuda/kernels.h"
 #include "tests/cuda/device_arrays.h"
+#include "tests/cuda_emulator/thread_order.h"
 
 namespace agon::policy::cuda {
 namespace {
@@ -14,9 +15,8 @@ namespace {
 void ExpectSameInEveryOrder(const std::function<std::vector<std::vector<float>>()>& run) {
   const auto expected = run();
   for (const uint64_t order : {1, 2, 3}) {
-    cuda_emulator::SetThreadOrder(order);
+    const cuda_emulator::ScopedThreadOrder for_now(order);
     const auto got = run();
-    cuda_emulator::SetThreadOrder(0);
     ASSERT_EQ(got.size(), expected.size());
     for (size_t i = 0; i < got.size(); ++i) {
       EXPECT_TRUE(SameBits(got[i], expected[i])) << "result " << i << ", order " << order;

@@ -10,6 +10,7 @@
 
 #include "policy/cuda/device.h"
 #include "policy/cuda/launch.h"
+#include "tests/cuda_emulator/thread_order.h"
 
 namespace agon::policy::cuda {
 namespace {
@@ -77,7 +78,7 @@ TEST(Runtime, BlockReductionsInEveryOrder) {
   cudaMemcpy(device, x.data(), x.size() * sizeof(float), cudaMemcpyHostToDevice);
   std::vector<float> first;
   for (const uint64_t order : {0, 5, 6}) {
-    cuda_emulator::SetThreadOrder(order);
+    const cuda_emulator::ScopedThreadOrder for_now(order);
     Launch("test", {kBlocks, kThreads}, nullptr, Sums, device, sums, most);
     const auto got = Read(sums, kBlocks), maxima = Read(most, kBlocks);
     if (order == 0) first = got;
@@ -88,7 +89,6 @@ TEST(Runtime, BlockReductionsInEveryOrder) {
       EXPECT_EQ(maxima[b], *std::max_element(begin, begin + kThreads));
     }
   }
-  cuda_emulator::SetThreadOrder(0);
   for (float* p : {device, sums, most}) cudaFree(p);
 }
 

@@ -100,6 +100,9 @@ class DynamicShared {
     return {values_ + i, access_ + i * static_cast<int64_t>(sizeof(T) / 2), "DynamicShared", i};
   }
 
+  // Faults where a transaction of 16 bytes can't begin.
+  void CheckAligned(int64_t i) const { cuda_emulator::CheckAligned<16>(values_ + i); }
+
  private:
   T* values_;
   cuda_emulator::SharedAccess* access_;

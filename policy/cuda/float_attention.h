@@ -1,5 +1,5 @@
-// Causal attention for one warp's rows over blocks of 32 keys: the one routine that training,
-// prefill and decoding share.
+// Causal attention on fp32 cores for one warp's rows over blocks of 32 keys: the one routine that
+// training, prefill and decoding share in fp32 (bf16: tensor_attention.h).
 //
 // A row is one query of one head. Its maximum, sum and output are updated key block by key
 // block, counted from the sequence's start, by operations of its own warp only, so its bits
@@ -89,54 +89,60 @@ struct AttentionRows {
   }
 };
 
-// Rows [0, num_rows) of `rows`, whose key counts don't fall, against the keys of `source`. All
-// threads of the block call it. `Rows` has Query(row), NumKeys(row), Out(row) and Lse(row),
-// nullptr where it isn't wanted; `Keys` has Key(j) and Value(j).
-template <typename T, int kHeadDim, int kWarps, typename Rows, typename Keys>
-__device__ void Attend(const Rows& rows, int num_rows, const Keys& source) {
-  constexpr int kThreads = kWarps * kWarp, kBlockRows = kWarps * kRowsPerWarp;
-  const AttentionMemory<kHeadDim, kWarps> memory;
-  const float scale = 1.0f / sqrtf(static_cast<float>(kHeadDim));
-  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp;
-  const int first = thread / kWarp * kRowsPerWarp;
-  for (int base = 0; base < num_rows; base += kBlockRows) {
-    const int end = base + kBlockRows < num_rows ? base + kBlockRows : num_rows;
-    __syncthreads();
-    for (int i = thread; i < kBlockRows * kHeadDim; i += kThreads) {
-      const int row = base + i / kHeadDim;
-      memory.queries[i] = row < end ? ToFloat(rows.Query(row)[i % kHeadDim]) : 0.0f;
-    }
-    AttentionRows<kHeadDim> state;
-    for (int r = 0; r < kRowsPerWarp; ++r) {
-      const int row = base + first + r;
-      state.Begin(r, row < end ? rows.NumKeys(row) : 0);
-    }
-    const int num_keys = rows.NumKeys(end - 1);
-    for (int begin = 0; begin < num_keys; begin += kKeyBlock) {
-      const int loaded = num_keys - begin < kKeyBlock ? num_keys - begin : kKeyBlock;
+template <int kHeadDim, int kWarps>
+struct FloatAttention {
+  static constexpr int kThreads = kWarps * kWarp;
+  static constexpr size_t kBytes = AttentionMemory<kHeadDim, kWarps>::kBytes;
+
+  // Rows [0, num_rows) of `rows`, whose key counts don't fall, against the keys of `source`. All
+  // threads of the block call it. `Rows` has Query(row), NumKeys(row), Out(row) and Lse(row),
+  // nullptr where it isn't wanted; `Keys` has Key(j) and Value(j).
+  template <typename Rows, typename Keys>
+  static __device__ void Attend(const Rows& rows, int num_rows, const Keys& source) {
+    constexpr int kBlockRows = kWarps * kRowsPerWarp;
+    const AttentionMemory<kHeadDim, kWarps> memory;
+    const float scale = 1.0f / sqrtf(static_cast<float>(kHeadDim));
+    const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp;
+    const int first = thread / kWarp * kRowsPerWarp;
+    for (int base = 0; base < num_rows; base += kBlockRows) {
+      const int end = base + kBlockRows < num_rows ? base + kBlockRows : num_rows;
       __syncthreads();
-      for (int i = thread * 4; i < loaded * kHeadDim; i += kThreads * 4) {
-        const int j = i / kHeadDim, at = i % kHeadDim;
-        const float4 key = Load4(source.Key(begin + j) + at);
-        const float4 value = Load4(source.Value(begin + j) + at);
-        const int to = j * memory.kKeyStride + at;
-        memory.keys[to] = key.x, memory.keys[to + 1] = key.y;
-        memory.keys[to + 2] = key.z, memory.keys[to + 3] = key.w;
-        memory.values[i] = value.x, memory.values[i + 1] = value.y;
-        memory.values[i + 2] = value.z, memory.values[i + 3] = value.w;
+      for (int i = thread; i < kBlockRows * kHeadDim; i += kThreads) {
+        const int row = base + i / kHeadDim;
+        memory.queries[i] = row < end ? ToFloat(rows.Query(row)[i % kHeadDim]) : 0.0f;
       }
-      __syncthreads();
-      state.Update(memory, begin, loaded, scale);
-    }
-    for (int r = 0; r < kRowsPerWarp && base + first + r < end; ++r) {
-      const int row = base + first + r;
-      const float inverse = 1.0f / state.sum[r];
-      for (int k = 0; k < state.kEach; ++k) {
-        Put(rows.Out(row) + k * kWarp + lane, state.out[r][k] * inverse);
+      AttentionRows<kHeadDim> state;
+      for (int r = 0; r < kRowsPerWarp; ++r) {
+        const int row = base + first + r;
+        state.Begin(r, row < end ? rows.NumKeys(row) : 0);
       }
-      if (lane == 0 && rows.Lse(row)) *rows.Lse(row) = state.max[r] + logf(state.sum[r]);
+      const int num_keys = rows.NumKeys(end - 1);
+      for (int begin = 0; begin < num_keys; begin += kKeyBlock) {
+        const int loaded = num_keys - begin < kKeyBlock ? num_keys - begin : kKeyBlock;
+        __syncthreads();
+        for (int i = thread * 4; i < loaded * kHeadDim; i += kThreads * 4) {
+          const int j = i / kHeadDim, at = i % kHeadDim;
+          const float4 key = Load4(source.Key(begin + j) + at);
+          const float4 value = Load4(source.Value(begin + j) + at);
+          const int to = j * memory.kKeyStride + at;
+          memory.keys[to] = key.x, memory.keys[to + 1] = key.y;
+          memory.keys[to + 2] = key.z, memory.keys[to + 3] = key.w;
+          memory.values[i] = value.x, memory.values[i + 1] = value.y;
+          memory.values[i + 2] = value.z, memory.values[i + 3] = value.w;
+        }
+        __syncthreads();
+        state.Update(memory, begin, loaded, scale);
+      }
+      for (int r = 0; r < kRowsPerWarp && base + first + r < end; ++r) {
+        const int row = base + first + r;
+        const float inverse = 1.0f / state.sum[r];
+        for (int k = 0; k < state.kEach; ++k) {
+          Put(rows.Out(row) + k * kWarp + lane, state.out[r][k] * inverse);
+        }
+        if (lane == 0 && rows.Lse(row)) *rows.Lse(row) = state.max[r] + logf(state.sum[r]);
+      }
     }
   }
-}
+};
 
 }  // namespace agon::policy::cuda
