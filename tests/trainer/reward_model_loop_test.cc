@@ -154,6 +154,7 @@ TEST_F(RewardModelLoopTest, MembersLearnFromSharesOfTheirOwn) {
   EXPECT_NE(ShareOfMember(100, 0, config_), ShareOfMember(100, 1, config_));
   EXPECT_EQ(ShareOfMember(100, 1, config_), ShareOfMember(100, 1, config_));
   // What isn't in its share doesn't move a member.
+  config_.num_steps = 3;
   const auto before = Train(0);
   const auto share = ShareOfMember(sets_.train.size(), 0, config_);
   const std::set<size_t> mine(share.begin(), share.end());
@@ -170,6 +171,7 @@ TEST_F(RewardModelLoopTest, MembersLearnFromSharesOfTheirOwn) {
 }
 
 TEST_F(RewardModelLoopTest, MembersBeginWithHeadsOfTheirOwn) {
+  config_.num_steps = 1;
   config_.schedule = {0.0f, 0, 0.1f};  // nothing moves
   const auto zeros = Train(0);
   config_.head_deviation = 0.1f;
