@@ -88,7 +88,7 @@ TEST_F(ModelCommandTest, RunsStandSideBySide) {
   EXPECT_NE(result.output.find("reward at the end"), std::string::npos);
   EXPECT_TRUE(fs::exists(dir_ / "side/report.html"));
   const ShellResult none = RlEval("runs a nowhere --out side 2>&1");
-  EXPECT_EQ(none.exit_status, 3) << none.output;
+  EXPECT_EQ(none.exit_status, 1) << none.output;
   EXPECT_NE(none.output.find("nowhere"), std::string::npos);
   // Without the word, the flags are needed that were always needed.
   const ShellResult flags = RlEval("--suite core --out side 2>&1");
