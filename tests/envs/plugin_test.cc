@@ -12,6 +12,7 @@
 #include "envs/plugin/shared_object.h"
 #include "tests/error_of.h"
 #include "tests/paths.h"
+#include "tests/sanitized.h"
 
 namespace agon::envs {
 namespace {
@@ -29,7 +30,9 @@ std::unique_ptr<Env> Guess(const std::string& params = "") {
 
 TEST(PluginTest, KeepsTheContract) {
   const auto env = Guess();
-  for (const ConformanceFinding& finding : CheckConformance(*env)) {
+  ConformanceOptions options;
+  if (kIsSanitized) options.num_tasks = 40;
+  for (const ConformanceFinding& finding : CheckConformance(*env, options)) {
     ADD_FAILURE() << Describe(finding);
   }
 }
