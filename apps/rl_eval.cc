@@ -22,9 +22,9 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command) {
       "\n--out gets report.html, report.md, results.json and samples.jsonl. What was evaluated\n"
       "before comes from the cache, also after an interruption. docs/formats/suite.md explains\n"
       "suites.");
-  app.add_option("--model", command.model, "Model directory");
+  app.add_option("--model", command.model, "Model directory (required)");
   app.add_option("--suite", command.suite,
-                 "core, jagged, an environment (math/shop) or a TOML file");
+                 "core, jagged, an environment (math/shop) or a TOML file (required)");
   app.add_option("--compare", command.baselines,
                  "Model directory to compare with; repeated, the first is the baseline")
       ->allow_extra_args(false);
@@ -47,7 +47,7 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command) {
       ->capture_default_str();
   app.add_flag_callback(
       "--no-cache", [&command] { command.options.cache.clear(); }, "Compute everything again");
-  app.add_option("--out", command.out, "Folder for the report");
+  app.add_option("--out", command.out, "Folder for the report (required)");
   AddPlugins(app);
   app.add_flag("--json", command.json, "Write results.json to stdout, too");
 }
