@@ -1,10 +1,9 @@
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 #include "arena/leaderboard.h"
+#include "core/align.h"
 #include "core/json.h"
-#include "core/utf8.h"
 
 namespace agon::arena {
 namespace {
@@ -21,27 +20,6 @@ std::string Printable(const std::string& name) {
   std::string text;
   for (const char c : name) {
     text += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  }
-  return text;
-}
-
-size_t Columns(const std::string& text) { return static_cast<size_t>(CountUtf8(text)); }
-
-std::string Aligned(const std::vector<std::vector<std::string>>& lines) {
-  std::vector<size_t> widths;
-  for (const auto& line : lines) {
-    widths.resize(std::max(widths.size(), line.size()), 0);
-    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Columns(line[i]));
-  }
-  std::string text;
-  for (const auto& line : lines) {
-    std::string row;
-    for (size_t i = 0; i < line.size(); ++i) {
-      const std::string space(widths[i] - Columns(line[i]), ' ');
-      const bool is_name = i == 1 || i == 2;
-      row += (i == 0 ? "" : "  ") + (is_name ? line[i] + space : space + line[i]);
-    }
-    text += row + "\n";
   }
   return text;
 }
@@ -93,7 +71,8 @@ std::string LeaderboardTable(const Leaderboard& board) {
          Number("%.0f", row.rating), interval, std::to_string(row.num_comparisons),
          Number("%.0f %%", 100 * (row.wins + row.ties / 2) / total), Number("%.3f", row.p_next)});
   }
-  std::string text = Aligned(lines) + "\n";
+  std::string text =
+      AlignColumns(lines, [](size_t column) { return column == 1 || column == 2; }) + "\n";
   if (board.first_place) {
     const FirstPlace& first = *board.first_place;
     text += "First place: " + std::to_string(first.num_flips) + " of " +

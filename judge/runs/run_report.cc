@@ -1,11 +1,10 @@
 #include "judge/runs/run_report.h"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "core/align.h"
 #include "core/json.h"
-#include "core/utf8.h"
 #include "judge/report_parts.h"
 #include "judge/runs/run_charts.h"
 #include "judge/text.h"
@@ -191,21 +190,7 @@ std::string RunsTable(const RunComparison& comparison) {
     rows.push_back(std::move(row));
     if (has_differences) rows.push_back(std::move(below));
   }
-  std::vector<size_t> widths(rows[0].size(), 0);
-  const auto columns = [](const std::string& text) { return static_cast<size_t>(CountUtf8(text)); };
-  for (const auto& row : rows) {
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], columns(row[c]));
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t c = 0; c < row.size(); ++c) {
-      const std::string space(widths[c] - columns(row[c]), ' ');
-      line += c == 0 ? row[c] + space : "  " + space + row[c];
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
+  return AlignColumns(rows, [](size_t column) { return column == 0; });
 }
 
 std::string RunsJson(const RunComparison& comparison) {
