@@ -8,6 +8,7 @@
 
 #include "policy/cuda/device.h"
 #include "policy/cuda/launch.h"
+#include "tests/cuda_emulator/fault_of.h"
 #include "tests/cuda_emulator/sanitizer.h"
 #include "tests/cuda_emulator/thread_order.h"
 
@@ -32,21 +33,6 @@ struct Floats {
   float* data = nullptr;
   int64_t count;
 };
-
-// What running `kernel` says is wrong; "" if nothing.
-template <typename... Parameters, typename... Arguments>
-std::string FaultOf(const Shape& shape, void (*kernel)(Parameters...), Arguments... arguments) {
-  try {
-    Launch("test", shape, nullptr, kernel, arguments...);
-    cudaDeviceSynchronize();
-  } catch (const cuda_emulator::Fault& fault) {
-    return fault.what();
-  }
-  return "";
-}
-
-#define EXPECT_FAULT(text, ...) \
-  EXPECT_NE(FaultOf(__VA_ARGS__).find(text), std::string::npos) << "got: " << FaultOf(__VA_ARGS__)
 
 __global__ void ReadUnwritten(float* out) {
   __shared__ SharedArray<float, 64> values;

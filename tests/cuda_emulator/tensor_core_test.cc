@@ -11,6 +11,7 @@
 #include "policy/cuda/launch.h"
 #include "policy/cuda/shared_rows.h"
 #include "tests/cuda/device_arrays.h"
+#include "tests/cuda_emulator/fault_of.h"
 
 namespace agon::policy::cuda {
 namespace {
@@ -144,19 +145,9 @@ TEST(TensorCore, ASumIsRoundedToAFactor) {
             expected);
 }
 
-// What running `kernel` with `threads` threads says is wrong; "" if nothing.
 std::string FaultOf(void (*kernel)(), unsigned threads = kWarp) {
-  try {
-    Launch("test", Shape{1, threads, 4096}, nullptr, kernel);
-    cudaDeviceSynchronize();
-  } catch (const cuda_emulator::Fault& fault) {
-    return fault.what();
-  }
-  return "";
+  return FaultOf(Shape{1, threads, 4096}, kernel);
 }
-
-#define EXPECT_FAULT(text, ...) \
-  EXPECT_NE(FaultOf(__VA_ARGS__).find(text), std::string::npos) << "got: " << FaultOf(__VA_ARGS__)
 
 __global__ void Multiply() {
   const LeftMatrix left{};
