@@ -55,7 +55,7 @@ void Run::Execute() {
   const RewardModelConfig& rewards = recipe_.reward_model;
   if (rewards.num_steps > 0 && !rewards.data.empty()) PreparePreferences();  // bad ones: at once
   FindStart();
-  // A stage that plays against it comes later.
+  // Where eval.opponent is what a stage makes, it isn't there yet.
   const bool can_be_evaluated = recipe_.StartsFromModel() && !IsStage(recipe_.eval.opponent);
   if (can_be_evaluated && leads()) EvaluateStage(kStart);
   for (const Stage& stage : Stages()) {
