@@ -140,6 +140,7 @@ void LiveEpisode::Continue(const envs::Turn& turn) {
   if (trajectory.num_turns >= environment_->env->info().max_turns) {
     End(TruncatedOutcome("no turn left"));
   } else if (static_cast<int>(ids.size()) >= room) {
+    trajectory.context_full = true;
     End(TruncatedOutcome("the context is full"));
   } else if (is_first) {
     Open(ids);

@@ -31,6 +31,7 @@ struct Trajectory {
   int prompt_tokens = 0;                // length of the first prompt; 0: never asked
   int num_turns = 0;
   bool length_limited = false;  // a token limit cut the last completion
+  bool context_full = false;    // the next turn had no room
   uint64_t policy_version = 0;
   // For reports: what the seat said, and after "[tool] " or another role what it was told.
   std::string completion;
@@ -38,6 +39,9 @@ struct Trajectory {
 
   int CompletionTokens() const;                           // number of sampled tokens
   double Reward() const { return outcome.Reward(seat); }  // of this seat
+  bool HitTokenLimit() const { return length_limited || context_full; }
+  // Ended by a limit: of tokens, or of the environment's own.
+  bool WasTruncated() const { return HitTokenLimit() || outcome.truncated; }
 };
 
 // Who speaks for a seat. Keeps pointers.

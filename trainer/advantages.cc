@@ -46,4 +46,12 @@ GroupAdvantages ComputeAdvantages(std::span<const std::optional<double>> rewards
   return result;
 }
 
+bool AssignAdvantages(AdvantageKind kind, Group& group) {
+  std::vector<std::optional<double>> rewards;
+  for (const Rollout& rollout : group) rewards.push_back(rollout.reward);
+  const GroupAdvantages advantages = ComputeAdvantages(rewards, kind);
+  for (size_t i = 0; i < group.size(); ++i) group[i].advantage = advantages.values[i];
+  return !advantages.zero_variance;
+}
+
 }  // namespace agon::trainer

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "trainer/pack.h"
 #include "trainer/trainer.h"
 
 namespace agon::trainer {
@@ -24,5 +25,8 @@ struct GroupAdvantages {
 // REQUIRES: at least two rewards in the group, absent ones counted.
 GroupAdvantages ComputeAdvantages(std::span<const std::optional<double>> rewards,
                                   AdvantageKind kind);
+
+// Fills `advantage` of a group's rollouts. Returns whether there is something to learn.
+bool AssignAdvantages(AdvantageKind kind, Group& group);
 
 }  // namespace agon::trainer

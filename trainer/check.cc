@@ -70,6 +70,10 @@ void CheckRl(const RlConfig& config, const policy::ModelConfig& model) {
     refuse("KL is on with a coefficient of " + std::to_string(config.loss.kl_coef), "rl.kl_coef",
            "use a positive coefficient, or rl.kl = \"none\"");
   }
+  if (config.loss.kl == KlEstimator::kK1 && config.loss.kl_place == KlPlace::kLoss) {
+    refuse("the gradient of k1 in the loss is 0 on average: it holds nothing back", "rl.kl",
+           "use k2 or k3, or rl.kl_place = \"reward\"");
+  }
   if (config.overlong == OverlongReward::kSoftPenalty &&
       (config.overlong_buffer < 1 || config.overlong_buffer > config.max_new_tokens)) {
     refuse("a buffer of " + std::to_string(config.overlong_buffer) + " tokens",

@@ -8,8 +8,8 @@ namespace agon::trainer {
 namespace {
 
 constexpr size_t kMinPoints = 10;        // before a peak is believed in
-constexpr double kStandardErrors = 2.0;  // by which the slope must be below 0
-constexpr double kFarther = 1.1, kForgotten = 1.0 / 3;
+constexpr double kStandardErrors = 3.0;  // by which the slope must be below 0
+constexpr double kFarther = 1.05, kForgotten = 1.0 / 3;
 
 // Of the last three: a step's distance is an estimate.
 double Median(const std::vector<GoldPoint>& points) {

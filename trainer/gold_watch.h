@@ -34,8 +34,8 @@ struct GoldOutlook {
   double start = 0;  // gold of the starting policy
   std::optional<OveroptimisationFit> fit{};
   std::optional<double> peak{};  // distance at which gold is highest
-  // Gold falls where the run stands: the fitted curve's slope there is below 0 by more than its
-  // own uncertainty. A turn shows only once it has been passed, so that this is no place to end
+  // Gold falls where the run stands: the fitted curve's slope there is below 0 by three of its
+  // standard errors. A turn shows only once it has been passed, so that this is no place to end
   // at, but one to go back from, to the peak.
   bool is_past = false;
 };
@@ -45,7 +45,7 @@ struct GoldOutlook {
 GoldOutlook ObserveGold(double distance, double gold, GoldCourse& course);
 
 // Whether the model after `step`, whose replies are at `distance`, should be kept: the first, and
-// each that is a tenth farther than the last. Notes it then, and forgets those at less than a
+// each that is a twentieth farther than the last. Notes it then, and forgets those at less than a
 // third of its distance.
 bool Keep(int step, double distance, GoldCourse& course);
 

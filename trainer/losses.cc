@@ -79,28 +79,23 @@ void LossStats::Add(const LossStats& other) {
   loss += other.loss;
   num_tokens += other.num_tokens;
   num_clipped += other.num_clipped;
-  kl_sum += other.kl_sum;
   ratio_max = std::max(ratio_max, other.ratio_max);
   logprob_diff_max = std::max(logprob_diff_max, other.logprob_diff_max);
 }
 
-namespace {
-
-bool ChargesKl(const LossConfig& config) {
-  return config.kl != KlEstimator::kNone && config.kl_place == KlPlace::kLoss;
+bool ChargesKl(const LossConfig& config, KlPlace place) {
+  return config.kl != KlEstimator::kNone && config.kl_place == place;
 }
 
-// Measures KL to the reference and, where the loss charges it, adds it.
+namespace {
+
 void AddKl(const TokenBatch& batch, const LossConfig& config, const LossNormalizer& normalizer,
            std::span<float> dlogprobs, LossStats& stats) {
-  const double coef =
-      ChargesKl(config) ? static_cast<double>(config.kl_coef) / normalizer.num_tokens : 0.0;
+  const double coef = static_cast<double>(config.kl_coef) / normalizer.num_tokens;
   for (size_t t = 0; t < batch.mask.size(); ++t) {
     if (!batch.mask[t]) continue;
     const double logprob = static_cast<double>(batch.logprobs[t]);
     const double ref = static_cast<double>(batch.ref_logprobs[t]);
-    stats.kl_sum += KlEstimate(KlEstimator::kK3, logprob, ref);
-    if (coef == 0.0) continue;
     stats.loss += coef * KlEstimate(config.kl, logprob, ref);
     dlogprobs[t] += static_cast<float>(coef * KlDerivative(config.kl, logprob, ref));
   }
@@ -112,7 +107,8 @@ LossStats PolicyLoss(const TokenBatch& batch, const LossConfig& config,
                      const LossNormalizer& normalizer, std::span<float> dlogprobs) {
   AGON_CHECK(dlogprobs.size() == batch.logprobs.size());
   std::fill(dlogprobs.begin(), dlogprobs.end(), 0.0f);
-  AGON_CHECK(!ChargesKl(config) || !batch.ref_logprobs.empty(),
+  const bool charges_kl = ChargesKl(config, KlPlace::kLoss);
+  AGON_CHECK(!charges_kl || batch.ref_logprobs.size() == batch.logprobs.size(),
              "KL needs reference log-probabilities");
   LossStats stats;
   for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
@@ -158,7 +154,7 @@ LossStats PolicyLoss(const TokenBatch& batch, const LossConfig& config,
       dlogprobs[t] = static_cast<float>(derivative);
     }
   }
-  if (!batch.ref_logprobs.empty()) AddKl(batch, config, normalizer, dlogprobs, stats);
+  if (charges_kl) AddKl(batch, config, normalizer, dlogprobs, stats);
   return stats;
 }
 

@@ -15,7 +15,7 @@ namespace agon::trainer {
 struct TokenBatch {
   std::span<const float> logprobs;          // (S) by the current weights
   std::span<const float> rollout_logprobs;  // (S) by the sampler
-  std::span<const float> ref_logprobs;      // (S) by the reference; empty without KL
+  std::span<const float> ref_logprobs;      // (S) by the reference; with KL in the loss
   std::span<const float> advantages;        // (S)
   std::span<const uint8_t> mask;            // (S) 1: the token is in the loss
   std::span<const int32_t> offsets;         // (trajectories + 1)
@@ -33,7 +33,6 @@ struct LossStats {
   double loss = 0;  // already divided by the normalizer
   double num_tokens = 0;
   double num_clipped = 0;       // tokens whose ratio stopped the gradient
-  double kl_sum = 0;            // k3 to the reference
   double ratio_max = 0;         // largest importance ratio (of a sequence for gspo)
   double logprob_diff_max = 0;  // |current - sampler|
 
@@ -52,6 +51,9 @@ struct LossStats {
 // Sources: GRPO arXiv 2402.03300, DAPO 2503.14476, GSPO 2507.18071, CISPO 2506.13585.
 LossStats PolicyLoss(const TokenBatch& batch, const LossConfig& config,
                      const LossNormalizer& normalizer, std::span<float> dlogprobs);
+
+// Whether KL to the reference is charged, and there.
+bool ChargesKl(const LossConfig& config, KlPlace place);
 
 // KL estimate of one token from its log-probabilities under the policy and the reference.
 double KlEstimate(KlEstimator kind, double logprob, double ref_logprob);

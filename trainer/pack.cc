@@ -50,8 +50,6 @@ class GroupPacker {
       packed.targets.push_back(trajectory.tokens[static_cast<size_t>(t)]);
       batch_.rollout_logprobs.push_back(trajectory.rollout_logprobs[static_cast<size_t>(t)]);
     }
-    batch_.ref_logprobs.insert(batch_.ref_logprobs.end(), rollout.ref_logprobs.begin(),
-                               rollout.ref_logprobs.end());
     batch_.rollouts.push_back(&rollout);
     batch_.offsets.push_back(static_cast<int32_t>(packed.rows.size()));
   }
@@ -114,7 +112,7 @@ std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens
   return batches;
 }
 
-void ScoreTokens(std::vector<Group>& groups, int max_tokens, float temperature,
+void ScoreTokens(std::span<Group> groups, int max_tokens, float temperature,
                  std::vector<float> Rollout::*field,
                  const std::function<std::vector<float>(const policy::PackedBatch&)>& score) {
   std::vector<std::vector<float>> by_rollout;

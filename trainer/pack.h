@@ -38,7 +38,6 @@ struct TrainBatch {
   std::vector<const Rollout*> rollouts;
   std::vector<int32_t> offsets;         // (rollouts + 1) into the scored tokens
   std::vector<float> rollout_logprobs;  // (S)
-  std::vector<float> ref_logprobs;      // (S), or empty
 };
 
 // Cuts groups into micro-batches of at most `max_tokens` tokens, of which at most as many are
@@ -49,7 +48,7 @@ std::vector<TrainBatch> PackGroups(std::span<const Group> groups, int max_tokens
 
 // Numbers of each rollout's sampled tokens into `field`, from `score`, which says those of a
 // batch's scored tokens in order.
-void ScoreTokens(std::vector<Group>& groups, int max_tokens, float temperature,
+void ScoreTokens(std::span<Group> groups, int max_tokens, float temperature,
                  std::vector<float> Rollout::*field,
                  const std::function<std::vector<float>(const policy::PackedBatch&)>& score);
 

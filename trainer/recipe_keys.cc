@@ -213,6 +213,10 @@ void BindLoss(RlConfig& rl, ConfigTable& t) {
               "estimator of the KL divergence from the model that RL starts from");
   t.AddChoice("rl.kl_place", &rl.loss.kl_place, {"loss", "reward"}, "where KL is charged");
   t.Add("rl.kl_coef", &rl.loss.kl_coef, 0, 100, "", "weight of KL");
+  t.Add(
+      "rl.kl_tasks", &rl.kl_tasks, 0, 1 << 20, "tasks",
+      "of a step, whose KL from the starting model is shown where none is charged; 0: none, which "
+      "saves that model's memory");
   t.Add("rl.num_minibatches", &rl.num_minibatches, 1, 1 << 20, "updates",
         "per pass over a batch; divides rl.tasks_per_step");
   t.Add("rl.num_epochs", &rl.num_epochs, 1, 64, "passes", "over a batch");

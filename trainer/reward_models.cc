@@ -19,8 +19,4 @@ std::vector<std::shared_ptr<judge::RewardModel>> MakeRewardModels(const RlConfig
   return models;
 }
 
-bool NeedsReference(const RlConfig& rl) {
-  return rl.loss.kl != KlEstimator::kNone || rl.learned.is_on() || rl.kl_limit > 0;
-}
-
 }  // namespace agon::trainer

@@ -14,7 +14,4 @@ namespace agon::trainer {
 std::vector<std::shared_ptr<judge::RewardModel>> MakeRewardModels(const RlConfig& rl,
                                                                   const policy::Device& device);
 
-// Whoever charges KL or watches a learned reward measures the distance from the start.
-bool NeedsReference(const RlConfig& rl);
-
 }  // namespace agon::trainer

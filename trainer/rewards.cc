@@ -11,19 +11,31 @@
 namespace agon::trainer {
 namespace {
 
+// Of an episode's completions. What others say stands between them.
+int LongestCompletion(const judge::Trajectory& trajectory) {
+  int longest = 0, length = 0;
+  for (const uint8_t sampled : trajectory.action_mask) {
+    length = sampled ? length + 1 : 0;
+    longest = std::max(longest, length);
+  }
+  return longest;
+}
+
+// DAPO, eq. 13: nothing up to the buffer, then linearly up to 1 at the limit.
+double SoftPenalty(const judge::Trajectory& trajectory, const RlConfig& config) {
+  if (trajectory.HitTokenLimit()) return 1.0;
+  const int over = LongestCompletion(trajectory) - (config.max_new_tokens - config.overlong_buffer);
+  return std::clamp(static_cast<double>(over) / config.overlong_buffer, 0.0, 1.0);
+}
+
 double Overlong(double reward, const judge::Trajectory& trajectory, const RlConfig& config) {
   switch (config.overlong) {
     case OverlongReward::kAsGraded:
       return reward;
     case OverlongReward::kZero:
-      return trajectory.length_limited ? 0.0 : reward;
-    case OverlongReward::kSoftPenalty: {
-      // DAPO, eq. 13: nothing up to the buffer, then linearly down to -1 at the limit.
-      const int over =
-          trajectory.CompletionTokens() - (config.max_new_tokens - config.overlong_buffer);
-      return over <= 0 ? reward
-                       : reward - std::min(1.0, static_cast<double>(over) / config.overlong_buffer);
-    }
+      return trajectory.HitTokenLimit() ? 0.0 : reward;
+    case OverlongReward::kSoftPenalty:
+      return reward - SoftPenalty(trajectory, config);
   }
   return reward;
 }
@@ -56,21 +68,6 @@ judge::SampledReply Sampled(const judge::Trajectory& t) {
   reply.was_cut = t.length_limited;
   return reply;
 }
-
-class Mean {
- public:
-  void Add(double value) {
-    if (!std::isfinite(value)) return;
-    sum_ += value;
-    ++count_;
-  }
-  double value() const { return count_ ? sum_ / static_cast<double>(count_) : NAN; }
-  int64_t count() const { return count_; }
-
- private:
-  double sum_ = 0;
-  int64_t count_ = 0;
-};
 
 }  // namespace
 
@@ -106,44 +103,41 @@ void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& model
   }
 }
 
-void ScoreByReference(policy::Policy& reference, const RlConfig& config,
-                      std::vector<Group>& groups) {
+void ScoreByReference(policy::Policy& reference, const RlConfig& config, std::span<Group> groups) {
   ScoreTokens(
       groups, config.micro_batch_tokens, config.temperature, &Rollout::ref_logprobs,
       [&](const policy::PackedBatch& packed) { return reference.ScoreOnly(packed).logprobs; });
 }
 
-std::vector<double> KlCharges(const Rollout& rollout, const LossConfig& loss) {
-  const bool charged = loss.kl != KlEstimator::kNone && loss.kl_place == KlPlace::kReward;
-  AGON_CHECK(!charged || !rollout.ref_logprobs.empty(), "KL in the reward needs a reference");
-  std::vector<double> charges;
+std::vector<double> TokenKls(KlEstimator kind, const Rollout& rollout) {
+  std::vector<double> kls;
   const judge::Trajectory& t = rollout.trajectory;
   for (size_t i = 0; i < t.tokens.size(); ++i) {
     if (!t.action_mask[i]) continue;
-    charges.push_back(
-        charged ? static_cast<double>(loss.kl_coef) *
-                      KlEstimate(loss.kl, static_cast<double>(t.rollout_logprobs[i]),
-                                 static_cast<double>(rollout.ref_logprobs[charges.size()]))
-                : 0.0);
+    kls.push_back(KlEstimate(kind, static_cast<double>(t.rollout_logprobs[i]),
+                             static_cast<double>(rollout.ref_logprobs[kls.size()])));
   }
+  return kls;
+}
+
+std::vector<double> KlCharges(const Rollout& rollout, const LossConfig& loss) {
+  if (!ChargesKl(loss, KlPlace::kReward)) {
+    return std::vector<double>(static_cast<size_t>(rollout.trajectory.CompletionTokens()));
+  }
+  AGON_CHECK(!rollout.ref_logprobs.empty(), "KL in the reward needs a reference");
+  std::vector<double> charges = TokenKls(loss.kl, rollout);
+  for (double& charge : charges) charge *= static_cast<double>(loss.kl_coef);
   return charges;
 }
 
 bool InLoss(const Rollout& rollout, const RlConfig& config) {
   return rollout.reward.has_value() &&
-         !(config.mask_truncated && rollout.trajectory.length_limited);
+         !(config.mask_truncated && rollout.trajectory.HitTokenLimit());
 }
 
 double CompletionKl(const Rollout& rollout) {
-  double sum = 0.0;
-  size_t next = 0;
-  const judge::Trajectory& t = rollout.trajectory;
-  for (size_t i = 0; i < t.tokens.size(); ++i) {
-    if (!t.action_mask[i]) continue;
-    sum += static_cast<double>(t.rollout_logprobs[i]) -
-           static_cast<double>(rollout.ref_logprobs[next++]);
-  }
-  return sum;
+  const std::vector<double> kls = TokenKls(KlEstimator::kK1, rollout);
+  return std::accumulate(kls.begin(), kls.end(), 0.0);
 }
 
 void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vector<Group>& groups) {
@@ -163,40 +157,14 @@ void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vecto
   }
 }
 
-MeanGold GoldOf(const std::vector<Group>& groups) {
-  Mean gold;
+void ObserveScores(const RlConfig& config, const std::vector<Group>& groups, RlState& state) {
+  const bool is_first = state.scales.initial.empty();
+  std::vector<std::vector<double>> scores;
   for (const Group& group : groups) {
-    for (const Rollout& rollout : group) {
-      if (rollout.gold) gold.Add(*rollout.gold);
-    }
+    for (const Rollout& rollout : group) scores.push_back(rollout.scores);
   }
-  return {gold.value(), gold.count()};
-}
-
-Numbers RewardStatistics(const RlConfig& config, const RlState* state,
-                         const std::vector<Group>& groups) {
-  Mean kl, proxy, disagreement;
-  for (const Group& group : groups) {
-    for (const Rollout& rollout : group) {
-      if (!rollout.ref_logprobs.empty()) kl.Add(CompletionKl(rollout));
-      if (rollout.scores.empty()) continue;
-      proxy.Add(
-          LearnedReward(rollout.scores, state->scales, RewardScale::kInitial, config.learned));
-      disagreement.Add(Disagreement(rollout.scores, state->scales));
-    }
-  }
-  Numbers numbers;
-  if (std::isfinite(kl.value())) {
-    numbers = {{"kl_completion", kl.value()}, {"distance", std::sqrt(std::max(0.0, kl.value()))}};
-  }
-  if (!config.learned.is_on()) return numbers;
-  numbers.emplace_back("gold", GoldOf(groups).value);
-  numbers.emplace_back("proxy", proxy.value());
-  numbers.emplace_back("promised", PromisedGold(proxy.value(), state->course));
-  if (config.learned.models.size() > 1) {
-    numbers.emplace_back("disagreement", disagreement.value());
-  }
-  return numbers;
+  state.scales.Observe(scores);
+  if (is_first && !state.scales.initial.empty()) CalibrateGold(config, groups, state);
 }
 
 }  // namespace agon::trainer

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "trainer/pack.h"
-#include "trainer/run_log.h"
 #include "trainer/trainer.h"
 
 namespace agon::trainer {
@@ -21,8 +21,10 @@ void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& model
                    const datasets::Tokenizer& tokenizer, std::vector<Group>& groups);
 
 // Fills `ref_logprobs` of every rollout.
-void ScoreByReference(policy::Policy& reference, const RlConfig& config,
-                      std::vector<Group>& groups);
+void ScoreByReference(policy::Policy& reference, const RlConfig& config, std::span<Group> groups);
+
+// Estimates of KL from the reference at each sampled token, nats. REQUIRES: ref_logprobs.
+std::vector<double> TokenKls(KlEstimator kind, const Rollout& rollout);
 
 // Summed k1 estimate of a completion's KL from the reference, nats. REQUIRES: ref_logprobs.
 double CompletionKl(const Rollout& rollout);
@@ -38,17 +40,8 @@ bool InLoss(const Rollout& rollout, const RlConfig& config);
 // learned rewards only.
 void AssignRewards(const RlConfig& config, const ScoreScales& scales, std::vector<Group>& groups);
 
-// Mean of the environment's own rewards, whatever else training adds to or takes from them.
-struct MeanGold {
-  double value = 0;   // NaN of none
-  int64_t count = 0;  // episodes that have one
-};
-MeanGold GoldOf(const std::vector<Group>& groups);
-
-// How far the policy is from the reference and, with learned rewards, what they and the
-// environment say of it: kl_completion, distance, gold, proxy, promised, disagreement. `state` is
-// needed for the latter only.
-Numbers RewardStatistics(const RlConfig& config, const RlState* state,
-                         const std::vector<Group>& groups);
+// Brings the scales of learned rewards up to date with a step's first round; the first step's
+// replies are the starting policy's, which tell what a proxy is worth in gold.
+void ObserveScores(const RlConfig& config, const std::vector<Group>& groups, RlState& state);
 
 }  // namespace agon::trainer

@@ -13,7 +13,7 @@ struct Head {
   uint64_t policy_version, num_tokens, num_scores, num_ref_logprobs, num_values;
   uint32_t sample;
   int32_t seat, prompt_tokens, num_turns;
-  uint8_t has_reward, length_limited, has_gold, is_masked, unused[4];
+  uint8_t has_reward, length_limited, context_full, was_truncated, has_gold, is_masked, unused[2];
 };
 
 template <typename T>
@@ -38,6 +38,8 @@ void PutRollout(const Rollout& rollout, std::string& bytes) {
                   t.num_turns,
                   rollout.reward.has_value(),
                   t.length_limited,
+                  t.context_full,
+                  t.outcome.truncated,
                   rollout.gold.has_value(),
                   t.outcome.masked.has_value(),
                   {}};
@@ -88,10 +90,12 @@ Rollout ReadRollout(Reader& reader) {
   t.prompt_tokens = head.prompt_tokens;
   t.num_turns = head.num_turns;
   t.length_limited = head.length_limited != 0;
+  t.context_full = head.context_full != 0;
   t.tokens = reader.ReadVector<int32_t>(head.num_tokens);
   t.action_mask = reader.ReadVector<uint8_t>(head.num_tokens);
   t.rollout_logprobs = reader.ReadVector<float>(head.num_tokens);
   t.outcome.parts = {{"reward", head.score, 1.0, head.seat}};
+  t.outcome.truncated = head.was_truncated != 0;
   if (head.is_masked) t.outcome.masked = envs::Mask{"another rank", ""};
   if (head.has_reward) rollout.reward = head.reward;
   if (head.has_gold) rollout.gold = head.gold;

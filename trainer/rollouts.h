@@ -1,6 +1,7 @@
-// The groups of one RL step: rollouts, rewards and advantages.
+// The episodes of an RL step, in groups of one task, and what models say of them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -8,33 +9,37 @@
 #include "envs/env.h"
 #include "judge/exploits.h"
 #include "trainer/pack.h"
-#include "trainer/rewards.h"
-#include "trainer/run_log.h"
 #include "trainer/trainer.h"
 
 namespace agon::trainer {
 
-struct RolloutBatch {
-  std::vector<Group> groups;  // those with something to learn; may be empty
-  int num_zero_variance = 0;  // groups dropped
-  int num_refilled = 0;       // groups that were rolled out to replace dropped ones
-  int64_t num_sampled_tokens = 0;
-  std::vector<judge::Exploit> exploits;  // of the first round, with learned rewards
-  MeanGold gold;                         // of the first round
-  Numbers statistics;                    // of the first round: reward, reward_std, correct, length,
-                                         // truncated, masked, episodes, RewardStatistics
+// Tasks [first, first + count) of the train split.
+struct TaskRange {
+  uint64_t first = 0;
+  int count = 0;
 };
+
+// Those of one step, refills included. No two steps share a task.
+TaskRange TasksOfStep(const RlConfig& config, int step);
 
 // Episodes that decode at once.
 int RowsOf(const RlConfig& config);
 
-// Rolls out tasks_per_step groups of step `step`, in a game one for each seat that the policy
-// plays; groups whose rewards are all equal are
-// dropped and, for up to `refill_rounds` rounds, replaced by groups of new tasks. A pure
-// function of (config, step, weights) and, with learned rewards, of context.rl, whose scales it
-// brings up to date: then that must be there.
-RolloutBatch CollectRollouts(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
-                             const std::optional<judge::Player>& opponent, int step,
-                             const StageContext& context);
+// Of each step's tasks, how many the reference scores: all where KL is charged or limited, or a
+// learned reward is watched; else those whose KL is only shown.
+int TasksOfReference(const RlConfig& config);
+
+struct Episodes {
+  std::vector<Group> groups;             // by task
+  std::vector<judge::Exploit> exploits;  // with learned rewards
+};
+
+// Rolls out group_size episodes of each task, in a game one group for each seat that the policy
+// plays. Ranks share the tasks and all get all groups. Rollouts then have `gold`, `scores`,
+// `ref_logprobs` and `values`, no reward yet; a group too small to be compared within is left out.
+// A pure function of (config, tasks, step, weights), whatever the number of ranks.
+Episodes RollOut(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
+                 const std::optional<judge::Player>& opponent, const TaskRange& tasks, int step,
+                 const StageContext& context);
 
 }  // namespace agon::trainer

@@ -7,7 +7,6 @@
 #include "judge/frozen_opponent.h"
 #include "judge/reward_checkpoints.h"
 #include "trainer/reward_model_stage.h"
-#include "trainer/reward_models.h"
 #include "trainer/rollouts.h"
 
 namespace agon::trainer {
@@ -118,7 +117,7 @@ std::vector<Household> HouseholdsOf(const Recipe& recipe, const std::filesystem:
   }
   if (recipe.rl.num_steps > 0) {
     Household rl{"rl", {line}};
-    if (NeedsReference(recipe.rl)) {
+    if (TasksOfReference(recipe.rl) > 0) {
       rl.tenants.push_back(
           {"reference", OwnModel(recipe, false), ReferenceWorkload(recipe), compute});
     }

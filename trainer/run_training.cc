@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "trainer/probe.h"
 #include "trainer/reward_models.h"
+#include "trainer/rollouts.h"
 #include "trainer/run_memory.h"
 #include "trainer/run_stages.h"
 
@@ -194,7 +195,7 @@ void Run::TrainStage(const Stage& stage) {
   }
   // The others come after the policy and go before it: its place in a GPU's memory stays.
   std::unique_ptr<policy::Policy> reference, value;
-  if (stage.name == "rl" && NeedsReference(recipe_.rl)) {
+  if (stage.name == "rl" && TasksOfReference(recipe_.rl) > 0) {
     reference = LoadStage(before, policy::Head::kLanguage, ReferenceWorkload(recipe_));
   }
   if (stage.name == "rl" && recipe_.rl.advantage == AdvantageKind::kGae) value = ValueModel(before);

@@ -95,7 +95,8 @@ struct RlConfig {
   int num_steps = 100;
   int keep_every = 0;  // steps whose models stay, where they are saved; 0: none but the last
   int tasks_per_step = 32;
-  int group_size = 16;            // G >= 2, with kGae >= 1
+  int kl_tasks = 8;     // of each step's, whose KL is shown where nothing needs that of all
+  int group_size = 16;  // G >= 2, with kGae >= 1
   uint64_t first_task = 1000000;  // RL's tasks are [first_task, ...) of the train split
   int max_new_tokens = 96;
   float temperature = 1.0f;

@@ -45,7 +45,7 @@ SampleRecord ToRecord(const std::string& benchmark, double max_reward,
   record.masked = outcome.masked.has_value();
   record.reward = record.masked ? 0 : trajectory.Reward();
   record.correct = !record.masked && record.reward >= max_reward - 1e-9;
-  record.truncated = trajectory.length_limited || outcome.truncated;
+  record.truncated = trajectory.WasTruncated();
   record.num_tokens = trajectory.CompletionTokens();
   return record;
 }

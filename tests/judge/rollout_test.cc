@@ -183,6 +183,8 @@ TEST_F(RolloutTest, AFullContextEndsTheEpisode) {
   EXPECT_TRUE(trajectory.outcome.truncated);
   EXPECT_FALSE(trajectory.outcome.masked);
   EXPECT_EQ(trajectory.outcome.reason, "the context is full");
+  EXPECT_TRUE(trajectory.context_full);
+  EXPECT_TRUE(trajectory.HitTokenLimit());
   EXPECT_EQ(trajectory.num_turns, 1);
   EXPECT_EQ(static_cast<int>(trajectory.tokens.size()), prompt + 3);
 }

@@ -75,7 +75,7 @@ TEST(GoldWatch, KeepsModelsATenthApart) {
   EXPECT_FALSE(Keep(0, NAN, course));
   EXPECT_FALSE(KeptNear(1.0, course));
   EXPECT_TRUE(Keep(1, 0.5, course));
-  EXPECT_FALSE(Keep(2, 0.54, course));
+  EXPECT_FALSE(Keep(2, 0.52, course));
   EXPECT_TRUE(Keep(3, 0.56, course));
   EXPECT_FALSE(Keep(4, 0.4, course));
   EXPECT_TRUE(Keep(5, 1.0, course));

@@ -55,6 +55,31 @@ TEST(TrainingReward, TheSoftPenaltyGrowsOverTheBuffer) {
   EXPECT_EQ(TrainingReward(Sampled(100, 0.0, true), config), -1.0);
 }
 
+// The limit is that of one completion, however many turns an episode has.
+TEST(TrainingReward, TheSoftPenaltyIsOfTheLongestCompletion) {
+  const RlConfig config = WithOverlong(OverlongReward::kSoftPenalty);
+  judge::Trajectory turns = Sampled(70, 1.0, false);
+  turns.action_mask.resize(75, 0);
+  turns.action_mask.resize(75 + 60, 1);
+  EXPECT_EQ(TrainingReward(turns, config), 1.0);
+  turns.action_mask.resize(75 + 90, 1);
+  EXPECT_EQ(TrainingReward(turns, config), 0.5);
+}
+
+TEST(TrainingReward, AFullContextIsATokenLimit) {
+  judge::Trajectory cut = Sampled(30, 1.0, true);  // by the context, long before its own limit
+  judge::Trajectory full = Sampled(30, 1.0, false);
+  full.context_full = true;
+  for (const judge::Trajectory& trajectory : {cut, full}) {
+    EXPECT_EQ(TrainingReward(trajectory, WithOverlong(OverlongReward::kSoftPenalty)), 0.0);
+    EXPECT_EQ(TrainingReward(trajectory, WithOverlong(OverlongReward::kZero)), 0.0);
+    RlConfig config;
+    config.mask_truncated = true;
+    Rollout rollout{trajectory, 1.0};
+    EXPECT_FALSE(InLoss(rollout, config));
+  }
+}
+
 TEST(TrainingReward, WhatWasNotScoredIsNotZero) {
   const RlConfig config;
   judge::Trajectory masked = Sampled(5, 1.0, false);
@@ -127,6 +152,14 @@ TEST_F(CheckRlTest, RefusesCompletionsThatFillTheContext) {
 TEST_F(CheckRlTest, RefusesKlWithoutWeight) {
   config_.loss.kl = KlEstimator::kK3;
   EXPECT_NE(Check().find("rl.kl_coef"), std::string::npos);
+}
+
+TEST_F(CheckRlTest, RefusesKlThatHoldsNothingBack) {
+  config_.loss.kl = KlEstimator::kK1;
+  config_.loss.kl_coef = 0.1f;
+  EXPECT_NE(Check().find("rl.kl"), std::string::npos);
+  config_.loss.kl_place = KlPlace::kReward;
+  EXPECT_EQ(Check(), "");
 }
 
 TEST_F(CheckRlTest, RefusesABufferLongerThanTheCompletion) {

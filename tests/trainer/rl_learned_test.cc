@@ -14,7 +14,7 @@
 #include "tests/trainer/loop_fixture.h"
 #include "trainer/best_of_n.h"
 #include "trainer/rewards.h"
-#include "trainer/rollouts.h"
+#include "trainer/rl_loop.h"
 
 namespace agon::trainer {
 namespace {

@@ -7,7 +7,9 @@
 #include "core/error.h"
 #include "tests/error_of.h"
 #include "tests/trainer/loop_fixture.h"
-#include "trainer/rollouts.h"
+#include "trainer/policy_update.h"
+#include "trainer/rewards.h"
+#include "trainer/rl_loop.h"
 
 namespace agon::trainer {
 namespace {
@@ -96,6 +98,31 @@ TEST_F(RlLoop, ASamplerThatDisagreesIsRefused) {
   const auto run = [&] { RunRl(Config("toy/letter", 5), Context()); };
   const std::string error = ErrorOf(run, ErrorKind::kFailed);
   EXPECT_TRUE(Contains(error, "rl step 1: log-probabilities")) << error;
+}
+
+// Which update is the first counts, not which mini-batch.
+TEST_F(RlLoop, ASamplerThatDisagreesIsRefusedBehindAMiniBatchWithoutLoss) {
+  RlConfig config = Config("toy/letter", 1);
+  config.num_minibatches = 2;
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
+  policy_.sampler_error = 1e-6f;
+  RolloutBatch batch = CollectRollouts(config, env, std::nullopt, 1, Context());
+  for (size_t i = 0; i < batch.groups.size() / 2; ++i) {
+    for (Rollout& rollout : batch.groups[i]) rollout.reward.reset();
+  }
+  const auto run = [&] { UpdatePolicy(batch.groups, 1, 1.0f, config, Context()); };
+  EXPECT_TRUE(Contains(ErrorOf(run, ErrorKind::kFailed), "log-probabilities"));
+}
+
+TEST_F(RlLoop, TheLoggedLossIsThatOfAnUpdate) {
+  RlConfig config = Config("toy/letter", 1);
+  config.schedule.learning_rate = 0.0f;
+  RunRl(config, Context());
+  config.num_epochs = 3;
+  RunRl(config, Context());
+  const auto loss = Logged("loss");
+  EXPECT_NE(loss[0], 0.0);
+  EXPECT_NEAR(loss[1], loss[0], 1e-12);
 }
 
 TEST_F(RlLoop, AFailureSaysItsStep) {
@@ -262,6 +289,28 @@ TEST_F(RlLoop, KlInTheRewardIsPaidByEachEpisode) {
     }
   }
   EXPECT_GT(compared, 0);
+}
+
+// Where nothing needs it, it is that of the first tasks, to be looked at.
+TEST_F(RlLoop, KlIsShownThoughNobodyChargesIt) {
+  RlConfig config = Config("toy/letter", 3);
+  config.kl_tasks = 2;
+  TabularPolicy reference(tokenizer_.vocab_size());
+  const StageContext context = ContextOf(policy_, &reference);
+  const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
+  for (const Group& group : CollectRollouts(config, env, std::nullopt, 1, context).groups) {
+    const bool is_shown = group[0].trajectory.task.id.index < config.first_task + 2;
+    for (const Rollout& rollout : group) EXPECT_EQ(rollout.ref_logprobs.empty(), !is_shown);
+  }
+  RunRl(config, context);
+  const auto kl = Logged("kl");
+  ASSERT_EQ(kl.size(), 3u);
+  EXPECT_EQ(kl[0], 0.0);
+  EXPECT_GT(kl[2], 0.0);
+  EXPECT_TRUE(Logged("kl_completion").empty());
+  config.kl_tasks = 0;
+  RunRl(config, context);
+  EXPECT_EQ(Logged("kl").size(), 3u);
 }
 
 TEST_F(RlLoop, AResumedRunIsTheSameRun) {

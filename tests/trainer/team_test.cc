@@ -185,6 +185,8 @@ Rollout SomeRollout(uint32_t sample) {
   t.prompt_tokens = 1;
   t.num_turns = 2;
   t.length_limited = true;
+  t.context_full = sample == 1;
+  t.outcome.truncated = sample == 2;
   t.policy_version = 77;
   t.outcome.parts = {{"won", 0.5, 2.0, 1}, {"won", 0.25, 1.0, 0}};
   if (sample > 0) rollout.reward = -0.5;
@@ -213,6 +215,10 @@ TEST(RolloutWire, WhatTrainingNeedsComesBack) {
   EXPECT_EQ(b.seat, 1);
   EXPECT_EQ(b.sample, 2u);
   EXPECT_TRUE(b.length_limited);
+  EXPECT_FALSE(b.context_full);
+  EXPECT_TRUE(b.outcome.truncated);
+  EXPECT_TRUE(back[0][1].trajectory.context_full);
+  EXPECT_FALSE(back[0][1].trajectory.outcome.truncated);
   EXPECT_EQ(b.policy_version, 77u);
   EXPECT_EQ(b.Reward(), a.Reward());
   EXPECT_EQ(b.CompletionTokens(), 2);
