@@ -56,10 +56,15 @@ void AddFitted(const StageLog& log, double farthest, LineChart& chart) {
   }
   chart.series.push_back(std::move(line));
   const auto peak = Last(log, "fit_peak");
-  if (!peak || *peak > farthest) return;
-  const bool stopped = !log.Get("went_back_to").empty();
-  chart.series.push_back(
-      {stopped ? "stop" : "peak", "third", {{*peak, curve->At(*peak), 0, 0}}, false, true});
+  if (!peak || *peak > farthest || !log.Get("went_back_to").empty()) return;
+  chart.series.push_back({"peak", "third", {{*peak, curve->At(*peak), 0, 0}}, false, true});
+}
+
+// Where a run that ended early went back to.
+void AddStop(const StageLog& log, LineChart& chart) {
+  const auto distance = Last(log, "top_distance"), gold = Last(log, "top_gold");
+  if (log.Get("went_back_to").empty() || !distance || !gold) return;
+  chart.series.push_back({"stop", "third", {{*distance, *gold, 0, 0}}, false, true});
 }
 
 std::string GoldChart(const StageLog& log, const std::vector<BestOfNPoint>& best_of_n) {
@@ -72,6 +77,7 @@ std::string GoldChart(const StageLog& log, const std::vector<BestOfNPoint>& best
   if (chart.series[1].points.empty()) return "";
   const double farthest = chart.series[1].points.back().x;
   AddFitted(log, farthest, chart);
+  AddStop(log, chart);
   ChartSeries sampled{"best of n", "fourth", {}, false, true};
   for (const BestOfNPoint& point : best_of_n) {
     sampled.points.push_back({point.distance, point.gold, point.gold_low, point.gold_high});

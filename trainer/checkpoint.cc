@@ -38,9 +38,9 @@ Json MomentsJson(const std::vector<Moments>& moments) {
 
 Json RlStateJson(const RlState& state) {
   Json course = Json::array();
-  for (const GoldPoint& point : state.course.points) course.push_back({point.distance, point.gain});
-  Json kept = Json::array();
-  for (const KeptModel& model : state.course.kept) kept.push_back({model.step, model.distance});
+  for (const ObservedGold& point : state.course.points) {
+    course.push_back({point.step, point.distance, point.gold});
+  }
   Json start;
   if (state.course.start) start = {state.course.start->gold, state.course.start->proxy};
   return {{"curriculum", {{"level", state.curriculum.level}, {"recent", state.curriculum.recent}}},
@@ -48,7 +48,7 @@ Json RlStateJson(const RlState& state) {
           {"running_scale", MomentsJson(state.scales.running)},
           {"kl_coef", state.kl_coef ? Json(*state.kl_coef) : Json()},
           {"course", course},
-          {"kept", kept},
+          {"kept", state.course.kept},
           {"start", start},
           {"slope", state.course.slope},
           {"stopped", state.stopped}};
@@ -80,12 +80,10 @@ RlState ReadRlState(const Json& json, const std::string& where) {
   if (!JsonField<Json>(json, "kl_coef", where).is_null()) {
     state.kl_coef = JsonField<float>(json, "kl_coef", where);
   }
-  for (const auto& row : ReadRows(json, "course", 2, where)) {
-    state.course.points.push_back({row[0], row[1]});
+  for (const auto& row : ReadRows(json, "course", 3, where)) {
+    state.course.points.push_back({static_cast<int>(row[0]), row[1], row[2]});
   }
-  for (const auto& row : ReadRows(json, "kept", 2, where)) {
-    state.course.kept.push_back({static_cast<int>(row[0]), row[1]});
-  }
+  state.course.kept = JsonField<std::vector<int>>(json, "kept", where);
   if (!JsonField<Json>(json, "start", where).is_null()) {
     const auto start = JsonField<std::vector<double>>(json, "start", where);
     if (start.size() != 2) throw Error(ErrorKind::kCorrupt, "isn't two numbers", where, "start");
@@ -143,8 +141,7 @@ std::vector<Checkpoint> ListCheckpoints(const fs::path& run_dir) {
 
 bool Stays(int step, const GoldCourse& course, int keep_every) {
   return (keep_every > 0 && step % keep_every == 0) ||
-         std::any_of(course.kept.begin(), course.kept.end(),
-                     [&](const KeptModel& kept) { return kept.step == step; });
+         std::find(course.kept.begin(), course.kept.end(), step) != course.kept.end();
 }
 
 // A checkpoint that stays for its model alone loses what only training needs.

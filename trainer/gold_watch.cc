@@ -1,66 +1,88 @@
 #include "trainer/gold_watch.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <span>
 
 namespace agon::trainer {
 namespace {
 
-constexpr size_t kMinPoints = 10;        // before a peak is believed in
-constexpr double kStandardErrors = 3.0;  // by which the slope must be below 0
-constexpr double kFarther = 1.05, kForgotten = 1.0 / 3;
+constexpr size_t kMinPoints = 10;  // before a peak is believed in
+constexpr size_t kWindow = 9, kHalf = kWindow / 2;
+constexpr double kLost = 0.25;  // share of what was gained
+constexpr double kStandardErrors = 2.0;
 
-// Of the last three: a step's distance is an estimate.
-double Median(const std::vector<GoldPoint>& points) {
-  std::array<double, 3> last{};
-  std::transform(points.end() - 3, points.end(), last.begin(),
-                 [](const GoldPoint& point) { return point.distance; });
-  std::sort(last.begin(), last.end());
-  return last[1];
+using Points = std::span<const ObservedGold>;
+
+double MeanGold(Points points) {
+  double sum = 0;
+  for (const ObservedGold& point : points) sum += point.gold;
+  return sum / static_cast<double>(points.size());
 }
 
-bool IsPast(const GoldOutlook& outlook, const std::vector<GoldPoint>& points) {
-  if (!outlook.peak) return false;
-  const double distance = Median(points);
-  return distance > *outlook.peak &&
-         outlook.fit->Slope(distance) < -kStandardErrors * outlook.fit->SlopeError(distance);
+double MedianDistance(Points points) {
+  std::vector<double> distances;
+  for (const ObservedGold& point : points) distances.push_back(point.distance);
+  const auto middle = distances.begin() + static_cast<ptrdiff_t>(distances.size() / 2);
+  std::nth_element(distances.begin(), middle, distances.end());
+  return *middle;
+}
+
+// Of one step's gold, from neighbours, which hardly differ in what they are worth.
+double StepNoise(Points points) {
+  double squares = 0;
+  for (size_t i = 1; i < points.size(); ++i) {
+    const double difference = points[i].gold - points[i - 1].gold;
+    squares += difference * difference;
+  }
+  return std::sqrt(squares / (2.0 * static_cast<double>(points.size() - 1)));
+}
+
+std::optional<GoldTop> TopOf(Points points) {
+  if (points.size() < kWindow) return std::nullopt;
+  const auto window = [&](size_t begin) { return points.subspan(begin, kWindow); };
+  const size_t last = points.size() - kWindow;
+  size_t best = 0;
+  for (size_t begin = 1; begin <= last; ++begin) {
+    if (MeanGold(window(begin)) > MeanGold(window(best))) best = begin;
+  }
+  GoldTop top{points[best + kHalf].step, MedianDistance(window(best)), MeanGold(window(best))};
+  top.fall = top.gold - MeanGold(window(last));
+  top.fall_error = StepNoise(points) * std::sqrt(2.0 / kWindow);
+  return top;
+}
+
+// The top's, and those around which the nine aren't complete yet.
+std::vector<int> ModelsToKeep(const std::optional<GoldTop>& top, Points points) {
+  std::vector<int> kept;
+  if (top) kept.push_back(top->step);
+  const size_t complete = points.size() > kHalf ? points.size() - kHalf : 0;
+  for (size_t i = std::max(kHalf, complete); i < points.size(); ++i) {
+    kept.push_back(points[i].step);
+  }
+  return kept;
 }
 
 }  // namespace
 
-GoldOutlook ObserveGold(double distance, double gold, GoldCourse& course) {
+GoldOutlook ObserveGold(const ObservedGold& point, GoldCourse& course) {
   GoldOutlook outlook;
-  const bool is_measured = std::isfinite(distance) && std::isfinite(gold);
-  if (is_measured) course.points.push_back({distance, gold});
+  if (std::isfinite(point.distance) && std::isfinite(point.gold)) course.points.push_back(point);
   if (course.points.empty()) return outlook;
-  outlook.start = course.start ? course.start->gold : course.points.front().gain;
-  std::vector<GoldPoint> gains = course.points;
-  for (GoldPoint& point : gains) point.gain -= outlook.start;
+  outlook.start = course.start ? course.start->gold : course.points.front().gold;
+  std::vector<GoldPoint> gains;
+  for (const ObservedGold& p : course.points) {
+    gains.push_back({p.distance, p.gold - outlook.start});
+  }
   outlook.fit = FitOveroptimisation(gains, OveroptimisationLaw::kRl);
   if (outlook.fit && gains.size() >= kMinPoints) outlook.peak = outlook.fit->Peak();
-  outlook.is_past = is_measured && IsPast(outlook, course.points);
-  return outlook;
-}
-
-bool Keep(int step, double distance, GoldCourse& course) {
-  if (!std::isfinite(distance) || distance <= 0) return false;
-  std::vector<KeptModel>& kept = course.kept;
-  if (!kept.empty() && distance < kFarther * kept.back().distance) return false;
-  kept.push_back({step, distance});
-  std::erase_if(kept, [&](const KeptModel& k) { return k.distance < kForgotten * distance; });
-  return true;
-}
-
-std::optional<KeptModel> KeptNear(double distance, const GoldCourse& course) {
-  std::optional<KeptModel> nearest;
-  const auto apart = [&](const KeptModel& kept) {
-    return std::abs(std::log(kept.distance / distance));
-  };
-  for (const KeptModel& kept : course.kept) {
-    if (!nearest || apart(kept) < apart(*nearest)) nearest = kept;
+  outlook.top = TopOf(course.points);
+  course.kept = ModelsToKeep(outlook.top, course.points);
+  if (const auto& top = outlook.top) {
+    outlook.is_below = top->fall > kStandardErrors * top->fall_error;
+    outlook.is_past = outlook.is_below && top->fall > kLost * (top->gold - outlook.start);
   }
-  return nearest;
+  return outlook;
 }
 
 }  // namespace agon::trainer

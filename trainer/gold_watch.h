@@ -1,5 +1,5 @@
 // Gold reward over the distance from the reference, while a policy is trained on a learned reward:
-// where its curve turns, whether it has, and which of the models on the way stands there.
+// the law that it follows, where it was highest, and whether it has fallen from there.
 #pragma once
 
 #include <optional>
@@ -15,41 +15,41 @@ struct GoldStart {
   double gold = 0, proxy = 0;
 };
 
-// A model that can be gone back to.
-struct KeptModel {
-  int step = 0;         // after which it stood so
-  double distance = 0;  // of what it samples
+// What the model after `step` says.
+struct ObservedGold {
+  int step = 0;
+  double distance = 0, gold = 0;
 };
 
 // The course of a run; part of a checkpoint.
 struct GoldCourse {
-  std::vector<GoldPoint> points;  // of each step; `gain` is the gold itself
-  std::vector<KeptModel> kept{};  // by rising distance
+  std::vector<ObservedGold> points;  // by step
+  std::vector<int> kept{};           // steps whose models may be gone back to
   std::optional<GoldStart> start{};
   double slope = 0;  // gold that goes with one more of the proxy, among the starting replies
 };
 
-// Gold reward as one expects it from the course so far.
+// The nine steps in a row whose mean gold is highest, one step being too noisy to tell.
+struct GoldTop {
+  int step = 0;                     // the middle one
+  double distance = 0;              // median
+  double gold = 0;                  // mean
+  double fall = 0, fall_error = 0;  // of the last nine from it, and its standard error
+};
+
+// Gold reward as one sees it from the course so far.
 struct GoldOutlook {
   double start = 0;  // gold of the starting policy
   std::optional<OveroptimisationFit> fit{};
-  std::optional<double> peak{};  // distance at which gold is highest
-  // Gold falls where the run stands: the fitted curve's slope there is below 0 by three of its
-  // standard errors. A turn shows only once it has been passed, so that this is no place to end
-  // at, but one to go back from, to the peak.
-  bool is_past = false;
+  std::optional<double> peak{};  // distance at which the fitted curve is highest
+  std::optional<GoldTop> top{};
+  bool is_below = false;  // the last nine are below the top by two standard errors
+  bool is_past = false;   // and have lost a quarter of what it had gained
 };
 
-// Adds a step's point, unless a number isn't finite, and fits the law of RL to all of them.
-// Starts from course.start->gold, or the first point where that isn't known.
-GoldOutlook ObserveGold(double distance, double gold, GoldCourse& course);
-
-// Whether the model after `step`, whose replies are at `distance`, should be kept: the first, and
-// each that is a twentieth farther than the last. Notes it then, and forgets those at less than a
-// third of its distance.
-bool Keep(int step, double distance, GoldCourse& course);
-
-// The kept model whose distance is nearest by ratio.
-std::optional<KeptModel> KeptNear(double distance, const GoldCourse& course);
+// Adds a point, unless a number isn't finite, fits the law of RL to all of them, and notes in
+// course.kept the models that are or may become the top: at most five, the last one mostly among
+// them. Starts from course.start->gold, or the first point where that isn't known.
+GoldOutlook ObserveGold(const ObservedGold& point, GoldCourse& course);
 
 }  // namespace agon::trainer

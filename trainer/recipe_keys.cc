@@ -254,9 +254,10 @@ void BindLearnedReward(RlConfig& rl, ConfigTable& t) {
   t.Add("rl.best_of_n", &rl.best_of_n, 0, 4096, "replies",
         "of the starting policy to each of rl.tasks_per_step prompts, of which the learned reward "
         "takes the best: a baseline for the report; 0: none, as in games of several seats");
-  t.Add("rl.stop_at_peak", &rl.stop_at_peak,
-        "end once the environment's reward, as a curve over the distance from the starting policy, "
-        "falls for sure, and go back to the model at the curve's peak");
+  t.Add(
+      "rl.stop_at_peak", &rl.stop_at_peak,
+      "end once the environment's reward has lost a quarter of what it had gained, and go back to "
+      "the model where it was highest, both as means over nine steps");
 }
 
 void BindEval(EvalSettings& eval, ConfigTable& t) {

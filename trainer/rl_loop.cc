@@ -81,14 +81,15 @@ void RunRl(const RlConfig& recipe, const StageContext& outer) {
       return CollectRollouts(config, curriculum.env(), opponent.get(), step, context);
     });
     const double rollout_seconds = meter.Seconds();
-    if (config.stop_at_peak) KeepIfFarther(step, rollouts, context);
+    const GoldOutlook outlook = WatchGold(config, step, rollouts, context);
 
     // Packing, loss, backward, optimizer.
     const float lr = config.schedule.At(step, config.num_steps);
     const StepUpdate update =
         meter.In(step, [&] { return UpdatePolicy(rollouts.groups, step, lr, config, context); });
 
-    const Numbers numbers = RecordStep(config, step, lr, rollouts, update, curriculum, context);
+    const Numbers numbers =
+        RecordStep(config, step, lr, rollouts, update, outlook, curriculum, context);
     meter.Finish(step, TokensOf(rollouts, update),
                  FlopOf(rollouts, update, context.policy.config()), DetailOf(config, numbers),
                  {{"rollout_s", rollout_seconds}, {"train_s", meter.Seconds() - rollout_seconds}});

@@ -32,43 +32,40 @@ Numbers StepNumbers(const RolloutBatch& rollouts, const StepUpdate& update, floa
 }
 
 // What the log says of a learned reward.
-GoldOutlook Observe(const RolloutBatch& rollouts, GoldCourse& course, Numbers& numbers) {
-  GoldOutlook outlook = ObserveGold(Named(rollouts.statistics, "distance"),
-                                    Named(rollouts.statistics, "gold"), course);
+void AppendOutlook(const GoldOutlook& outlook, Numbers& numbers) {
   if (outlook.fit) {
     numbers.emplace_back("fit_start", outlook.start);
     numbers.emplace_back("fit_alpha", outlook.fit->alpha);
     numbers.emplace_back("fit_beta", outlook.fit->beta);
   }
   if (outlook.peak) numbers.emplace_back("fit_peak", *outlook.peak);
-  return outlook;
+  if (outlook.top) {
+    numbers.emplace_back("top_gold", outlook.top->gold);
+    numbers.emplace_back("top_distance", outlook.top->distance);
+  }
 }
 
 // Ends RL here if it should end before its last step; `numbers` then say where it went back to.
 void StopIfDone(const RlConfig& config, int step, const GoldOutlook& outlook, Numbers& numbers,
                 const StageContext& context) {
-  RlState& state = *context.rl;
+  const bool is_last = step == config.num_steps;
   char reason[240];
   if (config.kl_limit > 0 &&
       Named(numbers, "kl_completion") >= static_cast<double>(config.kl_limit)) {
     std::snprintf(reason, sizeof reason, "KL of %.2f nats per completion has reached rl.kl_limit",
                   Named(numbers, "kl_completion"));
-  } else if (config.stop_at_peak && outlook.is_past) {
-    const int length =
-        std::snprintf(reason, sizeof reason, "gold reward falls beyond distance %.3f, this is %.3f",
-                      *outlook.peak, state.course.points.back().distance);
-    const auto kept = KeptNear(*outlook.peak, state.course);
-    if (kept && context.go_back) {
-      context.go_back(kept->step);
-      std::snprintf(reason + length, sizeof reason - static_cast<size_t>(length),
-                    "; went back to the model after step %d, at distance %.3f", kept->step,
-                    kept->distance);
-      numbers.emplace_back("went_back_to", kept->step);
-    }
+  } else if (config.stop_at_peak && (is_last ? outlook.is_below : outlook.is_past)) {
+    const GoldTop& top = *outlook.top;
+    std::snprintf(reason, sizeof reason,
+                  "gold reward fell from %.3f to %.3f; went back to the model after step %d, at "
+                  "distance %.3f",
+                  top.gold, top.gold - top.fall, top.step, top.distance);
+    if (context.go_back) context.go_back(top.step);
+    numbers.emplace_back("went_back_to", top.step);
   } else {
     return;
   }
-  state.stopped = true;
+  context.rl->stopped = true;
   context.log.Event("rl ends after step " + std::to_string(step) + ": " + reason);
 }
 
@@ -81,8 +78,8 @@ double Named(const Numbers& numbers, std::string_view name) {
 }
 
 Numbers RecordStep(const RlConfig& config, int step, float lr, const RolloutBatch& rollouts,
-                   const StepUpdate& update, const Curriculum& curriculum,
-                   const StageContext& context) {
+                   const StepUpdate& update, const GoldOutlook& outlook,
+                   const Curriculum& curriculum, const StageContext& context) {
   if (rollouts.groups.empty()) {
     context.log.Event("rl step " + std::to_string(step) +
                       ": every group's rewards were equal, there was nothing to learn");
@@ -94,8 +91,7 @@ Numbers RecordStep(const RlConfig& config, int step, float lr, const RolloutBatc
     numbers.emplace_back("elo", judge::EloDifference(rollouts.gold.value, rollouts.gold.count));
   }
   if (config.loss.kl_target > 0) numbers.emplace_back("kl_coef", config.loss.kl_coef);
-  GoldOutlook outlook;
-  if (config.learned.is_on()) outlook = Observe(rollouts, context.rl->course, numbers);
+  AppendOutlook(outlook, numbers);
   StopIfDone(config, step, outlook, numbers, context);
   context.log.Append("rl", step, numbers);
   for (const judge::Exploit& exploit : rollouts.exploits) {
@@ -104,9 +100,17 @@ Numbers RecordStep(const RlConfig& config, int step, float lr, const RolloutBatc
   return numbers;
 }
 
-void KeepIfFarther(int step, const RolloutBatch& rollouts, const StageContext& context) {
-  if (!Keep(step - 1, Named(rollouts.statistics, "distance"), context.rl->course)) return;
-  if (context.keep) context.keep(step - 1);
+GoldOutlook WatchGold(const RlConfig& config, int step, const RolloutBatch& rollouts,
+                      const StageContext& context) {
+  if (!config.learned.is_on()) return {};
+  GoldCourse& course = context.rl->course;
+  const GoldOutlook outlook = ObserveGold(
+      {step - 1, Named(rollouts.statistics, "distance"), Named(rollouts.statistics, "gold")},
+      course);
+  const bool is_kept =
+      std::find(course.kept.begin(), course.kept.end(), step - 1) != course.kept.end();
+  if (config.stop_at_peak && is_kept && context.keep) context.keep(step - 1);
+  return outlook;
 }
 
 std::string DetailOf(const RlConfig& config, const Numbers& numbers) {

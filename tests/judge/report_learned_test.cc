@@ -96,9 +96,14 @@ TEST_F(ReportLearned, ValuesAreShownWithoutALearnedReward) {
 }
 
 TEST_F(ReportLearned, SaysWhichModelItWentBackTo) {
-  EXPECT_TRUE(Contains(HtmlLearnedReward(logs_), "peak "));
-  for (StageLog& log : logs_.log) log.series["went_back_to"] = {{60, 20}};
+  EXPECT_TRUE(Contains(HtmlLearnedReward(logs_), ">peak "));
+  for (StageLog& log : logs_.log) {
+    log.series["went_back_to"] = {{60, 20}};
+    log.series["top_gold"] = {{60, 0.6}};
+    log.series["top_distance"] = {{60, 1.5}};
+  }
   EXPECT_TRUE(Contains(HtmlLearnedReward(logs_), "stop "));
+  EXPECT_FALSE(Contains(HtmlLearnedReward(logs_), ">peak "));
   const std::string sentence = LearnedRewardSentence(logs_);
   EXPECT_TRUE(Contains(sentence, "went back to the model after step 20, whose reward was 0.6"))
       << sentence;

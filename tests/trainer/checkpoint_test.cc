@@ -91,8 +91,7 @@ TEST_F(CheckpointTest, StateReadsBack) {
   state.curriculum = {2, {0.1, 0.7}};
   state.scales = {{{3, 0.1, 0.2}}, {{5, 1.0 / 3.0, 1e-300}}};
   state.kl_coef = 0.1f;
-  state.course = {
-      {{0, 0.25}, {0.5, 1.0 / 3.0}}, {{5, 0.5}, {7, 0.6}}, GoldStart{0.25, -0.125}, -1.5};
+  state.course = {{{0, 0, 0.25}, {1, 0.5, 1.0 / 3.0}}, {5, 7}, GoldStart{0.25, -0.125}, -1.5};
   state.stopped = true;
   SaveCheckpoint(dir_, {"rl", 12, true, 99, {"pretrain", "sft"}, "0123", state}, *policy_, chat_);
   const auto found = FindLastCheckpoint(dir_);
@@ -113,10 +112,10 @@ TEST_F(CheckpointTest, StateReadsBack) {
   EXPECT_EQ(read.scales.running[0].squares, 1e-300);
   EXPECT_EQ(read.kl_coef, 0.1f);
   ASSERT_EQ(read.course.points.size(), 2u);
-  EXPECT_EQ(read.course.points[1].gain, 1.0 / 3.0);
-  ASSERT_EQ(read.course.kept.size(), 2u);
-  EXPECT_EQ(read.course.kept[1].step, 7);
-  EXPECT_EQ(read.course.kept[1].distance, 0.6);
+  EXPECT_EQ(read.course.points[1].step, 1);
+  EXPECT_EQ(read.course.points[1].distance, 0.5);
+  EXPECT_EQ(read.course.points[1].gold, 1.0 / 3.0);
+  EXPECT_EQ(read.course.kept, (std::vector<int>{5, 7}));
   EXPECT_EQ(read.course.start->gold, 0.25);
   EXPECT_EQ(read.course.start->proxy, -0.125);
   EXPECT_EQ(read.course.slope, -1.5);
@@ -128,7 +127,7 @@ TEST_F(CheckpointTest, ModelsOnTheWayAreKeptAndComeBack) {
   const std::string tensor = policy_->TensorNames()[0];
   const std::vector<float> before(policy_->Weight(tensor).begin(), policy_->Weight(tensor).end());
   RlState state;
-  state.course.kept = {{1, 0.5}, {2, 0.6}};
+  state.course.kept = {1, 2};
   SaveCheckpoint(dir_, {"rl", 1, false, 7, {}, "abc", state}, *policy_, chat_);
   KeepModel(dir_, 1, state.course, 0, *policy_, chat_);  // is there already
   EXPECT_TRUE(fs::exists(dir_ / "checkpoints/rl-000001/trainer_state"));
@@ -147,7 +146,7 @@ TEST_F(CheckpointTest, ModelsOnTheWayAreKeptAndComeBack) {
   const auto after = policy_->Weight(tensor);
   EXPECT_EQ(std::vector<float>(after.begin(), after.end()), before);
 
-  state.course.kept = {{6, 2.0}};  // far beyond the others
+  state.course.kept = {6};
   KeepModel(dir_, 6, state.course, 2, *policy_, chat_);
   EXPECT_EQ(Folders(),
             (std::vector<std::string>{"rl-000002", "rl-000004", "rl-000005", "rl-000006"}));
