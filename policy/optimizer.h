@@ -41,8 +41,9 @@ class Optimizer {
  private:
   bool UsesMuon(const TensorSpec& tensor) const;
   // The part of `tensor` in this rank's share; one that uses Muon is in one share as a whole.
-  void StepTensor(const TensorSpec& tensor, float learning_rate, float grad_scale, float* weights,
-                  float* gradients);
+  Share PartOf(const TensorSpec& tensor) const;
+  // What AdamW steps of this rank's share, counted from its begin: neighbours in one range.
+  std::vector<Backend::AdamWRange> AdamWRanges() const;
   void StepMuon(const TensorSpec& tensor, float learning_rate, float grad_scale, float* w, float* g,
                 float* m);
 

@@ -59,14 +59,16 @@ void Transformer::ReserveDecoding(int prompt_tokens, int num_prompts, int rows) 
 }
 
 void Transformer::PackWeights() {
+  std::vector<LinearWeight> all;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const LayerOffsets& at = layout_.layers()[i];
-    backend_.SetLinear(*layers_[i].qkv, weights_ + at.qkv, weights_ + at.input_norm);
-    backend_.SetLinear(*layers_[i].o, weights_ + at.o, nullptr);
-    backend_.SetLinear(*layers_[i].gate_up, weights_ + at.gate_up, weights_ + at.post_norm);
-    backend_.SetLinear(*layers_[i].down, weights_ + at.down, nullptr);
+    all.push_back({layers_[i].qkv.get(), weights_ + at.qkv, weights_ + at.input_norm});
+    all.push_back({layers_[i].o.get(), weights_ + at.o, nullptr});
+    all.push_back({layers_[i].gate_up.get(), weights_ + at.gate_up, weights_ + at.post_norm});
+    all.push_back({layers_[i].down.get(), weights_ + at.down, nullptr});
   }
-  backend_.SetLinear(*head_, weights_ + layout_.embedding(), weights_ + layout_.final_norm());
+  all.push_back({head_.get(), weights_ + layout_.embedding(), weights_ + layout_.final_norm()});
+  backend_.SetLinears(all);
 }
 
 void Transformer::RunLayers(const int32_t* tokens, const int32_t* positions, int rows,
@@ -239,19 +241,19 @@ void Transformer::LayerBackward(int i, const LayerActivations& a) {
 void Transformer::FinishGradients() {
   if (finished_) return;
   finished_ = true;
-  const int c = config_.hidden_size;
-  const auto unfold = [&](int64_t matrix, int rows, int64_t gain, const float* folded, bool add) {
-    backend_.UnfoldGain(folded, weights_ + matrix, weights_ + gain, rows, c, add,
-                        gradients_.data() + matrix, gradients_.data() + gain);
+  float* const g = gradients_.data();
+  std::vector<FoldedGain> all;
+  const auto unfold = [&](int64_t matrix, int rows, int64_t gain, const float* folded, bool adds) {
+    all.push_back({folded, weights_ + matrix, weights_ + gain, rows, adds, g + matrix, g + gain});
   };
   const int qkv_rows = (config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim;
   for (const LayerOffsets& at : layout_.layers()) {
-    unfold(at.qkv, qkv_rows, at.input_norm, gradients_.data() + at.qkv, false);
-    unfold(at.gate_up, 2 * config_.intermediate_size, at.post_norm, gradients_.data() + at.gate_up,
-           false);
+    unfold(at.qkv, qkv_rows, at.input_norm, g + at.qkv, false);
+    unfold(at.gate_up, 2 * config_.intermediate_size, at.post_norm, g + at.gate_up, false);
   }
   unfold(layout_.embedding(), config_.vocab_size, layout_.final_norm(), head_gradient_.data(),
          true);
+  backend_.UnfoldGains(all, config_.hidden_size);
   head_gradient_.Zero();
 }
 

@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "policy/policy.h"
+#include "policy/backend.h"
 #include "policy/row_table.h"
 
 namespace agon::policy::cuda {
@@ -26,8 +26,13 @@ using Bf16 = __nv_bfloat16;
 // packed (out_padded, in) = weight (out, in), its columns scaled by input_gain (in) if there is
 // one, rows beyond `out` zero.
 template <typename T>
-void PackWeights(const float* weight, const float* input_gain, int out, int in, int out_padded,
-                 T* packed, cudaStream_t stream);
+struct WeightToPack {
+  const float *weight, *input_gain;
+  T* packed;
+  int out, in, out_padded;
+};
+template <typename T>
+void PackWeights(std::span<const WeightToPack<T>> weights, cudaStream_t stream);
 // activation (rows, f) = silu(gate) up with gate_up (rows, [f; f]).
 template <typename T>
 void SwiGlu(const T* gate_up, int rows, int f, T* activation, cudaStream_t stream);
@@ -159,21 +164,14 @@ void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* q
 void AdvanceRows(const RowTable& table, int step, cudaStream_t stream);
 
 // --- optimizer.cu ----------------------------------------------------------------------
-// dweight = folded diag(gain) (added to it if `add`), dgain (c) += column sums of
-// folded * weight, all (rows, c). `folded` may be `dweight`. `partials` holds
-// UnfoldGainPartials(rows, c) floats.
-void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
-                bool add, float* dweight, float* dgain, float* partials, cudaStream_t stream);
+// As Backend::UnfoldGains. `partials` holds the sum of UnfoldGainPartials(rows, c) floats.
+void UnfoldGains(std::span<const FoldedGain> gains, int c, float* partials, cudaStream_t stream);
 int64_t UnfoldGainPartials(int rows, int c);
 // As Backend::SumsOfSquares; `sums` are the device's.
 void SumsOfSquares(const float* x, int64_t count, double* sums, cudaStream_t stream);
-struct AdamWStep {
-  float learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
-  float bias_correction1, bias_correction2;  // 1 - beta^t
-};
-// Updates w, m, v and zeroes g (count each).
-void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamWStep& step,
-               cudaStream_t stream);
+// As Backend::StepAdamW; ranges begin at multiples of 4.
+void StepAdamW(float* w, float* g, float* m, float* v, std::span<const Backend::AdamWRange> ranges,
+               const Backend::AdamW& step, cudaStream_t stream);
 
 // --- matrices.cu -----------------------------------------------------------------------
 // out = a x + b y (count), which may be `out`.

@@ -36,7 +36,8 @@ TEST(Order, RowsAndSums) {
     RmsNorm<Bf16>(dx, kRows, kC, 1e-6f, xhat, rstd, nullptr);
     RmsNormGradient<Bf16>(dxhat, xhat, rstd, kRows, kC, dx, rounded, nullptr);
     ScatterAddRows(dxhat, rows, kRows, kC, table, nullptr);
-    UnfoldGain(dxhat, table, dgain, kRows, kC, false, dw, dgain, partial, nullptr);
+    const FoldedGain folded{dxhat, table, dgain, kRows, false, dw, dgain};
+    UnfoldGains({&folded, 1}, kC, partial, nullptr);
     Device<double> sum(1);
     SumsOfSquares(dw, kRows * kC, sum, nullptr);
     return std::vector{dx.Read(),    Values(rounded.Read()),

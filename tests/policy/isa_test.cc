@@ -62,8 +62,9 @@ std::vector<float> RunOps(const cpu::KernelTable& kernels) {
   keep(dw);
   auto weights = RandomFloats(rng, 100), gradient = RandomFloats(rng, 100);
   std::vector<float> first(100), second(100);
-  backend.StepAdamW(weights.data(), gradient.data(), first.data(), second.data(), 100,
-                    {1e-2f, 0.9f, 0.95f, 1e-8f, 0.1f, 1.0f, 1});
+  const Backend::AdamWRange all{0, 100, 0.1f};
+  backend.StepAdamW(weights.data(), gradient.data(), first.data(), second.data(), {&all, 1},
+                    {1e-2f, 0.9f, 0.95f, 1e-8f, 1.0f, 1});
   keep(weights);
   return results;
 }
