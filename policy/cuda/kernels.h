@@ -45,10 +45,6 @@ void SwiGluGradient(const T* gate_up, int rows, int f, T* dgate_up, cudaStream_t
 template <typename T>
 void RmsNorm(const float* x, int rows, int c, float epsilon, T* xhat, float* rstd,
              cudaStream_t stream);
-// x (rows, c) += dx first: the residual sum and the norm in one pass.
-template <typename T>
-void AddRmsNorm(const T* dx, int rows, int c, float epsilon, float* x, T* xhat, float* rstd,
-                cudaStream_t stream);
 // dx += gradient; dx_rounded = dx as T.
 template <typename T>
 void RmsNormGradient(const float* dxhat, const T* xhat, const float* rstd, int rows, int c,
