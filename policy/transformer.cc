@@ -109,7 +109,8 @@ TokenScores Transformer::Score(const PackedBatch& batch) { return ScoreAndBackwa
 TokenScores Transformer::ScoreAndBackward(const PackedBatch& batch,
                                           std::span<const float> dlogprobs) {
   Forward(batch);
-  TokenScores scores = ScoreRows(dlogprobs);
+  RunHead(dlogprobs);
+  TokenScores scores = ReadScores();
   if (!dlogprobs.empty()) BackwardFromHidden();
   return scores;
 }
@@ -131,7 +132,8 @@ TokenScores Transformer::ScoreOnly(const PackedBatch& batch) {
             [&](int, const LayerActivations& a) {
               backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
             });
-  return ScoreRows({});
+  RunHead({});
+  return ReadScores();
 }
 
 void Transformer::Forward(const PackedBatch& batch) {
@@ -159,21 +161,28 @@ void Transformer::SendBatch(std::span<const int32_t> rows, std::span<const int32
 void Transformer::Backward(std::span<const float> dlogprobs) {
   AGON_CHECK(dlogprobs.size() == batch_.targets.size(), "one derivative per scored token");
   AGON_CHECK(kept_, "Backward follows Score directly: nothing may be generated in between");
-  ScoreRows(dlogprobs);
+  RunHead(dlogprobs);  // nobody reads what the last Score said already
   BackwardFromHidden();
 }
 
-TokenScores Transformer::ScoreRows(std::span<const float> dlogprobs) {
-  const int count = static_cast<int>(batch_.rows.size()), c = config_.hidden_size;
-  const size_t bytes = batch_.rows.size() * sizeof(float);
+int Transformer::NumTop() const { return std::min(batch_.num_top, config_.vocab_size); }
+
+void Transformer::RunHead(std::span<const float> dlogprobs) {
+  const int count = static_cast<int>(batch_.rows.size());
   Buffers& b = *buffers_;
-  const int num_top = std::min(batch_.num_top, config_.vocab_size);
-  b.ReserveScored(count, num_top);
-  if (!dlogprobs.empty()) backend_.Upload(b.dlogprobs, dlogprobs.data(), bytes);
-  backend_.GatherRows(b.final_hidden, batch_indexes_[kRows], count, c, b.scored_hidden);
+  b.ReserveScored(count, NumTop());
+  if (!dlogprobs.empty()) backend_.Upload(b.dlogprobs, dlogprobs.data(), dlogprobs.size_bytes());
+  backend_.GatherRows(b.final_hidden, batch_indexes_[kRows], count, config_.hidden_size,
+                      b.scored_hidden);
   backend_.ScoreTokens(*head_, b.scored_hidden, count, batch_indexes_[kTargets], batch_.temperature,
                        b.scores, b.scores + count, dlogprobs.empty() ? nullptr : b.dlogprobs,
                        b.dscored_hidden, dlogprobs.empty() ? nullptr : head_gradient_.data());
+}
+
+TokenScores Transformer::ReadScores() {
+  const Buffers& b = *buffers_;
+  const int count = static_cast<int>(batch_.rows.size()), num_top = NumTop();
+  const size_t bytes = batch_.rows.size() * sizeof(float);
   TokenScores scores;
   scores.logprobs.resize(batch_.rows.size());
   scores.entropies.resize(batch_.rows.size());

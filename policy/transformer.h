@@ -114,7 +114,11 @@ class Transformer {
   std::vector<float> ScoredHidden();
   // C numbers of the weights or their gradients from `offset`, on the host.
   std::vector<float> HostRow(const float* from, int64_t offset) const;
-  TokenScores ScoreRows(std::span<const float> dlogprobs);
+  int NumTop() const;  // tokens wanted beside each target of `batch_`
+  // The head for the scored rows: with derivatives its gradient, too.
+  void RunHead(std::span<const float> dlogprobs);
+  // What RunHead found out. Waits.
+  TokenScores ReadScores();
   // Throws Error(kFailed) with the op where the last forward's numbers stopped being numbers.
   [[noreturn]] void FailNotFinite() const;
   void BackwardFromHidden();

@@ -1,4 +1,4 @@
-// What a training step asks of a GPU besides its arithmetic.
+// What a training step asks of a GPU besides its arithmetic: launches, and waits of the host.
 #include "tests/cuda/backend_fixture.h"
 #include "tests/cuda_emulator/runtime.h"
 
@@ -31,6 +31,15 @@ TEST(CudaStep, TheOptimizerTakesAsManyLaunchesForAnyNumberOfTensors) {
     // Gains unfolded and their parts added up, the norm, AdamW, weights packed.
     EXPECT_EQ(MachineCounts().launches, 5) << num_layers;
   }
+}
+
+TEST(CudaStep, NobodyWaitsForABackwardPass) {
+  const auto policy = WithLayers(2);
+  const PackedBatch batch = Sequence();
+  policy->Score(batch);
+  MachineCounts().waits = 0;
+  policy->Backward(std::vector<float>(batch.rows.size(), -0.1f));
+  EXPECT_EQ(MachineCounts().waits, 0);
 }
 
 }  // namespace
