@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "policy/finite.h"
 #include "policy/safetensors.h"
 
 namespace agon::policy {
@@ -62,8 +63,12 @@ float Optimizer::Step(float learning_rate, DeviceFloats& weights, DeviceFloats& 
   is_summed_ = false;
   const double norm = std::sqrt(together_.SumOfSquares(gradients));
   if (!std::isfinite(norm)) {
+    const std::string& name = FirstNotFinite(gradients).name;
     gradients.Zero();
-    return static_cast<float>(norm);
+    throw Error(
+        ErrorKind::kFailed,
+        "its gradient is not a number, the first such one on the way back through the model", name,
+        "lower the learning rate; weights and checkpoints are as they were");
   }
   ++step_;
   const bool clip = config_.max_grad_norm > 0 && norm > config_.max_grad_norm;
@@ -91,6 +96,18 @@ Share Optimizer::PartOf(const TensorSpec& tensor) const {
   const Share& share = together_.share();
   const int64_t begin = std::max(tensor.offset, share.begin);
   return {begin, std::max(begin, std::min(tensor.offset + tensor.size, share.end))};
+}
+
+// The backward pass goes through tensors from the last to the first, and whatever comes after one
+// that isn't finite has little chance to be.
+const TensorSpec& Optimizer::FirstNotFinite(const DeviceFloats& gradients) const {
+  const auto& tensors = layout_.tensors();
+  auto last = static_cast<int64_t>(tensors.size()) - 1;
+  for (; last > 0; --last) {
+    const Share part = PartOf(tensors[static_cast<size_t>(last)]);
+    if (!AreFloatsFinite(backend_, gradients.data() + part.begin, part.size())) break;
+  }
+  return tensors[static_cast<size_t>(together_.Largest(last))];
 }
 
 std::vector<Backend::AdamWRange> Optimizer::AdamWRanges() const {

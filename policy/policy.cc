@@ -137,8 +137,8 @@ class TransformerPolicy final : public Policy {
   float OptimizerStep(float learning_rate) override {
     AGON_CHECK(optimizer_, "ConfigureOptimizer comes first");
     FinishGradients();
+    transformer_.GradientsZeroed();  // by a step, and by one that throws
     const float norm = optimizer_->Step(learning_rate, weights_, gradients_);
-    transformer_.GradientsZeroed();
     transformer_.PackWeights();
     ++version_;
     return norm;

@@ -346,8 +346,9 @@ class Policy {
   // step without.
   virtual void AddShard(bool is_last) = 0;
   // Clips the gradient's global norm, updates the weights, zeroes the gradient, and
-  // increments version(). Returns the norm before clipping. A norm that isn't finite
-  // leaves weights and moments unchanged (still zeroes, still counts).
+  // increments version(). Returns the norm before clipping. Where a gradient isn't finite, throws
+  // Error(kFailed) on all ranks with the tensor at which the backward pass stopped giving numbers:
+  // the gradient is zeroed, and nothing else changed.
   virtual float OptimizerStep(float learning_rate) = 0;
   // Moments of all ranks and step count, bit for bit (a safetensors file that the leader writes and
   // any number of ranks can read). Load throws kCorrupt.

@@ -43,7 +43,7 @@ void Transformer::FailNotFinite() const {
   const int64_t heads = config_.num_heads, kv = config_.num_kv_heads;
   const auto look = [&](const char* op, int layer, const char* result, int64_t width) {
     if (IsFinite(backend_, result, rows * width)) return;
-    throw Error(ErrorKind::kFailed, "a result is not a number: the first such one is of",
+    throw Error(ErrorKind::kFailed, "a result is not a number, the first such one",
                 std::string(op) + " in layer " + std::to_string(layer) + " of " +
                     std::to_string(config_.num_layers),
                 "lower the learning rate; if weights were loaded, see whether they are whole");

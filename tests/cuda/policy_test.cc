@@ -165,6 +165,20 @@ TYPED_TEST(CudaPolicy, ResultsThatAreNoNumbersAreTracedToTheirOp) {
   }
 }
 
+TYPED_TEST(CudaPolicy, GradientsThatAreNoNumbersAreTracedToTheirTensor) {
+  using T = TypeParam;
+  const auto policy = SmallPolicy(kCompute<T>);
+  policy->ConfigureOptimizer({});
+  OverflowGradientOf(1, *policy);
+  const auto before = Weights(*policy, "model.embed_tokens.weight");
+  const PackedBatch batch = MixedBatch();
+  policy->ScoreAndBackward(batch, std::vector<float>(batch.rows.size(), 1.0f));
+  const std::string error = ErrorOf([&] { policy->OptimizerStep(1e-3f); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "model.layers.1.mlp.up_proj.weight: its gradient is not a number"))
+      << error;
+  EXPECT_TRUE(SameBits(Weights(*policy, "model.embed_tokens.weight"), before));
+}
+
 TYPED_TEST(CudaPolicy, ShardsOnOneGpuAddUpOnIt) {
   using T = TypeParam;
   const auto plain = SmallPolicy(kCompute<T>), sharded = SmallPolicy(kCompute<T>);
