@@ -235,9 +235,15 @@ struct OptimizerConfig {
 // on cuda".
 std::string ArithmeticName(ComputeType compute, const Device& device);
 
+// What of a batch's forward pass waits for its backward. Changes memory and work, never a bit.
+enum class Recompute {
+  kNone,   // the activations of all layers
+  kLayer,  // the residual stream before each layer, which then runs once more
+};
+
 // The most that will be asked of a policy. On a GPU all of its memory is taken for it when the
 // policy is made: nothing grows or moves later, and a call that needs more throws Error(kFailed)
-// with the purpose. On a CPU memory grows as it is touched, and no Workload matters.
+// with the purpose. On a CPU memory grows as it is touched, and only `recompute` matters.
 struct Workload {
   int batch_tokens = 0;    // of a PackedBatch, of which at most as many are scored
   int prefix_sharers = 1;  // segments of it that continue one prefix; where it learns
@@ -249,6 +255,7 @@ struct Workload {
   // Of an optimizer's step; see Policy::Join and AddShard.
   int rank = 0, num_ranks = 1;
   int num_shards = 1;
+  Recompute recompute = Recompute::kNone;
 
   bool learns() const { return !optimizers.empty(); }
   // Grows to what both ask.

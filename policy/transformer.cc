@@ -15,7 +15,7 @@ enum DecodeIndex : size_t { kDecodeTokens, kDecodePositions, kSlots, kLastRows }
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
-                         const float* weights, DeviceFloats& gradients)
+                         const float* weights, DeviceFloats& gradients, Recompute recompute)
     : config_(config),
       layout_(layout),
       backend_(backend),
@@ -23,7 +23,8 @@ Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, 
       gradients_(gradients),
       head_gradient_(backend, "head's gradient",
                      static_cast<int64_t>(config.vocab_size) * config.hidden_size),
-      buffers_(std::make_unique<Buffers>(backend, config)),
+      recompute_(recompute),
+      buffers_(std::make_unique<Buffers>(backend, config, recompute)),
       batch_indexes_(backend, "batch indexes"),
       decode_indexes_(backend, "batch indexes (decoding)"),
       batch_segments_(backend.NewSegments()),
@@ -73,35 +74,66 @@ void Transformer::PackWeights() {
 
 void Transformer::RunLayers(const int32_t* tokens, const int32_t* positions, int rows,
                             Purpose purpose, const Wanted& wanted, const Attend& attend) {
-  const int c = config_.hidden_size;
-  const float epsilon = config_.rms_norm_eps;
+  const int c = config_.hidden_size, last = config_.num_layers - 1;
   buffers_->ReserveForward(rows, purpose);
   kept_ = purpose == Purpose::kBackward;
-  float* x = buffers_->residual;
-  backend_.Embedding(weights_ + layout_.embedding(), tokens, rows, c, x);
-  for (int i = 0; i < config_.num_layers; ++i) {
-    const LayerOffsets& at = layout_.layers()[static_cast<size_t>(i)];
-    const Layer& layer = layers_[static_cast<size_t>(i)];
-    const LayerActivations& a = buffers_->layer(i);
-    backend_.RmsNorm(x, rows, c, epsilon, a.attention_in, a.attention_rstd);
-    backend_.Linear(*layer.qkv, a.attention_in, rows, a.qkv);
-    backend_.QkNormRope(a.qkv, positions, rows, weights_ + at.q_norm, weights_ + at.k_norm, a.qk);
-    attend(i, a);
-    const char* attention_out = a.attention_out;
-    if (wanted.rows != nullptr && i + 1 == config_.num_layers) {
-      backend_.GatherRows(a.attention_out, wanted.rows, wanted.count,
-                          config_.num_heads * config_.head_dim, buffers_->wanted_attention);
-      backend_.Embedding(x, wanted.rows, wanted.count, c, buffers_->wanted_residual);
-      attention_out = buffers_->wanted_attention;
-      x = buffers_->wanted_residual;
-      rows = wanted.count;
+  Stream stream{buffers_->residual, rows};
+  backend_.Embedding(weights_ + layout_.embedding(), tokens, rows, c, stream.x);
+  for (int i = 0; i <= last; ++i) {
+    if (kept_ && recompute_ == Recompute::kLayer) {
+      backend_.Copy(buffers_->layer_input(i, rows), stream.x, StreamBytes(rows));
     }
-    backend_.LinearAdd(*layer.o, attention_out, rows, x);
-    backend_.RmsNorm(x, rows, c, epsilon, a.mlp_in, a.mlp_rstd);
-    backend_.LinearSwiGlu(*layer.gate_up, a.mlp_in, rows, a.gate_up, a.activation);
-    backend_.LinearAdd(*layer.down, a.activation, rows, x);
+    RunLayer(i, positions, i == last ? wanted : Wanted{}, attend, stream);
+    backend_.LinearAdd(*layers_[static_cast<size_t>(i)].down, buffers_->layer(i).activation,
+                       stream.rows, stream.x);
   }
-  backend_.RmsNorm(x, rows, c, epsilon, buffers_->final_hidden, buffers_->final_rstd);
+  held_layer_ = last;
+  backend_.RmsNorm(stream.x, stream.rows, c, config_.rms_norm_eps, buffers_->final_hidden,
+                   buffers_->final_rstd);
+}
+
+void Transformer::RunLayer(int i, const int32_t* positions, const Wanted& wanted,
+                           const Attend& attend, Stream& stream) {
+  const LayerOffsets& at = layout_.layers()[static_cast<size_t>(i)];
+  const Layer& layer = layers_[static_cast<size_t>(i)];
+  const LayerActivations& a = buffers_->layer(i);
+  const int c = config_.hidden_size;
+  auto& [x, rows] = stream;
+  backend_.RmsNorm(x, rows, c, config_.rms_norm_eps, a.attention_in, a.attention_rstd);
+  backend_.Linear(*layer.qkv, a.attention_in, rows, a.qkv);
+  backend_.QkNormRope(a.qkv, positions, rows, weights_ + at.q_norm, weights_ + at.k_norm, a.qk);
+  attend(i, a);
+  const char* attention_out = a.attention_out;
+  if (wanted.rows != nullptr) {
+    backend_.GatherRows(a.attention_out, wanted.rows, wanted.count,
+                        config_.num_heads * config_.head_dim, buffers_->wanted_attention);
+    backend_.Embedding(x, wanted.rows, wanted.count, c, buffers_->wanted_residual);
+    attention_out = buffers_->wanted_attention;
+    stream = {buffers_->wanted_residual, wanted.count};
+  }
+  backend_.LinearAdd(*layer.o, attention_out, rows, x);
+  backend_.RmsNorm(x, rows, c, config_.rms_norm_eps, a.mlp_in, a.mlp_rstd);
+  backend_.LinearSwiGlu(*layer.gate_up, a.mlp_in, rows, a.gate_up, a.activation);
+}
+
+Transformer::Attend Transformer::WithinBatch() {
+  return [this](int, const LayerActivations& a) {
+    backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
+  };
+}
+
+const LayerActivations& Transformer::ActivationsOf(int layer) {
+  const LayerActivations& a = buffers_->layer(layer);
+  if (recompute_ == Recompute::kNone || held_layer_ == layer) return a;
+  Stream stream{buffers_->residual, static_cast<int>(batch_.tokens.size())};
+  backend_.Copy(stream.x, buffers_->layer_input(layer, stream.rows), StreamBytes(stream.rows));
+  RunLayer(layer, batch_indexes_[kPositions], {}, WithinBatch(), stream);
+  held_layer_ = layer;
+  return a;
+}
+
+size_t Transformer::StreamBytes(int rows) const {
+  return static_cast<size_t>(rows) * static_cast<size_t>(config_.hidden_size) * sizeof(float);
 }
 
 TokenScores Transformer::Score(const PackedBatch& batch) { return ScoreAndBackward(batch, {}); }
@@ -128,10 +160,7 @@ TokenScores Transformer::ScoreOnly(const PackedBatch& batch) {
   SendBatch(places, wanted);
   RunLayers(batch_indexes_[kTokens], batch_indexes_[kPositions],
             static_cast<int>(batch.tokens.size()), Purpose::kScores,
-            {batch_indexes_[kWanted], static_cast<int>(wanted.size())},
-            [&](int, const LayerActivations& a) {
-              backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
-            });
+            {batch_indexes_[kWanted], static_cast<int>(wanted.size())}, WithinBatch());
   RunHead({});
   return ReadScores();
 }
@@ -142,9 +171,7 @@ void Transformer::Forward(const PackedBatch& batch) {
   SendBatch(batch_.rows);
   RunLayers(batch_indexes_[kTokens], batch_indexes_[kPositions],
             static_cast<int>(batch_.tokens.size()), keeps_ ? Purpose::kBackward : Purpose::kScores,
-            {}, [&](int, const LayerActivations& a) {
-              backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
-            });
+            {}, WithinBatch());
 }
 
 void Transformer::SendBatch(std::span<const int32_t> rows, std::span<const int32_t> wanted) {
@@ -205,14 +232,13 @@ void Transformer::BackwardFromHidden() {
   AGON_CHECK(!finished_, "gradients were finished: step the optimizer first");
   const int rows = static_cast<int>(batch_.tokens.size()), c = config_.hidden_size;
   buffers_->ReserveBackward(rows);
-  const size_t bytes = static_cast<size_t>(rows) * c * sizeof(float);
-  backend_.Zero(buffers_->dnormed, bytes);
-  backend_.Zero(buffers_->dresidual, bytes);
+  backend_.Zero(buffers_->dnormed, StreamBytes(rows));
+  backend_.Zero(buffers_->dresidual, StreamBytes(rows));
   backend_.ScatterAddRows(buffers_->dscored_hidden, batch_indexes_[kRows],
                           static_cast<int>(batch_.rows.size()), c, buffers_->dnormed);
   backend_.RmsNormGradient(buffers_->dnormed, buffers_->final_hidden, buffers_->final_rstd, rows, c,
                            buffers_->dresidual, buffers_->dresidual_rounded);
-  for (int i = config_.num_layers - 1; i >= 0; --i) LayerBackward(i, buffers_->layer(i));
+  for (int i = config_.num_layers - 1; i >= 0; --i) LayerBackward(i, ActivationsOf(i));
   backend_.EmbeddingGradient(buffers_->dresidual, batch_indexes_[kTokens], rows, c,
                              gradients_.data() + layout_.embedding());
 }
