@@ -98,6 +98,14 @@ class KvCache {
   virtual int capacity() const = 0;
 };
 
+// Where keys and values of rows are kept: row i's in slots[i] at its position, in one layer. Slot
+// -1 is nobody's row: nothing is stored, and what its attention is doesn't matter.
+struct KvPlaces {
+  KvCache* cache = nullptr;  // null: nowhere
+  const int32_t* slots = nullptr;
+  int layer = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -165,9 +173,10 @@ class Backend {
   virtual void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) = 0;
 
   // --- attention ---------------------------------------------------------------------
-  // Queries and keys of qkv T (rows, (H + 2 KV) d), normalised per head and rotated.
+  // Queries and keys of qkv T (rows, (H + 2 KV) d), normalised per head and rotated; keys and
+  // values go to `kept`, too.
   virtual void QkNormRope(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
-                          const float* k_gain, void* qk) = 0;
+                          const float* k_gain, void* qk, const KvPlaces& kept) = 0;
   virtual void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows,
                                   const float* q_gain, const float* k_gain, const float* dqk,
                                   const float* dv, void* dqkv, float* dq_gain, float* dk_gain) = 0;
@@ -187,10 +196,6 @@ class Backend {
 
   // --- decoding ----------------------------------------------------------------------
   virtual std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) = 0;
-  // Row i's key and value go to slots[i] at positions[i]. Slot -1 is nobody's row: nothing is
-  // stored, and what its attention is doesn't matter.
-  virtual void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv,
-                        const int32_t* slots, const int32_t* positions, int rows) = 0;
   // The first `num_tokens` positions of slot `from`, all layers.
   virtual void CopySlot(KvCache& cache, int from, int to, int num_tokens) = 0;
   virtual void AttentionDecode(const KvCache& cache, int layer, const void* qk,

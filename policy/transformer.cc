@@ -101,8 +101,9 @@ void Transformer::RunLayer(int i, const int32_t* positions, const Wanted& wanted
   auto& [x, rows] = stream;
   backend_.RmsNorm(x, rows, c, config_.rms_norm_eps, a.attention_in, a.attention_rstd);
   backend_.Linear(*layer.qkv, a.attention_in, rows, a.qkv);
-  backend_.QkNormRope(a.qkv, positions, rows, weights_ + at.q_norm, weights_ + at.k_norm, a.qk);
-  attend(i, a);
+  backend_.QkNormRope(a.qkv, positions, rows, weights_ + at.q_norm, weights_ + at.k_norm, a.qk,
+                      {attend.kept.cache, attend.kept.slots, i});
+  attend.run(i, a);
   const char* attention_out = a.attention_out;
   if (wanted.rows != nullptr) {
     backend_.GatherRows(a.attention_out, wanted.rows, wanted.count,
@@ -117,9 +118,9 @@ void Transformer::RunLayer(int i, const int32_t* positions, const Wanted& wanted
 }
 
 Transformer::Attend Transformer::WithinBatch() {
-  return [this](int, const LayerActivations& a) {
+  return {.run = [this](int, const LayerActivations& a) {
     backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
-  };
+  }};
 }
 
 const LayerActivations& Transformer::ActivationsOf(int layer) {
@@ -310,11 +311,9 @@ void Transformer::Prefill(std::span<const std::span<const int32_t>> prompts,
   const int rows = static_cast<int>(tokens.size());
   RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, Purpose::kDecoding,
             {sent[kLastRows], static_cast<int>(last_rows.size())},
-            [&](int layer, const LayerActivations& a) {
-              backend_.Attention(*prompt_segments_, a.qk, a.qkv, a.attention_out, a.lse);
-              backend_.AppendKv(cache, layer, a.qk, a.qkv, sent[kSlots], sent[kDecodePositions],
-                                rows);
-            });
+            {.kept = {&cache, sent[kSlots]}, .run = [&](int, const LayerActivations& a) {
+               backend_.Attention(*prompt_segments_, a.qk, a.qkv, a.attention_out, a.lse);
+             }});
   CopyHidden(static_cast<int>(last_rows.size()), hidden);
 }
 
@@ -352,11 +351,10 @@ void Transformer::RunDecoding(int key, const int32_t* tokens, const int32_t* pos
   kept_ = false;
   backend_.Replay(key, [&] {
     RunLayers(tokens, positions, padded, Purpose::kDecoding, {},
-              [&](int layer, const LayerActivations& a) {
-                backend_.AppendKv(cache, layer, a.qk, a.qkv, slots, positions, padded);
-                backend_.AttentionDecode(cache, layer, a.qk, slots, positions, padded,
-                                         a.attention_out);
-              });
+              {.kept = {&cache, slots}, .run = [&](int layer, const LayerActivations& a) {
+                 backend_.AttentionDecode(cache, layer, a.qk, slots, positions, padded,
+                                          a.attention_out);
+               }});
   });
   CopyHidden(rows, hidden);
 }

@@ -82,8 +82,12 @@ class Transformer {
   struct Layer {
     std::unique_ptr<PackedLinear> qkv, o, gate_up, down;
   };
-  // Fills attention_out of a layer from its qk and qkv.
-  using Attend = std::function<void(int layer, const LayerActivations&)>;
+  // How tokens of a forward see each other.
+  struct Attend {
+    KvPlaces kept = {};  // of its keys and values, in the layer at hand
+    // Fills attention_out of a layer from its qk, its qkv and what is kept.
+    std::function<void(int layer, const LayerActivations&)> run;
+  };
   struct Buffers;
 
   // What a forward is for, and so where its activations lie.

@@ -80,7 +80,7 @@ class CudaBackend final : public Backend {
   void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) override;
 
   void QkNormRope(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
-                  const float* k_gain, void* qk) override;
+                  const float* k_gain, void* qk, const KvPlaces& kept) override;
   void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
                           const float* k_gain, const float* dqk, const float* dv, void* dqkv,
                           float* dq_gain, float* dk_gain) override;
@@ -94,8 +94,6 @@ class CudaBackend final : public Backend {
                          float* dv) override;
 
   std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) override;
-  void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv, const int32_t* slots,
-                const int32_t* positions, int rows) override;
   void CopySlot(KvCache& cache, int from, int to, int num_tokens) override;
   void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
                        const int32_t* positions, int rows, void* out) override;

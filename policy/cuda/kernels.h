@@ -68,12 +68,27 @@ void Round(const float* x, int64_t count, T* rounded, cudaStream_t stream);
 struct HeadShape {
   int num_heads, num_kv_heads, head_dim;  // head_dim 32, 64 or 128
 };
+// Keys and values of one layer: (slots, KV, capacity, d) each, slots `slot_stride` elements apart.
+template <typename T>
+struct KvLayer {
+  T *keys, *values;
+  int64_t slot_stride;
+  int capacity;  // tokens
+
+  // Of a token's key or value.
+  __host__ __device__ int64_t Offset(int slot, int kv_head, int position, int head_dim) const {
+    return slot * slot_stride + (static_cast<int64_t>(kv_head) * capacity + position) * head_dim;
+  }
+};
 // Queries and keys of qkv (rows, (H + 2 KV) d), normalised per head with gains (d) and rotated
-// by cosine and sine (positions, d / 2), to qk (rows, (H + KV) d).
+// by cosine and sine (positions, d / 2), to qk (rows, (H + KV) d). With `slots` (rows) row i's key
+// and value go to slots[i] of the cache at positions[i], too. Slot -1, here and in decoding: no
+// row.
 template <typename T>
 void QkNormRope(const T* qkv, const int32_t* positions, int rows, const float* q_gain,
                 const float* k_gain, const float* cosine, const float* sine, float epsilon,
-                const HeadShape& shape, T* qk, cudaStream_t stream);
+                const HeadShape& shape, T* qk, const KvLayer<T>& cache, const int32_t* slots,
+                cudaStream_t stream);
 // dqkv (rows, (H + 2 KV) d) from dqk (rows, (H + KV) d) and dv (rows, KV d); the gains'
 // gradients (d) are added to. `partials` holds QkNormRopePartials(rows, shape) floats.
 template <typename T>
@@ -127,22 +142,6 @@ void AttentionGradient(const AttentionTile* tiles, int num_tiles, const KeyTile*
                        int rows, float* delta, float* dqk, float* dv, cudaStream_t stream);
 
 // --- attention.cu, decoding ------------------------------------------------------------
-// Keys and values of one layer: (slots, KV, capacity, d) each, slots `slot_stride` elements apart.
-template <typename T>
-struct KvLayer {
-  T *keys, *values;
-  int64_t slot_stride;
-  int capacity;  // tokens
-
-  // Of a token's key or value.
-  __host__ __device__ int64_t Offset(int slot, int kv_head, int position, int head_dim) const {
-    return slot * slot_stride + (static_cast<int64_t>(kv_head) * capacity + position) * head_dim;
-  }
-};
-// Row i's key and value go to slots[i] at positions[i]. Slot -1, here and in decoding: no row.
-template <typename T>
-void AppendKv(const KvLayer<T>& cache, const HeadShape& shape, const T* qk, const T* qkv,
-              const int32_t* slots, const int32_t* positions, int rows, cudaStream_t stream);
 // The first `num_tokens` positions of slot `from` in each of `num_layers` layers, which begin
 // `layer_stride` elements apart.
 template <typename T>

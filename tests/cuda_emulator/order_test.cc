@@ -57,8 +57,8 @@ TEST(Order, Heads) {
     Device<int32_t> positions(Indexes(7, kRows, 512));
     Device<float> angles(table), gains(gain), dq_gain(gain), dk_gain(gain);
     Device<float> lse(kRows * 4), delta(kRows * 4), dqk(kRows * 6 * 32), dv(kRows * 2 * 32);
-    QkNormRope<Bf16>(qkv, positions, kRows, gains, gains, angles, angles, 1e-6f, shape, qk,
-                     nullptr);
+    QkNormRope<Bf16>(qkv, positions, kRows, gains, gains, angles, angles, 1e-6f, shape, qk, {},
+                     nullptr, nullptr);
     const KeyTiles key_tiles = MakeKeyTiles(segments);
     const auto tiles = MakeAttentionTiles(segments, shape);
     Device<AttentionTile> device_tiles(tiles);

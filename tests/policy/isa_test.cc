@@ -43,7 +43,8 @@ std::vector<float> RunOps(const cpu::KernelTable& kernels) {
   std::vector<int32_t> positions;
   for (int i = 0; i < kRows; ++i) positions.push_back(i);
   const auto gains = RandomFloats(rng, static_cast<size_t>(d));
-  backend.QkNormRope(qkv.data(), positions.data(), kRows, gains.data(), gains.data(), qk.data());
+  backend.QkNormRope(qkv.data(), positions.data(), kRows, gains.data(), gains.data(), qk.data(),
+                     {});
   keep(qk);
   const auto segments = backend.NewSegments();
   backend.SetSegments(*segments, std::vector<PackedBatch::Segment>{{0, kRows, 0, 0}});
