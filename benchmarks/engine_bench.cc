@@ -1,6 +1,6 @@
 // Speed of the policy engine: training and rollouts against the measured GEMM ceiling.
 //
-//   engine_bench [--preset nano] [--tokens 4096] [--length 128] [--device cuda]
+//   engine_bench [--preset nano] [--tokens 4096] [--length 128] [--device cuda] [--recompute]
 //
 // Prints one JSON object. On a CPU the ceiling is oneDNN's bf16 (or fp32) product where the build
 // has oneDNN, and the engine's own beside it; scripts/gpu_report.py works out a GPU's.
@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ struct Options {
   int length = 128;
   int runs = 7;
   bool float32 = false;
+  bool recompute = false;
   std::string device = "cpu";
   std::vector<std::string> parts = {"train"};
   std::string models;                                               // folder
@@ -188,6 +190,14 @@ void AddOptions(CLI::App& app, Options& o) {
       "folder to load the model from, made there at first; start_to_first_token_s is the "
       "time of loading it and drawing a token");
   app.add_flag("--float32", o.float32, "fp32 instead of the machine's own type");
+  app.add_flag("--recompute", o.recompute, "run.recompute=layer, on a CPU");
+}
+
+double ActivationBytes(const policy::Policy& policy) {
+  for (const policy::MemoryUse& use : policy.Memory()) {
+    if (use.purpose == "activations") return static_cast<double>(use.bytes);
+  }
+  return 0;
 }
 
 void PrintTraining(policy::Policy& policy, const Options& o) {
@@ -201,9 +211,9 @@ void PrintTraining(policy::Policy& policy, const Options& o) {
   std::printf(
       ", \"tokens_per_step\": %d, \"sequence_tokens\": %d, \"onednn_ceiling_gflops\": %.1f, "
       "\"own_ceiling_gflops\": %.1f, \"train_tokens_per_s\": %.0f, \"train_gflops\": %.1f, "
-      "\"train_share_of_onednn_ceiling\": %.3f",
-      o.tokens, o.length, ceiling, own_ceiling, train, gflops,
-      ceiling > 0 ? gflops / ceiling : 0.0);
+      "\"train_share_of_onednn_ceiling\": %.3f, \"activations_mib\": %.1f",
+      o.tokens, o.length, ceiling, own_ceiling, train, gflops, ceiling > 0 ? gflops / ceiling : 0.0,
+      ActivationBytes(policy) / 0x1p20);
 }
 
 policy::ModelConfig Config(const Options& o) {
@@ -230,11 +240,13 @@ std::filesystem::path ModelDirectory(const Options& o) {
 std::unique_ptr<policy::Policy> MakePolicy(const Options& o, double& start_to_first_token_s) {
   const auto compute = o.float32 ? policy::ComputeType::kFloat32 : policy::ComputeType::kAuto;
   const policy::Device device = policy::ParseDevice(o.device);
-  if (o.models.empty()) return policy::Policy::Create(Config(o), compute, 1, device);
+  std::optional<policy::Workload> workload;
+  if (o.recompute) workload.emplace().recompute = policy::Recompute::kLayer;
+  if (o.models.empty()) return policy::Policy::Create(Config(o), compute, 1, device, workload);
   const auto dir = ModelDirectory(o);
   std::unique_ptr<policy::Policy> policy;
   start_to_first_token_s = Seconds([&] {
-    policy = policy::Policy::Load(dir, compute, device);
+    policy = policy::Policy::Load(dir, compute, device, policy::Head::kLanguage, workload);
     const policy::Prompt first{.tokens = {1}, .max_new_tokens = 1};
     policy->Generate({&first, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
   });

@@ -30,6 +30,24 @@ class PackedLinear {
   virtual ~PackedLinear() = default;
 };
 
+// What a PackedLinear is made of.
+struct LinearWeight {
+  PackedLinear* linear;
+  const float* weight;  // (out, in) fp32
+  // (in): its columns are scaled by it, the gain of the norm before the layer, folded in; null:
+  // they aren't.
+  const float* input_gain;
+};
+
+// For W' = W diag(gain), whose gradient is `folded` (rows, c): dweight = folded diag(gain) (added
+// to it if `adds`), dgain (c) += column sums of folded * weight. `folded` may be `dweight`.
+struct FoldedGain {
+  const float *folded, *weight, *gain;
+  int rows;
+  bool adds;
+  float *dweight, *dgain;
+};
+
 // Where the sequences of a packed batch lie, in the backend's own form.
 class PackedSegments {
  public:
@@ -80,6 +98,14 @@ class KvCache {
   virtual int capacity() const = 0;
 };
 
+// Where keys and values of rows are kept: row i's in slots[i] at its position, in one layer. Slot
+// -1 is nobody's row: nothing is stored, and what its attention is doesn't matter.
+struct KvPlaces {
+  KvCache* cache = nullptr;  // null: nowhere
+  const int32_t* slots = nullptr;
+  int layer = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -103,9 +129,11 @@ class Backend {
 
   // --- weights -----------------------------------------------------------------------
   virtual std::unique_ptr<PackedLinear> NewLinear(int out, int in, bool gated) = 0;
-  // weight (out, in) fp32; its columns are scaled by input_gain (in) if given: the gain of
-  // the norm before the layer, folded in.
-  virtual void SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) = 0;
+  virtual void SetLinears(std::span<const LinearWeight> weights) = 0;
+  void SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) {
+    const LinearWeight one{&linear, weight, input_gain};
+    SetLinears({&one, 1});
+  }
 
   // --- linear layers -----------------------------------------------------------------
   // y = x W^T. x T (rows, in).
@@ -125,11 +153,8 @@ class Backend {
   // dw (out, in) += dy^T x.
   virtual void LinearWeightGradient(const PackedLinear& w, const void* dy, const void* x, int rows,
                                     float* dw) = 0;
-  // For W' = W diag(gain) whose gradient is `folded` (rows, c): dweight = folded diag(gain)
-  // (added to it if `add`), dgain (c) += column sums of folded * weight. `folded` may be
-  // `dweight`.
-  virtual void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows,
-                          int c, bool add, float* dweight, float* dgain) = 0;
+  // All of width c; no two have a dgain in common.
+  virtual void UnfoldGains(std::span<const FoldedGain> gains, int c) = 0;
 
   // --- rows --------------------------------------------------------------------------
   virtual void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) = 0;
@@ -148,9 +173,10 @@ class Backend {
   virtual void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) = 0;
 
   // --- attention ---------------------------------------------------------------------
-  // Queries and keys of qkv T (rows, (H + 2 KV) d), normalised per head and rotated.
+  // Queries and keys of qkv T (rows, (H + 2 KV) d), normalised per head and rotated; keys and
+  // values go to `kept`, too.
   virtual void QkNormRope(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
-                          const float* k_gain, void* qk) = 0;
+                          const float* k_gain, void* qk, const KvPlaces& kept) = 0;
   virtual void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows,
                                   const float* q_gain, const float* k_gain, const float* dqk,
                                   const float* dv, void* dqkv, float* dq_gain, float* dk_gain) = 0;
@@ -170,10 +196,6 @@ class Backend {
 
   // --- decoding ----------------------------------------------------------------------
   virtual std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) = 0;
-  // Row i's key and value go to slots[i] at positions[i]. Slot -1 is nobody's row: nothing is
-  // stored, and what its attention is doesn't matter.
-  virtual void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv,
-                        const int32_t* slots, const int32_t* positions, int rows) = 0;
   // The first `num_tokens` positions of slot `from`, all layers.
   virtual void CopySlot(KvCache& cache, int from, int to, int num_tokens) = 0;
   virtual void AttentionDecode(const KvCache& cache, int layer, const void* qk,
@@ -211,11 +233,16 @@ class Backend {
   // host; waits.
   virtual void SumsOfSquares(const float* x, int64_t count, double* sums) = 0;
   struct AdamW {
-    float learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
+    float learning_rate, beta1, beta2, epsilon, grad_scale;
     int64_t step;  // from 1
   };
-  // Updates w, m, v and zeroes g.
-  virtual void StepAdamW(float* w, float* g, float* m, float* v, int64_t count,
+  // Elements [begin, begin + count) of each of the four arrays.
+  struct AdamWRange {
+    int64_t begin, count;
+    float weight_decay;
+  };
+  // Updates w, m, v and zeroes g over the ranges, which don't overlap.
+  virtual void StepAdamW(float* w, float* g, float* m, float* v, std::span<const AdamWRange> ranges,
                          const AdamW& args) = 0;
   // out = a x + b y, which may be `out`.
   virtual void Combine(float a, const float* x, float b, const float* y, int64_t count,

@@ -17,10 +17,14 @@ bool AllFinite(Backend& backend, const void* values, int64_t count) {
 
 }  // namespace
 
+bool AreFloatsFinite(Backend& backend, const float* values, int64_t count) {
+  return AllFinite<uint32_t, 0x7f800000>(backend, values, count);
+}
+
 bool IsFinite(Backend& backend, const void* values, int64_t count) {
   return backend.compute() == ComputeType::kBfloat16
              ? AllFinite<uint16_t, 0x7f80>(backend, values, count)
-             : AllFinite<uint32_t, 0x7f800000>(backend, values, count);
+             : AreFloatsFinite(backend, static_cast<const float*>(values), count);
 }
 
 }  // namespace agon::policy

@@ -7,7 +7,9 @@
 
 namespace agon::policy {
 
-// Of `count` elements of the compute type. Fetches them: for when something is wrong already.
+// Of `count` elements of the compute type, and of fp32. Fetch them: for when something is wrong
+// already.
 bool IsFinite(Backend& backend, const void* values, int64_t count);
+bool AreFloatsFinite(Backend& backend, const float* values, int64_t count);
 
 }  // namespace agon::policy

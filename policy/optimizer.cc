@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "policy/finite.h"
 #include "policy/safetensors.h"
 
 namespace agon::policy {
@@ -62,36 +63,69 @@ float Optimizer::Step(float learning_rate, DeviceFloats& weights, DeviceFloats& 
   is_summed_ = false;
   const double norm = std::sqrt(together_.SumOfSquares(gradients));
   if (!std::isfinite(norm)) {
+    const std::string& name = FirstNotFinite(gradients).name;
     gradients.Zero();
-    return static_cast<float>(norm);
+    throw Error(
+        ErrorKind::kFailed,
+        "its gradient is not a number, the first such one on the way back through the model", name,
+        "lower the learning rate; weights and checkpoints are as they were");
   }
   ++step_;
   const bool clip = config_.max_grad_norm > 0 && norm > config_.max_grad_norm;
   const float scale = clip ? static_cast<float>(config_.max_grad_norm / norm) : 1.0f;
+  const Share& share = together_.share();
   for (const TensorSpec& tensor : layout_.tensors()) {
-    StepTensor(tensor, learning_rate, scale, weights.data(), gradients.data());
+    if (!UsesMuon(tensor) || PartOf(tensor).size() == 0) continue;
+    StepMuon(tensor, learning_rate, scale, weights.data() + tensor.offset,
+             gradients.data() + tensor.offset, first_.data() + (tensor.offset - share.begin));
   }
+  backend_.StepAdamW(weights.data() + share.begin, gradients.data() + share.begin, first_.data(),
+                     second_.data(), AdamWRanges(),
+                     {.learning_rate = learning_rate,
+                      .beta1 = config_.beta1,
+                      .beta2 = config_.beta2,
+                      .epsilon = config_.epsilon,
+                      .grad_scale = scale,
+                      .step = step_});
   for (DeviceFloats* changed : {&weights, &gradients, &first_, &second_}) changed->Changed();
   together_.GatherWeights(weights);
   return static_cast<float>(norm);
 }
 
-void Optimizer::StepTensor(const TensorSpec& tensor, float learning_rate, float grad_scale,
-                           float* weights, float* gradients) {
+Share Optimizer::PartOf(const TensorSpec& tensor) const {
   const Share& share = together_.share();
   const int64_t begin = std::max(tensor.offset, share.begin);
-  const int64_t count = std::min(tensor.offset + tensor.size, share.end) - begin;
-  if (count <= 0) return;
-  float *w = weights + begin, *g = gradients + begin, *m = first_.data() + (begin - share.begin);
-  if (UsesMuon(tensor)) return StepMuon(tensor, learning_rate, grad_scale, w, g, m);
-  backend_.StepAdamW(w, g, m, second_.data() + (begin - share.begin), count,
-                     {.learning_rate = learning_rate,
-                      .beta1 = config_.beta1,
-                      .beta2 = config_.beta2,
-                      .epsilon = config_.epsilon,
-                      .weight_decay = tensor.IsMatrix() ? config_.weight_decay : 0.0f,
-                      .grad_scale = grad_scale,
-                      .step = step_});
+  return {begin, std::max(begin, std::min(tensor.offset + tensor.size, share.end))};
+}
+
+// The backward pass goes through tensors from the last to the first, and whatever comes after one
+// that isn't finite has little chance to be.
+const TensorSpec& Optimizer::FirstNotFinite(const DeviceFloats& gradients) const {
+  const auto& tensors = layout_.tensors();
+  auto last = static_cast<int64_t>(tensors.size()) - 1;
+  for (; last > 0; --last) {
+    const Share part = PartOf(tensors[static_cast<size_t>(last)]);
+    if (!AreFloatsFinite(backend_, gradients.data() + part.begin, part.size())) break;
+  }
+  return tensors[static_cast<size_t>(together_.Largest(last))];
+}
+
+std::vector<Backend::AdamWRange> Optimizer::AdamWRanges() const {
+  std::vector<Backend::AdamWRange> ranges;
+  for (const TensorSpec& tensor : layout_.tensors()) {
+    const Share part = PartOf(tensor);
+    if (part.size() == 0 || UsesMuon(tensor)) continue;
+    const float decay = tensor.IsMatrix() ? config_.weight_decay : 0.0f;
+    const int64_t begin = part.begin - together_.share().begin;
+    const bool goes_on = !ranges.empty() && ranges.back().weight_decay == decay &&
+                         ranges.back().begin + ranges.back().count == begin;
+    if (goes_on) {
+      ranges.back().count += part.size();
+    } else {
+      ranges.push_back({begin, part.size(), decay});
+    }
+  }
+  return ranges;
 }
 
 void Optimizer::StepMuon(const TensorSpec& tensor, float learning_rate, float grad_scale, float* w,

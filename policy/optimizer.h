@@ -26,8 +26,9 @@ class Optimizer {
 
   // As SharedStep::AddShard.
   void AddShard(DeviceFloats& gradients, bool is_last);
-  // Clips, updates `weights`, zeroes `gradients`. Returns the norm before clipping; if it isn't
-  // finite only zeroes. REQUIRES: several ranks have given all their shards.
+  // Clips, updates `weights`, zeroes `gradients`. Returns the norm before clipping. If that isn't
+  // finite only zeroes, and throws as Policy::OptimizerStep. REQUIRES: several ranks have given all
+  // their shards.
   float Step(float learning_rate, DeviceFloats& weights, DeviceFloats& gradients);
 
   // All ranks' moments and the step count as a safetensors file, which the leader writes. Load
@@ -41,8 +42,11 @@ class Optimizer {
  private:
   bool UsesMuon(const TensorSpec& tensor) const;
   // The part of `tensor` in this rank's share; one that uses Muon is in one share as a whole.
-  void StepTensor(const TensorSpec& tensor, float learning_rate, float grad_scale, float* weights,
-                  float* gradients);
+  Share PartOf(const TensorSpec& tensor) const;
+  // What AdamW steps of this rank's share, counted from its begin: neighbours in one range.
+  std::vector<Backend::AdamWRange> AdamWRanges() const;
+  // The tensor at which the backward pass stopped giving numbers.
+  const TensorSpec& FirstNotFinite(const DeviceFloats& gradients) const;
   void StepMuon(const TensorSpec& tensor, float learning_rate, float grad_scale, float* w, float* g,
                 float* m);
 

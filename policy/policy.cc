@@ -57,7 +57,8 @@ class TransformerPolicy final : public Policy {
         backend_(NewBackend(config, compute, device, room)),
         weights_(*backend_, "weights (fp32)", layout_.size()),
         gradients_(*backend_, "gradients (fp32)", layout_.size()),
-        transformer_(config_, layout_, *backend_, weights_.data(), gradients_),
+        transformer_(config_, layout_, *backend_, weights_.data(), gradients_,
+                     workload ? workload->recompute : Recompute::kNone),
         generator_(config_, *backend_, transformer_),
         planned_shards_(workload && !backend_->SharesHostMemory() ? workload->num_shards : 0) {
     if (planned_shards_ > 0) Reserve(*workload);
@@ -137,8 +138,8 @@ class TransformerPolicy final : public Policy {
   float OptimizerStep(float learning_rate) override {
     AGON_CHECK(optimizer_, "ConfigureOptimizer comes first");
     FinishGradients();
+    transformer_.GradientsZeroed();  // by a step, and by one that throws
     const float norm = optimizer_->Step(learning_rate, weights_, gradients_);
-    transformer_.GradientsZeroed();
     transformer_.PackWeights();
     ++version_;
     return norm;
@@ -254,6 +255,7 @@ void Workload::Include(const Workload& other) {
   num_top = std::max(num_top, other.num_top);
   if (other.num_ranks > num_ranks) rank = other.rank, num_ranks = other.num_ranks;
   num_shards = std::max(num_shards, other.num_shards);
+  recompute = std::max(recompute, other.recompute);
 }
 
 void Policy::SetEosTokenId(int32_t) { AGON_CHECK(false, "this policy can't be saved"); }

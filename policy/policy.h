@@ -235,9 +235,15 @@ struct OptimizerConfig {
 // on cuda".
 std::string ArithmeticName(ComputeType compute, const Device& device);
 
+// What of a batch's forward pass waits for its backward. Changes memory and work, never a bit.
+enum class Recompute {
+  kNone,   // the activations of all layers
+  kLayer,  // the residual stream before each layer, which then runs once more
+};
+
 // The most that will be asked of a policy. On a GPU all of its memory is taken for it when the
 // policy is made: nothing grows or moves later, and a call that needs more throws Error(kFailed)
-// with the purpose. On a CPU memory grows as it is touched, and no Workload matters.
+// with the purpose. On a CPU memory grows as it is touched, and only `recompute` matters.
 struct Workload {
   int batch_tokens = 0;    // of a PackedBatch, of which at most as many are scored
   int prefix_sharers = 1;  // segments of it that continue one prefix; where it learns
@@ -249,6 +255,7 @@ struct Workload {
   // Of an optimizer's step; see Policy::Join and AddShard.
   int rank = 0, num_ranks = 1;
   int num_shards = 1;
+  Recompute recompute = Recompute::kNone;
 
   bool learns() const { return !optimizers.empty(); }
   // Grows to what both ask.
@@ -346,8 +353,9 @@ class Policy {
   // step without.
   virtual void AddShard(bool is_last) = 0;
   // Clips the gradient's global norm, updates the weights, zeroes the gradient, and
-  // increments version(). Returns the norm before clipping. A norm that isn't finite
-  // leaves weights and moments unchanged (still zeroes, still counts).
+  // increments version(). Returns the norm before clipping. Where a gradient isn't finite, throws
+  // Error(kFailed) on all ranks with the tensor at which the backward pass stopped giving numbers:
+  // the gradient is zeroed, and nothing else changed.
   virtual float OptimizerStep(float learning_rate) = 0;
   // Moments of all ranks and step count, bit for bit (a safetensors file that the leader writes and
   // any number of ranks can read). Load throws kCorrupt.

@@ -139,6 +139,14 @@ double SharedStep::SumOfSquares(DeviceFloats& gradients) {
   return total;
 }
 
+int64_t SharedStep::Largest(int64_t mine) const {
+  int64_t largest = mine;
+  for (const std::string& number : ranks_.AllGather(std::to_string(mine))) {
+    largest = std::max<int64_t>(largest, std::stoll(number));
+  }
+  return largest;
+}
+
 void SharedStep::GatherWeights(DeviceFloats& weights) {
   if (!exchange_) return;
   float* const w = weights.data();

@@ -46,6 +46,8 @@ class SharedStep {
   void AddShard(DeviceFloats& gradients, bool is_last);
   // Of the whole arena, of which each rank has its share as AddShard leaves it. Waits. Collective.
   double SumOfSquares(DeviceFloats& gradients);
+  // The largest number that a rank has. Collective.
+  int64_t Largest(int64_t mine) const;
   // Every rank's share of `weights` goes to all. Collective.
   void GatherWeights(DeviceFloats& weights);
   // `whole` (layout.size()) of the leader gets what each rank has for its share; the others' isn't

@@ -15,7 +15,7 @@ enum DecodeIndex : size_t { kDecodeTokens, kDecodePositions, kSlots, kLastRows }
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
-                         const float* weights, DeviceFloats& gradients)
+                         const float* weights, DeviceFloats& gradients, Recompute recompute)
     : config_(config),
       layout_(layout),
       backend_(backend),
@@ -23,7 +23,8 @@ Transformer::Transformer(const ModelConfig& config, const WeightLayout& layout, 
       gradients_(gradients),
       head_gradient_(backend, "head's gradient",
                      static_cast<int64_t>(config.vocab_size) * config.hidden_size),
-      buffers_(std::make_unique<Buffers>(backend, config)),
+      recompute_(recompute),
+      buffers_(std::make_unique<Buffers>(backend, config, recompute)),
       batch_indexes_(backend, "batch indexes"),
       decode_indexes_(backend, "batch indexes (decoding)"),
       batch_segments_(backend.NewSegments()),
@@ -59,47 +60,81 @@ void Transformer::ReserveDecoding(int prompt_tokens, int num_prompts, int rows) 
 }
 
 void Transformer::PackWeights() {
+  std::vector<LinearWeight> all;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const LayerOffsets& at = layout_.layers()[i];
-    backend_.SetLinear(*layers_[i].qkv, weights_ + at.qkv, weights_ + at.input_norm);
-    backend_.SetLinear(*layers_[i].o, weights_ + at.o, nullptr);
-    backend_.SetLinear(*layers_[i].gate_up, weights_ + at.gate_up, weights_ + at.post_norm);
-    backend_.SetLinear(*layers_[i].down, weights_ + at.down, nullptr);
+    all.push_back({layers_[i].qkv.get(), weights_ + at.qkv, weights_ + at.input_norm});
+    all.push_back({layers_[i].o.get(), weights_ + at.o, nullptr});
+    all.push_back({layers_[i].gate_up.get(), weights_ + at.gate_up, weights_ + at.post_norm});
+    all.push_back({layers_[i].down.get(), weights_ + at.down, nullptr});
   }
-  backend_.SetLinear(*head_, weights_ + layout_.embedding(), weights_ + layout_.final_norm());
+  all.push_back({head_.get(), weights_ + layout_.embedding(), weights_ + layout_.final_norm()});
+  backend_.SetLinears(all);
 }
 
 void Transformer::RunLayers(const int32_t* tokens, const int32_t* positions, int rows,
                             Purpose purpose, const Wanted& wanted, const Attend& attend) {
-  const int c = config_.hidden_size;
-  const float epsilon = config_.rms_norm_eps;
+  const int c = config_.hidden_size, last = config_.num_layers - 1;
   buffers_->ReserveForward(rows, purpose);
   kept_ = purpose == Purpose::kBackward;
-  float* x = buffers_->residual;
-  backend_.Embedding(weights_ + layout_.embedding(), tokens, rows, c, x);
-  for (int i = 0; i < config_.num_layers; ++i) {
-    const LayerOffsets& at = layout_.layers()[static_cast<size_t>(i)];
-    const Layer& layer = layers_[static_cast<size_t>(i)];
-    const LayerActivations& a = buffers_->layer(i);
-    backend_.RmsNorm(x, rows, c, epsilon, a.attention_in, a.attention_rstd);
-    backend_.Linear(*layer.qkv, a.attention_in, rows, a.qkv);
-    backend_.QkNormRope(a.qkv, positions, rows, weights_ + at.q_norm, weights_ + at.k_norm, a.qk);
-    attend(i, a);
-    const char* attention_out = a.attention_out;
-    if (wanted.rows != nullptr && i + 1 == config_.num_layers) {
-      backend_.GatherRows(a.attention_out, wanted.rows, wanted.count,
-                          config_.num_heads * config_.head_dim, buffers_->wanted_attention);
-      backend_.Embedding(x, wanted.rows, wanted.count, c, buffers_->wanted_residual);
-      attention_out = buffers_->wanted_attention;
-      x = buffers_->wanted_residual;
-      rows = wanted.count;
+  Stream stream{buffers_->residual, rows};
+  backend_.Embedding(weights_ + layout_.embedding(), tokens, rows, c, stream.x);
+  for (int i = 0; i <= last; ++i) {
+    if (kept_ && recompute_ == Recompute::kLayer) {
+      backend_.Copy(buffers_->layer_input(i, rows), stream.x, StreamBytes(rows));
     }
-    backend_.LinearAdd(*layer.o, attention_out, rows, x);
-    backend_.RmsNorm(x, rows, c, epsilon, a.mlp_in, a.mlp_rstd);
-    backend_.LinearSwiGlu(*layer.gate_up, a.mlp_in, rows, a.gate_up, a.activation);
-    backend_.LinearAdd(*layer.down, a.activation, rows, x);
+    RunLayer(i, positions, i == last ? wanted : Wanted{}, attend, stream);
+    backend_.LinearAdd(*layers_[static_cast<size_t>(i)].down, buffers_->layer(i).activation,
+                       stream.rows, stream.x);
   }
-  backend_.RmsNorm(x, rows, c, epsilon, buffers_->final_hidden, buffers_->final_rstd);
+  held_layer_ = last;
+  backend_.RmsNorm(stream.x, stream.rows, c, config_.rms_norm_eps, buffers_->final_hidden,
+                   buffers_->final_rstd);
+}
+
+void Transformer::RunLayer(int i, const int32_t* positions, const Wanted& wanted,
+                           const Attend& attend, Stream& stream) {
+  const LayerOffsets& at = layout_.layers()[static_cast<size_t>(i)];
+  const Layer& layer = layers_[static_cast<size_t>(i)];
+  const LayerActivations& a = buffers_->layer(i);
+  const int c = config_.hidden_size;
+  auto& [x, rows] = stream;
+  backend_.RmsNorm(x, rows, c, config_.rms_norm_eps, a.attention_in, a.attention_rstd);
+  backend_.Linear(*layer.qkv, a.attention_in, rows, a.qkv);
+  backend_.QkNormRope(a.qkv, positions, rows, weights_ + at.q_norm, weights_ + at.k_norm, a.qk,
+                      {attend.kept.cache, attend.kept.slots, i});
+  attend.run(i, a);
+  const char* attention_out = a.attention_out;
+  if (wanted.rows != nullptr) {
+    backend_.GatherRows(a.attention_out, wanted.rows, wanted.count,
+                        config_.num_heads * config_.head_dim, buffers_->wanted_attention);
+    backend_.Embedding(x, wanted.rows, wanted.count, c, buffers_->wanted_residual);
+    attention_out = buffers_->wanted_attention;
+    stream = {buffers_->wanted_residual, wanted.count};
+  }
+  backend_.LinearAdd(*layer.o, attention_out, rows, x);
+  backend_.RmsNorm(x, rows, c, config_.rms_norm_eps, a.mlp_in, a.mlp_rstd);
+  backend_.LinearSwiGlu(*layer.gate_up, a.mlp_in, rows, a.gate_up, a.activation);
+}
+
+Transformer::Attend Transformer::WithinBatch() {
+  return {.run = [this](int, const LayerActivations& a) {
+    backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
+  }};
+}
+
+const LayerActivations& Transformer::ActivationsOf(int layer) {
+  const LayerActivations& a = buffers_->layer(layer);
+  if (recompute_ == Recompute::kNone || held_layer_ == layer) return a;
+  Stream stream{buffers_->residual, static_cast<int>(batch_.tokens.size())};
+  backend_.Copy(stream.x, buffers_->layer_input(layer, stream.rows), StreamBytes(stream.rows));
+  RunLayer(layer, batch_indexes_[kPositions], {}, WithinBatch(), stream);
+  held_layer_ = layer;
+  return a;
+}
+
+size_t Transformer::StreamBytes(int rows) const {
+  return static_cast<size_t>(rows) * static_cast<size_t>(config_.hidden_size) * sizeof(float);
 }
 
 TokenScores Transformer::Score(const PackedBatch& batch) { return ScoreAndBackward(batch, {}); }
@@ -107,7 +142,8 @@ TokenScores Transformer::Score(const PackedBatch& batch) { return ScoreAndBackwa
 TokenScores Transformer::ScoreAndBackward(const PackedBatch& batch,
                                           std::span<const float> dlogprobs) {
   Forward(batch);
-  TokenScores scores = ScoreRows(dlogprobs);
+  RunHead(dlogprobs);
+  TokenScores scores = ReadScores();
   if (!dlogprobs.empty()) BackwardFromHidden();
   return scores;
 }
@@ -125,11 +161,9 @@ TokenScores Transformer::ScoreOnly(const PackedBatch& batch) {
   SendBatch(places, wanted);
   RunLayers(batch_indexes_[kTokens], batch_indexes_[kPositions],
             static_cast<int>(batch.tokens.size()), Purpose::kScores,
-            {batch_indexes_[kWanted], static_cast<int>(wanted.size())},
-            [&](int, const LayerActivations& a) {
-              backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
-            });
-  return ScoreRows({});
+            {batch_indexes_[kWanted], static_cast<int>(wanted.size())}, WithinBatch());
+  RunHead({});
+  return ReadScores();
 }
 
 void Transformer::Forward(const PackedBatch& batch) {
@@ -138,9 +172,7 @@ void Transformer::Forward(const PackedBatch& batch) {
   SendBatch(batch_.rows);
   RunLayers(batch_indexes_[kTokens], batch_indexes_[kPositions],
             static_cast<int>(batch_.tokens.size()), keeps_ ? Purpose::kBackward : Purpose::kScores,
-            {}, [&](int, const LayerActivations& a) {
-              backend_.Attention(*batch_segments_, a.qk, a.qkv, a.attention_out, a.lse);
-            });
+            {}, WithinBatch());
 }
 
 void Transformer::SendBatch(std::span<const int32_t> rows, std::span<const int32_t> wanted) {
@@ -157,21 +189,28 @@ void Transformer::SendBatch(std::span<const int32_t> rows, std::span<const int32
 void Transformer::Backward(std::span<const float> dlogprobs) {
   AGON_CHECK(dlogprobs.size() == batch_.targets.size(), "one derivative per scored token");
   AGON_CHECK(kept_, "Backward follows Score directly: nothing may be generated in between");
-  ScoreRows(dlogprobs);
+  RunHead(dlogprobs);  // nobody reads what the last Score said already
   BackwardFromHidden();
 }
 
-TokenScores Transformer::ScoreRows(std::span<const float> dlogprobs) {
-  const int count = static_cast<int>(batch_.rows.size()), c = config_.hidden_size;
-  const size_t bytes = batch_.rows.size() * sizeof(float);
+int Transformer::NumTop() const { return std::min(batch_.num_top, config_.vocab_size); }
+
+void Transformer::RunHead(std::span<const float> dlogprobs) {
+  const int count = static_cast<int>(batch_.rows.size());
   Buffers& b = *buffers_;
-  const int num_top = std::min(batch_.num_top, config_.vocab_size);
-  b.ReserveScored(count, num_top);
-  if (!dlogprobs.empty()) backend_.Upload(b.dlogprobs, dlogprobs.data(), bytes);
-  backend_.GatherRows(b.final_hidden, batch_indexes_[kRows], count, c, b.scored_hidden);
+  b.ReserveScored(count, NumTop());
+  if (!dlogprobs.empty()) backend_.Upload(b.dlogprobs, dlogprobs.data(), dlogprobs.size_bytes());
+  backend_.GatherRows(b.final_hidden, batch_indexes_[kRows], count, config_.hidden_size,
+                      b.scored_hidden);
   backend_.ScoreTokens(*head_, b.scored_hidden, count, batch_indexes_[kTargets], batch_.temperature,
                        b.scores, b.scores + count, dlogprobs.empty() ? nullptr : b.dlogprobs,
                        b.dscored_hidden, dlogprobs.empty() ? nullptr : head_gradient_.data());
+}
+
+TokenScores Transformer::ReadScores() {
+  const Buffers& b = *buffers_;
+  const int count = static_cast<int>(batch_.rows.size()), num_top = NumTop();
+  const size_t bytes = batch_.rows.size() * sizeof(float);
   TokenScores scores;
   scores.logprobs.resize(batch_.rows.size());
   scores.entropies.resize(batch_.rows.size());
@@ -194,14 +233,13 @@ void Transformer::BackwardFromHidden() {
   AGON_CHECK(!finished_, "gradients were finished: step the optimizer first");
   const int rows = static_cast<int>(batch_.tokens.size()), c = config_.hidden_size;
   buffers_->ReserveBackward(rows);
-  const size_t bytes = static_cast<size_t>(rows) * c * sizeof(float);
-  backend_.Zero(buffers_->dnormed, bytes);
-  backend_.Zero(buffers_->dresidual, bytes);
+  backend_.Zero(buffers_->dnormed, StreamBytes(rows));
+  backend_.Zero(buffers_->dresidual, StreamBytes(rows));
   backend_.ScatterAddRows(buffers_->dscored_hidden, batch_indexes_[kRows],
                           static_cast<int>(batch_.rows.size()), c, buffers_->dnormed);
   backend_.RmsNormGradient(buffers_->dnormed, buffers_->final_hidden, buffers_->final_rstd, rows, c,
                            buffers_->dresidual, buffers_->dresidual_rounded);
-  for (int i = config_.num_layers - 1; i >= 0; --i) LayerBackward(i, buffers_->layer(i));
+  for (int i = config_.num_layers - 1; i >= 0; --i) LayerBackward(i, ActivationsOf(i));
   backend_.EmbeddingGradient(buffers_->dresidual, batch_indexes_[kTokens], rows, c,
                              gradients_.data() + layout_.embedding());
 }
@@ -239,19 +277,19 @@ void Transformer::LayerBackward(int i, const LayerActivations& a) {
 void Transformer::FinishGradients() {
   if (finished_) return;
   finished_ = true;
-  const int c = config_.hidden_size;
-  const auto unfold = [&](int64_t matrix, int rows, int64_t gain, const float* folded, bool add) {
-    backend_.UnfoldGain(folded, weights_ + matrix, weights_ + gain, rows, c, add,
-                        gradients_.data() + matrix, gradients_.data() + gain);
+  float* const g = gradients_.data();
+  std::vector<FoldedGain> all;
+  const auto unfold = [&](int64_t matrix, int rows, int64_t gain, const float* folded, bool adds) {
+    all.push_back({folded, weights_ + matrix, weights_ + gain, rows, adds, g + matrix, g + gain});
   };
   const int qkv_rows = (config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim;
   for (const LayerOffsets& at : layout_.layers()) {
-    unfold(at.qkv, qkv_rows, at.input_norm, gradients_.data() + at.qkv, false);
-    unfold(at.gate_up, 2 * config_.intermediate_size, at.post_norm, gradients_.data() + at.gate_up,
-           false);
+    unfold(at.qkv, qkv_rows, at.input_norm, g + at.qkv, false);
+    unfold(at.gate_up, 2 * config_.intermediate_size, at.post_norm, g + at.gate_up, false);
   }
   unfold(layout_.embedding(), config_.vocab_size, layout_.final_norm(), head_gradient_.data(),
          true);
+  backend_.UnfoldGains(all, config_.hidden_size);
   head_gradient_.Zero();
 }
 
@@ -273,11 +311,9 @@ void Transformer::Prefill(std::span<const std::span<const int32_t>> prompts,
   const int rows = static_cast<int>(tokens.size());
   RunLayers(sent[kDecodeTokens], sent[kDecodePositions], rows, Purpose::kDecoding,
             {sent[kLastRows], static_cast<int>(last_rows.size())},
-            [&](int layer, const LayerActivations& a) {
-              backend_.Attention(*prompt_segments_, a.qk, a.qkv, a.attention_out, a.lse);
-              backend_.AppendKv(cache, layer, a.qk, a.qkv, sent[kSlots], sent[kDecodePositions],
-                                rows);
-            });
+            {.kept = {&cache, sent[kSlots]}, .run = [&](int, const LayerActivations& a) {
+               backend_.Attention(*prompt_segments_, a.qk, a.qkv, a.attention_out, a.lse);
+             }});
   CopyHidden(static_cast<int>(last_rows.size()), hidden);
 }
 
@@ -315,11 +351,10 @@ void Transformer::RunDecoding(int key, const int32_t* tokens, const int32_t* pos
   kept_ = false;
   backend_.Replay(key, [&] {
     RunLayers(tokens, positions, padded, Purpose::kDecoding, {},
-              [&](int layer, const LayerActivations& a) {
-                backend_.AppendKv(cache, layer, a.qk, a.qkv, slots, positions, padded);
-                backend_.AttentionDecode(cache, layer, a.qk, slots, positions, padded,
-                                         a.attention_out);
-              });
+              {.kept = {&cache, slots}, .run = [&](int layer, const LayerActivations& a) {
+                 backend_.AttentionDecode(cache, layer, a.qk, slots, positions, padded,
+                                          a.attention_out);
+               }});
   });
   CopyHidden(rows, hidden);
 }

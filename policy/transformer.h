@@ -35,7 +35,8 @@ class Transformer {
  public:
   // Keeps references. `weights` are the backend's; layout.size() elements each.
   Transformer(const ModelConfig& config, const WeightLayout& layout, Backend& backend,
-              const float* weights, DeviceFloats& gradients);
+              const float* weights, DeviceFloats& gradients,
+              Recompute recompute = Recompute::kNone);
   ~Transformer();
 
   // To be called before anything else, and when weights changed: packs them for the backend.
@@ -81,13 +82,17 @@ class Transformer {
   struct Layer {
     std::unique_ptr<PackedLinear> qkv, o, gate_up, down;
   };
-  // Fills attention_out of a layer from its qk and qkv.
-  using Attend = std::function<void(int layer, const LayerActivations&)>;
+  // How tokens of a forward see each other.
+  struct Attend {
+    KvPlaces kept = {};  // of its keys and values, in the layer at hand
+    // Fills attention_out of a layer from its qk, its qkv and what is kept.
+    std::function<void(int layer, const LayerActivations&)> run;
+  };
   struct Buffers;
 
   // What a forward is for, and so where its activations lie.
   enum class Purpose {
-    kBackward,  // those of every layer are kept
+    kBackward,  // those of every layer are kept, or what they are computed from again
     kScores,
     kDecoding,
   };
@@ -96,10 +101,23 @@ class Transformer {
     const int32_t* rows = nullptr;  // null: all
     int count = 0;
   };
+  // The residual stream between two layers: `rows` of x (rows, C).
+  struct Stream {
+    float* x;
+    int rows;
+  };
   // All layers and the final norm: final_hidden has all rows, or those that are wanted, whose bits
   // are the same. Of a forward for a Backward all are.
   void RunLayers(const int32_t* tokens, const int32_t* positions, int rows, Purpose purpose,
                  const Wanted& wanted, const Attend& attend);
+  // A layer up to its down projection, which is still to be added; only rows that are wanted go on.
+  void RunLayer(int layer, const int32_t* positions, const Wanted& wanted, const Attend& attend,
+                Stream& stream);
+  // Attention within the segments of `batch_`.
+  Attend WithinBatch();
+  // Of the forward of `batch_`: the layer runs again if its activations weren't kept.
+  const LayerActivations& ActivationsOf(int layer);
+  size_t StreamBytes(int rows) const;
   // Sends `rows` (positions in the final hidden states) in place of the batch's own.
   void SendBatch(std::span<const int32_t> rows, std::span<const int32_t> wanted = {});
   // All layers of `padded` rows, of which the first `rows` are wanted. For Backend::Replay's `key`
@@ -114,9 +132,13 @@ class Transformer {
   std::vector<float> ScoredHidden();
   // C numbers of the weights or their gradients from `offset`, on the host.
   std::vector<float> HostRow(const float* from, int64_t offset) const;
-  TokenScores ScoreRows(std::span<const float> dlogprobs);
+  int NumTop() const;  // tokens wanted beside each target of `batch_`
+  // The head for the scored rows: with derivatives its gradient, too.
+  void RunHead(std::span<const float> dlogprobs);
+  // What RunHead found out. Waits.
+  TokenScores ReadScores();
   // Throws Error(kFailed) with the op where the last forward's numbers stopped being numbers.
-  [[noreturn]] void FailNotFinite() const;
+  [[noreturn]] void FailNotFinite();
   void BackwardFromHidden();
   void LayerBackward(int layer, const LayerActivations& a);
   void CheckBatch(const PackedBatch& batch) const;
@@ -134,7 +156,9 @@ class Transformer {
   bool finished_ = false;                              // gradients are those of the named tensors
   bool keeps_ = true;                                  // activations may be wanted for a backward
   int most_tokens_ = std::numeric_limits<int>::max();  // of a batch, where memory is planned
-  bool kept_ = false;                                  // the buffers hold activations of `batch_`
+  bool kept_ = false;                                  // what a backward of `batch_` needs
+  const Recompute recompute_;
+  int held_layer_ = 0;  // the one whose activations there are, if they aren't those of all
 
   std::unique_ptr<Buffers> buffers_;
   PackedBatch batch_;       // of the last Score

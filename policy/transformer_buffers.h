@@ -28,9 +28,10 @@ class Carver {
 
 // Everything that lives between a forward and its backward.
 struct Transformer::Buffers {
-  Buffers(Backend& backend, const ModelConfig& config)
+  Buffers(Backend& backend, const ModelConfig& config, Recompute recompute)
       : backend_(backend),
         config_(config),
+        keeps_inputs_(recompute == Recompute::kLayer),
         activations_(backend.NewMemory("activations")),
         decode_activations_(backend.NewMemory("activations (decoding)")),
         gradients_(backend.NewMemory("activation gradients")),
@@ -67,6 +68,11 @@ struct Transformer::Buffers {
     return layers_[std::min(static_cast<size_t>(i), layers_.size() - 1)];
   }
 
+  // (N, C): the residual stream before layer i, if layers are to be run again.
+  float* layer_input(int i, int rows) const {
+    return layer_inputs_ + static_cast<int64_t>(i) * rows * config_.hidden_size;
+  }
+
   std::vector<MemoryUse> Memory() const {
     return {activations_->Use(), decode_activations_->Use(), gradients_->Use(), scored_->Use()};
   }
@@ -100,7 +106,8 @@ struct Transformer::Buffers {
     final_rstd = carve.Floats(n);
     wanted_residual = carve.Floats(keep ? 0 : n * c);
     wanted_attention = carve.Bytes(keep ? 0 : n * h * d * t);
-    layers_.resize(static_cast<size_t>(keep ? config_.num_layers : 1));
+    layer_inputs_ = carve.Floats(keep && keeps_inputs_ ? config_.num_layers * n * c : 0);
+    layers_.resize(static_cast<size_t>(keep && !keeps_inputs_ ? config_.num_layers : 1));
     for (LayerActivations& a : layers_) {
       a.attention_in = carve.Bytes(n * c * t);
       a.attention_rstd = carve.Floats(n);
@@ -145,6 +152,8 @@ struct Transformer::Buffers {
 
   Backend& backend_;
   const ModelConfig& config_;
+  const bool keeps_inputs_;  // of layers, in place of their activations
+  float* layer_inputs_ = nullptr;
   std::unique_ptr<DeviceMemory> activations_, decode_activations_, gradients_, scored_;
   std::vector<LayerActivations> layers_;
 };

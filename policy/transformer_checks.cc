@@ -37,13 +37,13 @@ void Transformer::CheckBatch(const PackedBatch& batch) const {
   for (int32_t row : batch.rows) AGON_CHECK(row >= 0 && row < rows);
 }
 
-void Transformer::FailNotFinite() const {
+void Transformer::FailNotFinite() {
   const auto rows = static_cast<int64_t>(batch_.tokens.size());
   const int64_t c = config_.hidden_size, f = config_.intermediate_size, d = config_.head_dim;
   const int64_t heads = config_.num_heads, kv = config_.num_kv_heads;
   const auto look = [&](const char* op, int layer, const char* result, int64_t width) {
     if (IsFinite(backend_, result, rows * width)) return;
-    throw Error(ErrorKind::kFailed, "a result is not a number: the first such one is of",
+    throw Error(ErrorKind::kFailed, "a result is not a number, the first such one",
                 std::string(op) + " in layer " + std::to_string(layer) + " of " +
                     std::to_string(config_.num_layers),
                 "lower the learning rate; if weights were loaded, see whether they are whole");
@@ -53,7 +53,7 @@ void Transformer::FailNotFinite() const {
                 "see whether its weights are whole");
   }
   for (int i = 0; i < config_.num_layers; ++i) {
-    const LayerActivations& a = buffers_->layer(i);
+    const LayerActivations& a = ActivationsOf(i);
     look(i == 0 ? "Embedding" : "LinearAdd (down) of the layer before, or RmsNorm", i,
          a.attention_in, c);
     look("Linear (query, key, value)", i, a.qkv, (heads + 2 * kv) * d);

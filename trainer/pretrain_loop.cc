@@ -33,15 +33,13 @@ void RunPretrain(const PretrainConfig& config, const datasets::Corpus& train,
     meter.Start();
     const auto batch = Masked(train.Batch(key, static_cast<uint64_t>(step - 1),
                                           config.tokens_per_step, config.max_tokens));
-    const SupervisedLoss loss = meter.In(step, [&] {
-      return AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
-    });
     const float lr = config.schedule.At(step, config.num_steps);
-    const float grad_norm = policy.OptimizerStep(lr);
+    const SupervisedLoss loss = meter.In(
+        step, [&] { return Learn(policy, batch, config.micro_batch_tokens, lr, context.team); });
 
     Numbers numbers = {{"loss", loss.loss},
                        {"lr", lr},
-                       {"grad_norm", grad_norm},
+                       {"grad_norm", loss.grad_norm},
                        {"tokens", static_cast<double>(step) * config.tokens_per_step}};
     char detail[96];
     int length = std::snprintf(detail, sizeof detail, "loss %.3f", loss.loss);

@@ -148,18 +148,16 @@ void RunProbe(const ProbeConfig& config, const std::vector<judge::AskedFact>& as
     for (int i = 0; i < config.demonstrations_per_step; ++i) {
       batch.push_back(demonstrator.Draw(draw));
     }
-    const SupervisedLoss loss = meter.In(step, [&] {
-      return AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
-    });
     const float lr = config.schedule.At(step, config.num_steps);
-    const float grad_norm = policy.OptimizerStep(lr);
+    const SupervisedLoss loss = meter.In(
+        step, [&] { return Learn(policy, batch, config.micro_batch_tokens, lr, context.team); });
     char detail[64];
     std::snprintf(detail, sizeof detail, "loss %.3f", loss.loss);
     meter.Finish(step, static_cast<double>(loss.num_tokens), loss.flop, detail);
     context.log.Append(kProbeStage, step,
                        {{"loss", loss.loss},
                         {"lr", lr},
-                        {"grad_norm", grad_norm},
+                        {"grad_norm", loss.grad_norm},
                         {"tokens", static_cast<double>(loss.num_tokens)}});
     SaveOrStop(step, config.num_steps, context);
   }

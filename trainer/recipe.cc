@@ -62,6 +62,7 @@ std::map<std::string, std::string> DecidingValues(Recipe recipe) {
   recipe.run.threads = 0;
   recipe.run.device = RunSettings().device;
   recipe.run.save_every = RunSettings().save_every;
+  recipe.run.recompute = RunSettings().recompute;
   recipe.rl.keep_every = RlConfig().keep_every;
   recipe.run.plugins.clear();
   if (recipe.StartsFromModel()) recipe.model.from = "a model";

@@ -27,6 +27,7 @@ struct RunSettings {
   int threads = 0;             // 0: all; results don't depend on it
   int save_every = 50;
   int micro_batch_tokens = 4096;
+  policy::Recompute recompute = policy::Recompute::kNone;
   int num_shards = 1;
   std::vector<std::string> plugins;  // files, see envs::LoadPlugin
 };
@@ -89,7 +90,7 @@ Recipe ParseRecipe(std::string_view toml, std::string_view where,
 
 // Every key with its value; reads back as the same recipe.
 std::string RecipeToml(const Recipe& recipe);
-// 16 hex digits over all that decides a result (not run.threads, run.save_every;
+// 16 hex digits over all that decides a result (not run.threads, run.save_every, run.recompute;
 // run.device, which checkpoints know; run.plugins: an environment's id and version say what it
 // does; where the model of model.from lies: see trainer/start_model.h). Keys at their default count
 // for nothing, so that a run goes on under a later version that has more of them.

@@ -22,6 +22,9 @@ void BindRun(RunSettings& run, ConfigTable& t) {
         "between checkpoints; 0: only at the end of a stage");
   t.Add("run.micro_batch_tokens", &run.micro_batch_tokens, 64, kMaxTokens, "tokens",
         "trained at once: memory against speed");
+  t.AddChoice("run.recompute", &run.recompute, {"none", "layer"},
+              "what training computes again to save memory: with layer every layer's forward pass, "
+              "before its backward; results don't depend on it");
   t.Add("run.num_shards", &run.num_shards, 1, 1024, "shards",
         "of a batch whose gradients are summed in order: the number of processes (mpirun) must "
         "divide it, and results depend on it alone");

@@ -65,12 +65,13 @@ policy::Workload RlWorkload(const RlConfig& config) {
           .decoded_rows = RowsOf(config)};
 }
 
-// That ranks step together.
+// Of a policy that learns, which ranks step together.
 policy::Workload Together(policy::Workload workload, const Recipe& recipe,
                           const policy::Communicator& ranks) {
   workload.rank = ranks.rank();
   workload.num_ranks = ranks.size();
   workload.num_shards = recipe.run.num_shards;
+  workload.recompute = recipe.run.recompute;
   return workload;
 }
 

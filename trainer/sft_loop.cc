@@ -51,15 +51,13 @@ void RunSft(const SftConfig& config, const StageContext& context) {
       const uint64_t index = draw.Below(static_cast<uint64_t>(config.num_tasks));
       AppendDemonstration(*env, envs::Split::kTrain, index, config, context.chat, batch);
     }
-    const SupervisedLoss loss = meter.In(step, [&] {
-      return AccumulateGradient(policy, batch, config.micro_batch_tokens, context.team);
-    });
     const float lr = config.schedule.At(step, config.num_steps);
-    const float grad_norm = policy.OptimizerStep(lr);
+    const SupervisedLoss loss = meter.In(
+        step, [&] { return Learn(policy, batch, config.micro_batch_tokens, lr, context.team); });
 
     Numbers numbers = {{"loss", loss.loss},
                        {"lr", lr},
-                       {"grad_norm", grad_norm},
+                       {"grad_norm", loss.grad_norm},
                        {"tokens", static_cast<double>(loss.num_tokens)}};
     char detail[64];
     std::snprintf(detail, sizeof detail, "loss %.3f", loss.loss);

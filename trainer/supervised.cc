@@ -64,14 +64,16 @@ int64_t CountScored(std::span<const MaskedSequence> sequences) {
 
 }  // namespace
 
-SupervisedLoss AccumulateGradient(policy::Policy& policy, std::span<const MaskedSequence> sequences,
-                                  int micro_batch_tokens, const Team& team) {
+SupervisedLoss Learn(policy::Policy& policy, std::span<const MaskedSequence> sequences,
+                     int micro_batch_tokens, float learning_rate, const Team& team) {
   const float derivative = -1.0f / static_cast<float>(std::max<int64_t>(1, CountScored(sequences)));
   const auto shards = team.Accumulate<Sums>(policy, sequences.size(), [&](const Range& range) {
     const auto part = sequences.subspan(range.begin, range.size());
     return ScoreAll(policy, PackSequences(part, micro_batch_tokens), derivative);
   });
-  return MeanOf(shards, policy.config());
+  SupervisedLoss loss = MeanOf(shards, policy.config());
+  loss.grad_norm = policy.OptimizerStep(learning_rate);
+  return loss;
 }
 
 SupervisedLoss MeasureLoss(policy::Policy& policy, std::span<const MaskedSequence> sequences,

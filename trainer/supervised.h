@@ -13,11 +13,12 @@ struct SupervisedLoss {
   int64_t num_scored = 0;
   int64_t num_tokens = 0;  // fed
   double flop = 0;         // model FLOP of forward and backward
+  float grad_norm = 0;     // before clipping, where it was learned from
 };
 
-// Adds the gradient of the mean loss over all scored tokens of `sequences`, by the whole team.
-SupervisedLoss AccumulateGradient(policy::Policy& policy, std::span<const MaskedSequence> sequences,
-                                  int micro_batch_tokens, const Team& team);
+// One optimizer step on the mean loss over all scored tokens of `sequences`, by the whole team.
+SupervisedLoss Learn(policy::Policy& policy, std::span<const MaskedSequence> sequences,
+                     int micro_batch_tokens, float learning_rate, const Team& team);
 
 // The loss alone.
 SupervisedLoss MeasureLoss(policy::Policy& policy, std::span<const MaskedSequence> sequences,

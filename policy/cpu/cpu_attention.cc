@@ -70,11 +70,21 @@ const std::vector<PackedBatch::Segment>& All(const PackedSegments& segments) {
 }  // namespace
 
 void CpuBackend::QkNormRope(const void* qkv, const int32_t* positions, int rows,
-                            const float* q_gain, const float* k_gain, void* qk) {
+                            const float* q_gain, const float* k_gain, void* qk,
+                            const KvPlaces& kept) {
   ParallelRanges(rows, 16, [&](int64_t begin, int64_t end) {
     kernels_.qk_norm_rope(qkv, positions, q_gain, k_gain, cosine_.data(), sine_.data(), qk,
                           static_cast<int>(begin), static_cast<int>(end), shape_,
                           config_.rms_norm_eps);
+    if (!kept.cache) return;
+    const auto& cache = Cast(*kept.cache);
+    for (int64_t row = begin; row < end; ++row) {
+      if (kept.slots[row] < 0) continue;
+      for (int head = 0; head < shape_.num_kv_heads; ++head) {
+        kernels_.append_kv(qk, qkv, row, head, positions[row],
+                           cache.Panels(kept.layer, kept.slots[row], head), shape_);
+      }
+    }
   });
 }
 
@@ -154,20 +164,6 @@ std::unique_ptr<KvCache> CpuBackend::NewKvCache(int num_slots, int capacity) {
                                    shape_.num_kv_heads * 2 * cache->panel_bytes);
   kv_cache_bytes_ = std::max(kv_cache_bytes_, cache->storage.Use().bytes);
   return cache;
-}
-
-void CpuBackend::AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv,
-                          const int32_t* slots, const int32_t* positions, int rows) {
-  const auto& c = Cast(cache);
-  ParallelRanges(rows, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      if (slots[row] < 0) continue;
-      for (int head = 0; head < shape_.num_kv_heads; ++head) {
-        kernels_.append_kv(qk, qkv, row, head, positions[row], c.Panels(layer, slots[row], head),
-                           shape_);
-      }
-    }
-  });
 }
 
 void CpuBackend::CopySlot(KvCache& cache, int from, int to, int num_tokens) {

@@ -145,21 +145,24 @@ void CpuBackend::SumsOfSquares(const float* x, int64_t count, double* sums) {
   });
 }
 
-void CpuBackend::StepAdamW(float* w, float* g, float* m, float* v, int64_t count,
-                           const AdamW& args) {
+void CpuBackend::StepAdamW(float* w, float* g, float* m, float* v,
+                           std::span<const AdamWRange> ranges, const AdamW& args) {
   const double step = static_cast<double>(args.step);
-  const AdamWArgs kernel_args{
-      args.learning_rate,
-      args.beta1,
-      args.beta2,
-      args.epsilon,
-      args.weight_decay,
-      args.grad_scale,
-      static_cast<float>(1.0 - std::pow(static_cast<double>(args.beta1), step)),
-      static_cast<float>(1.0 - std::pow(static_cast<double>(args.beta2), step))};
-  ParallelRanges(count, 4096, [&](int64_t begin, int64_t end) {
-    kernels_.adamw(w + begin, g + begin, m + begin, v + begin, end - begin, kernel_args);
-  });
+  for (const AdamWRange& range : ranges) {
+    const AdamWArgs kernel_args{
+        args.learning_rate,
+        args.beta1,
+        args.beta2,
+        args.epsilon,
+        range.weight_decay,
+        args.grad_scale,
+        static_cast<float>(1.0 - std::pow(static_cast<double>(args.beta1), step)),
+        static_cast<float>(1.0 - std::pow(static_cast<double>(args.beta2), step))};
+    ParallelRanges(range.count, 4096, [&](int64_t begin, int64_t end) {
+      const int64_t at = range.begin + begin;
+      kernels_.adamw(w + at, g + at, m + at, v + at, end - begin, kernel_args);
+    });
+  }
 }
 
 void CpuBackend::Combine(float a, const float* x, float b, const float* y, int64_t count,

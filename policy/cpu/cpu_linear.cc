@@ -29,19 +29,21 @@ std::unique_ptr<PackedLinear> CpuBackend::NewLinear(int out, int in, bool gated)
   return linear;
 }
 
-void CpuBackend::SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) {
-  const auto& w = Cast(linear);
-  // Every layer's rounded rows pass through one scratch: it is only read by PackRows below.
-  char* rounded =
-      rounded_.Get(static_cast<size_t>(w.out_padded) * w.in_padded * kernels_.element_bytes);
-  ParallelRanges(w.out_padded / 32, 1, [&](int64_t begin, int64_t end) {
-    kernels_.pack_linear(weight, input_gain, w.out, w.in, w.glu_half, static_cast<int>(begin),
-                         static_cast<int>(end), rounded, w.forward);
-  });
-  ParallelRanges(w.in_padded / 32, 1, [&](int64_t begin, int64_t end) {
-    kernels_.pack_rows(rounded, w.in_padded, w.out_padded, w.in_padded, static_cast<int>(begin),
-                       static_cast<int>(end), w.backward);
-  });
+void CpuBackend::SetLinears(std::span<const LinearWeight> weights) {
+  for (const auto& [linear, weight, input_gain] : weights) {
+    const auto& w = Cast(*linear);
+    // Every layer's rounded rows pass through one scratch: it is only read by PackRows below.
+    char* rounded =
+        rounded_.Get(static_cast<size_t>(w.out_padded) * w.in_padded * kernels_.element_bytes);
+    ParallelRanges(w.out_padded / 32, 1, [&](int64_t begin, int64_t end) {
+      kernels_.pack_linear(weight, input_gain, w.out, w.in, w.glu_half, static_cast<int>(begin),
+                           static_cast<int>(end), rounded, w.forward);
+    });
+    ParallelRanges(w.in_padded / 32, 1, [&](int64_t begin, int64_t end) {
+      kernels_.pack_rows(rounded, w.in_padded, w.out_padded, w.in_padded, static_cast<int>(begin),
+                         static_cast<int>(end), w.backward);
+    });
+  }
 }
 
 // Deals a product to threads: by rows where there are many, else by panels.
@@ -105,12 +107,13 @@ void CpuBackend::LinearSwiGluGradient(const PackedLinear& down, const void* dy, 
            .input = gate_up});
 }
 
-void CpuBackend::UnfoldGain(const float* folded, const float* weight, const float* gain, int rows,
-                            int c, bool add, float* dweight, float* dgain) {
-  ParallelRanges(c, 32, [&](int64_t begin, int64_t end) {
-    kernels_.unfold_gain(folded, weight, gain, rows, c, static_cast<int>(begin),
-                         static_cast<int>(end), add, dweight, dgain);
-  });
+void CpuBackend::UnfoldGains(std::span<const FoldedGain> gains, int c) {
+  for (const FoldedGain& g : gains) {
+    ParallelRanges(c, 32, [&](int64_t begin, int64_t end) {
+      kernels_.unfold_gain(g.folded, g.weight, g.gain, g.rows, c, static_cast<int>(begin),
+                           static_cast<int>(end), g.adds, g.dweight, g.dgain);
+    });
+  }
 }
 
 void CpuBackend::LinearWeightGradient(const PackedLinear& linear, const void* dy, const void* x,

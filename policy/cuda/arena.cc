@@ -20,6 +20,7 @@ std::string HintFor(const std::string& purpose) {
            "--max-rows)";
   }
   const bool is_of_batch = has("activation") || has("scored") || has("scratch") || has("indexes");
+  if (has("activations")) return "lower run.micro_batch_tokens, or let run.recompute be layer";
   if (is_of_batch && !has("optimizer")) return "lower run.micro_batch_tokens";
   return "choose a smaller model.preset, or a GPU with more memory";
 }

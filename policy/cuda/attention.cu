@@ -100,23 +100,6 @@ __global__ void AttentionDecodeKernel(KvLayer<T> cache, HeadShape shape, const T
   DecodeBlock<T, kHeadDim>::Attend(rows, heads_per_kv, keys);
 }
 
-// One warp for each row and head of keys.
-template <typename T>
-__global__ void AppendKvKernel(KvLayer<T> cache, HeadShape shape, const T* qk, const T* qkv,
-                               const int32_t* slots, const int32_t* positions) {
-  const int64_t row = blockIdx.x;
-  if (slots[row] < 0) return;
-  const int kv_head = static_cast<int>(blockIdx.y), d = shape.head_dim;
-  const int64_t rotated = shape.num_heads + shape.num_kv_heads;
-  const T* key = qk + (row * rotated + shape.num_heads + kv_head) * d;
-  const T* value = qkv + (row * (rotated + shape.num_kv_heads) + rotated + kv_head) * d;
-  const int64_t at = cache.Offset(slots[row], kv_head, positions[row], d);
-  for (int i = static_cast<int>(threadIdx.x) * 4; i < d; i += kWarp * 4) {
-    Store4(cache.keys + at + i, Load4(key + i));
-    Store4(cache.values + at + i, Load4(value + i));
-  }
-}
-
 constexpr int kCopyThreads = 256;
 
 // Neighbours in a head are neighbours in both slots: a layer's head is one run of elements.
@@ -161,14 +144,6 @@ void Attention(const AttentionTile* tiles, int num_tiles, const HeadShape& shape
 }
 
 template <typename T>
-void AppendKv(const KvLayer<T>& cache, const HeadShape& shape, const T* qk, const T* qkv,
-              const int32_t* slots, const int32_t* positions, int rows, cudaStream_t stream) {
-  const dim3 grid(static_cast<unsigned>(rows), static_cast<unsigned>(shape.num_kv_heads));
-  Launch("AppendKv", {grid, kWarp}, stream, AppendKvKernel<T>, cache, shape, qk, qkv, slots,
-         positions);
-}
-
-template <typename T>
 void CopySlot(const KvLayer<T>& first_layer, int num_layers, int64_t layer_stride,
               const HeadShape& shape, int from, int to, int num_tokens, cudaStream_t stream) {
   const int64_t count = static_cast<int64_t>(num_tokens) * shape.head_dim;
@@ -193,8 +168,6 @@ void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* q
 #define AGON_INSTANTIATE(T)                                                                       \
   template void Attention<T>(const AttentionTile*, int, const HeadShape&, const T*, const T*, T*, \
                              float*, cudaStream_t);                                               \
-  template void AppendKv<T>(const KvLayer<T>&, const HeadShape&, const T*, const T*,              \
-                            const int32_t*, const int32_t*, int, cudaStream_t);                   \
   template void CopySlot<T>(const KvLayer<T>&, int, int64_t, const HeadShape&, int, int, int,     \
                             cudaStream_t);                                                        \
   template void AttentionDecode<T>(const KvLayer<T>&, const HeadShape&, const T*, const int32_t*, \

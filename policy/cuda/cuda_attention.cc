@@ -61,10 +61,13 @@ size_t BytesOf(const std::vector<T>& values) {
 }  // namespace
 
 void CudaBackend::QkNormRope(const void* qkv, const int32_t* positions, int rows,
-                             const float* q_gain, const float* k_gain, void* qk) {
+                             const float* q_gain, const float* k_gain, void* qk,
+                             const KvPlaces& kept) {
   ForType([&]<typename T>() {
+    const auto cache = kept.cache ? Cast(*kept.cache).Layer<T>(kept.layer) : KvLayer<T>{};
     cuda::QkNormRope(static_cast<const T*>(qkv), positions, rows, q_gain, k_gain, cosine_, sine_,
-                     config_.rms_norm_eps, shape_, static_cast<T*>(qk), gpu_.stream());
+                     config_.rms_norm_eps, shape_, static_cast<T*>(qk), cache, kept.slots,
+                     gpu_.stream());
   });
 }
 
@@ -152,14 +155,6 @@ std::unique_ptr<KvCache> CudaBackend::NewKvCache(int num_slots, int capacity) {
   cache->data = cache->memory.Get(
       static_cast<size_t>(2 * config_.num_layers * cache->layer_stride * ElementBytes()));
   return cache;
-}
-
-void CudaBackend::AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv,
-                           const int32_t* slots, const int32_t* positions, int rows) {
-  ForType([&]<typename T>() {
-    cuda::AppendKv(Cast(cache).Layer<T>(layer), shape_, static_cast<const T*>(qk),
-                   static_cast<const T*>(qkv), slots, positions, rows, gpu_.stream());
-  });
 }
 
 void CudaBackend::CopySlot(KvCache& cache, int from, int to, int num_tokens) {

@@ -55,9 +55,10 @@ void CudaBackend::Reserve(const OpLimits& limits) {
   dlogits_.Get(static_cast<size_t>(logit_bytes / int64_t{sizeof(float)} * ElementBytes()));
   delta_.Get(static_cast<size_t>(limits.batch_rows) * static_cast<size_t>(shape_.num_heads) *
              sizeof(float));
-  const int tallest = std::max({(config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim,
-                                2 * config_.intermediate_size, config_.vocab_size});
-  const int64_t floats = std::max(UnfoldGainPartials(tallest, config_.hidden_size),
+  const auto unfolded = [&](int rows) { return UnfoldGainPartials(rows, config_.hidden_size); };
+  const int qkv_rows = (config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim;
+  const int64_t of_layer = unfolded(qkv_rows) + unfolded(2 * config_.intermediate_size);
+  const int64_t floats = std::max(config_.num_layers * of_layer + unfolded(config_.vocab_size),
                                   QkNormRopePartials(limits.batch_rows, shape_));
   Partials<double>(
       std::max((floats + 1) / 2, int64_t{NumBlocks(limits.num_weights, kSquaresPerSum)}));
@@ -121,10 +122,10 @@ void CudaBackend::ScatterAddRows(const float* d, const int32_t* rows, int count,
 
 // --- optimizer -------------------------------------------------------------------------
 
-void CudaBackend::UnfoldGain(const float* folded, const float* weight, const float* gain, int rows,
-                             int c, bool add, float* dweight, float* dgain) {
-  cuda::UnfoldGain(folded, weight, gain, rows, c, add, dweight, dgain,
-                   Partials<float>(UnfoldGainPartials(rows, c)), gpu_.stream());
+void CudaBackend::UnfoldGains(std::span<const FoldedGain> gains, int c) {
+  int64_t floats = 0;
+  for (const FoldedGain& gain : gains) floats += UnfoldGainPartials(gain.rows, c);
+  cuda::UnfoldGains(gains, c, Partials<float>(floats), gpu_.stream());
 }
 
 void CudaBackend::SumsOfSquares(const float* x, int64_t count, double* sums) {
@@ -132,23 +133,6 @@ void CudaBackend::SumsOfSquares(const float* x, int64_t count, double* sums) {
   double* const on_device = Partials<double>(num_sums);
   cuda::SumsOfSquares(x, count, on_device, gpu_.stream());
   Download(sums, on_device, static_cast<size_t>(num_sums) * sizeof(double));
-}
-
-void CudaBackend::StepAdamW(float* w, float* g, float* m, float* v, int64_t count,
-                            const AdamW& args) {
-  const auto correction = [&](float beta) {
-    return static_cast<float>(1.0 -
-                              std::pow(static_cast<double>(beta), static_cast<double>(args.step)));
-  };
-  const AdamWStep step{.learning_rate = args.learning_rate,
-                       .beta1 = args.beta1,
-                       .beta2 = args.beta2,
-                       .epsilon = args.epsilon,
-                       .weight_decay = args.weight_decay,
-                       .grad_scale = args.grad_scale,
-                       .bias_correction1 = correction(args.beta1),
-                       .bias_correction2 = correction(args.beta2)};
-  cuda::StepAdamW(w, g, m, v, count, step, gpu_.stream());
 }
 
 void CudaBackend::Combine(float a, const float* x, float b, const float* y, int64_t count,

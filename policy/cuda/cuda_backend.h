@@ -55,7 +55,7 @@ class CudaBackend final : public Backend {
   void Download(void* host, const void* from, size_t bytes) override;
 
   std::unique_ptr<PackedLinear> NewLinear(int out, int in, bool gated) override;
-  void SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) override;
+  void SetLinears(std::span<const LinearWeight> weights) override;
   void Linear(const PackedLinear& w, const void* x, int rows, void* y) override;
   void LinearAdd(const PackedLinear& w, const void* x, int rows, float* y) override;
   void LinearSwiGlu(const PackedLinear& w, const void* x, int rows, void* gate_up,
@@ -67,8 +67,7 @@ class CudaBackend final : public Backend {
                             void* dgate_up) override;
   void LinearWeightGradient(const PackedLinear& w, const void* dy, const void* x, int rows,
                             float* dw) override;
-  void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
-                  bool add, float* dweight, float* dgain) override;
+  void UnfoldGains(std::span<const FoldedGain> gains, int c) override;
 
   void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x) override;
   void EmbeddingGradient(const float* dx, const int32_t* tokens, int rows, int c,
@@ -81,7 +80,7 @@ class CudaBackend final : public Backend {
   void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) override;
 
   void QkNormRope(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
-                  const float* k_gain, void* qk) override;
+                  const float* k_gain, void* qk, const KvPlaces& kept) override;
   void QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows, const float* q_gain,
                           const float* k_gain, const float* dqk, const float* dv, void* dqkv,
                           float* dq_gain, float* dk_gain) override;
@@ -95,8 +94,6 @@ class CudaBackend final : public Backend {
                          float* dv) override;
 
   std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) override;
-  void AppendKv(KvCache& cache, int layer, const void* qk, const void* qkv, const int32_t* slots,
-                const int32_t* positions, int rows) override;
   void CopySlot(KvCache& cache, int from, int to, int num_tokens) override;
   void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
                        const int32_t* positions, int rows, void* out) override;
@@ -117,7 +114,10 @@ class CudaBackend final : public Backend {
                  int num_top, TokenLogprob* top) override;
 
   void SumsOfSquares(const float* x, int64_t count, double* sums) override;
-  void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamW& args) override;
+  void StepAdamW(float* w, float* g, float* m, float* v, std::span<const AdamWRange> ranges,
+                 const AdamW& args) override {
+    cuda::StepAdamW(w, g, m, v, ranges, args, gpu_.stream());
+  }
   void Combine(float a, const float* x, float b, const float* y, int64_t count,
                float* out) override;
   void Divide(float* x, int64_t count, double divisor) override;

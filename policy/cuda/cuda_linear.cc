@@ -36,11 +36,15 @@ std::unique_ptr<PackedLinear> CudaBackend::NewLinear(int out, int in, bool gated
   return linear;
 }
 
-void CudaBackend::SetLinear(PackedLinear& linear, const float* weight, const float* input_gain) {
-  const auto& w = Cast(linear);
+void CudaBackend::SetLinears(std::span<const LinearWeight> weights) {
   ForType([&]<typename T>() {
-    PackWeights(weight, input_gain, w.out, w.in, w.out_padded, reinterpret_cast<T*>(w.weight),
-                gpu_.stream());
+    std::vector<WeightToPack<T>> all;
+    for (const auto& [linear, weight, input_gain] : weights) {
+      const auto& w = Cast(*linear);
+      all.push_back(
+          {weight, input_gain, reinterpret_cast<T*>(w.weight), w.out, w.in, w.out_padded});
+    }
+    PackWeights<T>(all, gpu_.stream());
   });
 }
 

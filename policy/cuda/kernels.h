@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "policy/policy.h"
+#include "policy/backend.h"
 #include "policy/row_table.h"
 
 namespace agon::policy::cuda {
@@ -26,8 +26,13 @@ using Bf16 = __nv_bfloat16;
 // packed (out_padded, in) = weight (out, in), its columns scaled by input_gain (in) if there is
 // one, rows beyond `out` zero.
 template <typename T>
-void PackWeights(const float* weight, const float* input_gain, int out, int in, int out_padded,
-                 T* packed, cudaStream_t stream);
+struct WeightToPack {
+  const float *weight, *input_gain;
+  T* packed;
+  int out, in, out_padded;
+};
+template <typename T>
+void PackWeights(std::span<const WeightToPack<T>> weights, cudaStream_t stream);
 // activation (rows, f) = silu(gate) up with gate_up (rows, [f; f]).
 template <typename T>
 void SwiGlu(const T* gate_up, int rows, int f, T* activation, cudaStream_t stream);
@@ -40,10 +45,6 @@ void SwiGluGradient(const T* gate_up, int rows, int f, T* dgate_up, cudaStream_t
 template <typename T>
 void RmsNorm(const float* x, int rows, int c, float epsilon, T* xhat, float* rstd,
              cudaStream_t stream);
-// x (rows, c) += dx first: the residual sum and the norm in one pass.
-template <typename T>
-void AddRmsNorm(const T* dx, int rows, int c, float epsilon, float* x, T* xhat, float* rstd,
-                cudaStream_t stream);
 // dx += gradient; dx_rounded = dx as T.
 template <typename T>
 void RmsNormGradient(const float* dxhat, const T* xhat, const float* rstd, int rows, int c,
@@ -67,12 +68,27 @@ void Round(const float* x, int64_t count, T* rounded, cudaStream_t stream);
 struct HeadShape {
   int num_heads, num_kv_heads, head_dim;  // head_dim 32, 64 or 128
 };
+// Keys and values of one layer: (slots, KV, capacity, d) each, slots `slot_stride` elements apart.
+template <typename T>
+struct KvLayer {
+  T *keys, *values;
+  int64_t slot_stride;
+  int capacity;  // tokens
+
+  // Of a token's key or value.
+  __host__ __device__ int64_t Offset(int slot, int kv_head, int position, int head_dim) const {
+    return slot * slot_stride + (static_cast<int64_t>(kv_head) * capacity + position) * head_dim;
+  }
+};
 // Queries and keys of qkv (rows, (H + 2 KV) d), normalised per head with gains (d) and rotated
-// by cosine and sine (positions, d / 2), to qk (rows, (H + KV) d).
+// by cosine and sine (positions, d / 2), to qk (rows, (H + KV) d). With `slots` (rows) row i's key
+// and value go to slots[i] of the cache at positions[i], too. Slot -1, here and in decoding: no
+// row.
 template <typename T>
 void QkNormRope(const T* qkv, const int32_t* positions, int rows, const float* q_gain,
                 const float* k_gain, const float* cosine, const float* sine, float epsilon,
-                const HeadShape& shape, T* qk, cudaStream_t stream);
+                const HeadShape& shape, T* qk, const KvLayer<T>& cache, const int32_t* slots,
+                cudaStream_t stream);
 // dqkv (rows, (H + 2 KV) d) from dqk (rows, (H + KV) d) and dv (rows, KV d); the gains'
 // gradients (d) are added to. `partials` holds QkNormRopePartials(rows, shape) floats.
 template <typename T>
@@ -126,22 +142,6 @@ void AttentionGradient(const AttentionTile* tiles, int num_tiles, const KeyTile*
                        int rows, float* delta, float* dqk, float* dv, cudaStream_t stream);
 
 // --- attention.cu, decoding ------------------------------------------------------------
-// Keys and values of one layer: (slots, KV, capacity, d) each, slots `slot_stride` elements apart.
-template <typename T>
-struct KvLayer {
-  T *keys, *values;
-  int64_t slot_stride;
-  int capacity;  // tokens
-
-  // Of a token's key or value.
-  __host__ __device__ int64_t Offset(int slot, int kv_head, int position, int head_dim) const {
-    return slot * slot_stride + (static_cast<int64_t>(kv_head) * capacity + position) * head_dim;
-  }
-};
-// Row i's key and value go to slots[i] at positions[i]. Slot -1, here and in decoding: no row.
-template <typename T>
-void AppendKv(const KvLayer<T>& cache, const HeadShape& shape, const T* qk, const T* qkv,
-              const int32_t* slots, const int32_t* positions, int rows, cudaStream_t stream);
 // The first `num_tokens` positions of slot `from` in each of `num_layers` layers, which begin
 // `layer_stride` elements apart.
 template <typename T>
@@ -159,21 +159,14 @@ void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* q
 void AdvanceRows(const RowTable& table, int step, cudaStream_t stream);
 
 // --- optimizer.cu ----------------------------------------------------------------------
-// dweight = folded diag(gain) (added to it if `add`), dgain (c) += column sums of
-// folded * weight, all (rows, c). `folded` may be `dweight`. `partials` holds
-// UnfoldGainPartials(rows, c) floats.
-void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
-                bool add, float* dweight, float* dgain, float* partials, cudaStream_t stream);
+// As Backend::UnfoldGains. `partials` holds the sum of UnfoldGainPartials(rows, c) floats.
+void UnfoldGains(std::span<const FoldedGain> gains, int c, float* partials, cudaStream_t stream);
 int64_t UnfoldGainPartials(int rows, int c);
 // As Backend::SumsOfSquares; `sums` are the device's.
 void SumsOfSquares(const float* x, int64_t count, double* sums, cudaStream_t stream);
-struct AdamWStep {
-  float learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
-  float bias_correction1, bias_correction2;  // 1 - beta^t
-};
-// Updates w, m, v and zeroes g (count each).
-void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamWStep& step,
-               cudaStream_t stream);
+// As Backend::StepAdamW; ranges begin at multiples of 4.
+void StepAdamW(float* w, float* g, float* m, float* v, std::span<const Backend::AdamWRange> ranges,
+               const Backend::AdamW& step, cudaStream_t stream);
 
 // --- matrices.cu -----------------------------------------------------------------------
 // out = a x + b y (count), which may be `out`.

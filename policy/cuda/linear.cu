@@ -1,6 +1,7 @@
 // What linear layers need beside their products: packed weights, and SwiGLU forward and backward.
 // Bound: HBM.
 #include "policy/cuda/device.h"
+#include "policy/cuda/jobs.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
 
@@ -10,20 +11,20 @@ namespace {
 constexpr int kThreads = 256;
 
 template <typename T>
-__global__ void PackWeightsKernel(const float* weight, const float* input_gain, int out, int in,
-                                  int64_t count, T* packed) {
-  const int64_t i = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * 4;
-  if (i >= count) return;
-  if (i >= static_cast<int64_t>(out) * in) {
-    Store4(packed + i, make_float4(0.0f, 0.0f, 0.0f, 0.0f));
+__global__ void PackWeightsKernel(const __grid_constant__ Jobs<WeightToPack<T>> jobs) {
+  const auto [job, block] = jobs.Find(blockIdx.x);
+  const int64_t i = (static_cast<int64_t>(block) * kThreads + threadIdx.x) * 4;
+  if (i >= static_cast<int64_t>(job.out_padded) * job.in) return;
+  if (i >= static_cast<int64_t>(job.out) * job.in) {
+    Store4(job.packed + i, make_float4(0.0f, 0.0f, 0.0f, 0.0f));
     return;
   }
-  float4 w = Load4(weight + i);
-  if (input_gain) {
-    const float4 g = Load4(input_gain + i % in);
+  float4 w = Load4(job.weight + i);
+  if (job.input_gain) {
+    const float4 g = Load4(job.input_gain + i % job.in);
     w = make_float4(w.x * g.x, w.y * g.y, w.z * g.z, w.w * g.w);
   }
-  Store4(packed + i, w);
+  Store4(job.packed + i, w);
 }
 
 __device__ inline float Sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
@@ -78,11 +79,11 @@ Shape FourEach(int64_t count) { return {dim3(NumBlocks(count, kThreads * 4)), kT
 }  // namespace
 
 template <typename T>
-void PackWeights(const float* weight, const float* input_gain, int out, int in, int out_padded,
-                 T* packed, cudaStream_t stream) {
-  const int64_t count = static_cast<int64_t>(out_padded) * in;
-  Launch("PackWeights", FourEach(count), stream, PackWeightsKernel<T>, weight, input_gain, out, in,
-         count, packed);
+void PackWeights(std::span<const WeightToPack<T>> weights, cudaStream_t stream) {
+  const auto blocks = [](const WeightToPack<T>& w) {
+    return FourEach(static_cast<int64_t>(w.out_padded) * w.in).grid.x;
+  };
+  LaunchJobs("PackWeights", weights, blocks, kThreads, stream, PackWeightsKernel<T>);
 }
 
 template <typename T>
@@ -97,9 +98,9 @@ void SwiGluGradient(const T* gate_up, int rows, int f, T* dgate_up, cudaStream_t
          SwiGluGradientKernel<T>, gate_up, rows, f, dgate_up);
 }
 
-#define AGON_INSTANTIATE(T)                                                                  \
-  template void PackWeights<T>(const float*, const float*, int, int, int, T*, cudaStream_t); \
-  template void SwiGlu<T>(const T*, int, int, T*, cudaStream_t);                             \
+#define AGON_INSTANTIATE(T)                                                     \
+  template void PackWeights<T>(std::span<const WeightToPack<T>>, cudaStream_t); \
+  template void SwiGlu<T>(const T*, int, int, T*, cudaStream_t);                \
   template void SwiGluGradient<T>(const T*, int, int, T*, cudaStream_t);
 AGON_INSTANTIATE(float)
 AGON_INSTANTIATE(Bf16)

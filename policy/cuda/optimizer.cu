@@ -1,6 +1,10 @@
-// What happens to weights and gradients once per step: gains unfolded, the norm, AdamW.
-// Sums go over chunks of fixed size. Bound: HBM.
+// What happens to weights and gradients once per step: gains unfolded, the norm, AdamW, each for
+// all tensors at once. Sums go over chunks of fixed size. Bound: HBM.
+#include <algorithm>
+#include <cmath>
+
 #include "policy/cuda/device.h"
+#include "policy/cuda/jobs.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
 
@@ -11,21 +15,29 @@ constexpr int kThreads = 256;
 // A block of UnfoldGainKernel: this many rows of 32 columns, a lane for each column.
 constexpr int kUnfoldRows = 128;
 
-__global__ void UnfoldGainKernel(const float* folded, const float* weight, const float* gain,
-                                 int rows, int c, bool add, float* dweight, float* partials) {
+struct Unfolding {
+  FoldedGain gain;
+  float* partials;
+};
+
+__global__ void UnfoldGainsKernel(const __grid_constant__ Jobs<Unfolding> jobs, int c) {
+  const auto [job, block] = jobs.Find(blockIdx.x);
+  const FoldedGain& fold = job.gain;
+  const int strips = (c + kWarp - 1) / kWarp;
+  const int part = static_cast<int>(block) / strips, strip = static_cast<int>(block) % strips;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int column = static_cast<int>(blockIdx.x) * kWarp + lane;
-  const int first = static_cast<int>(blockIdx.y) * kUnfoldRows;
+  const int column = strip * kWarp + lane;
+  const int first = part * kUnfoldRows;
   float sum = 0.0f;
   if (column < c) {
-    const float g = gain[column];
-    const int end = first + kUnfoldRows < rows ? first + kUnfoldRows : rows;
+    const float g = fold.gain[column];
+    const int end = first + kUnfoldRows < fold.rows ? first + kUnfoldRows : fold.rows;
     for (int row = first + warp; row < end; row += kThreads / kWarp) {
       const int64_t at = static_cast<int64_t>(row) * c + column;
-      const float d = folded[at];
-      sum = fmaf(d, weight[at], sum);
-      dweight[at] = add ? fmaf(d, g, dweight[at]) : d * g;
+      const float d = fold.folded[at];
+      sum = fmaf(d, fold.weight[at], sum);
+      fold.dweight[at] = fold.adds ? fmaf(d, g, fold.dweight[at]) : d * g;
     }
   }
   __shared__ SharedArray<float, kThreads> sums;
@@ -33,15 +45,17 @@ __global__ void UnfoldGainKernel(const float* folded, const float* weight, const
   __syncthreads();
   if (warp != 0 || column >= c) return;
   for (int w = 1; w < kThreads / kWarp; ++w) sum += static_cast<float>(sums[w * kWarp + lane]);
-  partials[static_cast<int64_t>(blockIdx.y) * c + column] = sum;
+  job.partials[static_cast<int64_t>(part) * c + column] = sum;
 }
 
-__global__ void AddRowsKernel(const float* partials, int num_rows, int c, float* sums) {
-  const int column = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
+__global__ void AddPartsKernel(const __grid_constant__ Jobs<Unfolding> jobs, int c) {
+  const auto [job, block] = jobs.Find(blockIdx.x);
+  const int column = static_cast<int>(block) * kThreads + static_cast<int>(threadIdx.x);
   if (column >= c) return;
+  const int parts = (job.gain.rows + kUnfoldRows - 1) / kUnfoldRows;
   float sum = 0.0f;
-  for (int row = 0; row < num_rows; ++row) sum += partials[static_cast<int64_t>(row) * c + column];
-  sums[column] += sum;
+  for (int i = 0; i < parts; ++i) sum += job.partials[static_cast<int64_t>(i) * c + column];
+  job.gain.dgain[column] += sum;
 }
 
 __global__ void SumsOfSquaresKernel(const float* x, int64_t count, double* sums) {
@@ -57,9 +71,9 @@ __global__ void SumsOfSquaresKernel(const float* x, int64_t count, double* sums)
 
 // Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2) for one weight.
 struct AdamWRule {
-  float scale, beta1, beta2, rest1, rest2, step, inv_correction2, keep, epsilon;
+  float scale, beta1, beta2, rest1, rest2, step, inv_correction2, epsilon;
 
-  __device__ void Update(float& w, float& g, float& m, float& v) const {
+  __device__ void Update(float keep, float& w, float& g, float& m, float& v) const {
     const float gradient = g * scale;
     m = fmaf(beta1, m, rest1 * gradient);
     v = fmaf(beta2, v, rest2 * gradient * gradient);
@@ -68,21 +82,50 @@ struct AdamWRule {
   }
 };
 
-__global__ void AdamWKernel(float* w, float* g, float* m, float* v, int64_t count, AdamWRule rule) {
-  const int64_t i = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * 4;
-  if (i + 4 <= count) {
+// Elements that are decayed alike: `keep` of each weight is left. As small as can be, so that a
+// launch takes many.
+struct Range {
+  int64_t begin;
+  uint32_t count;
+  float keep;
+};
+
+__global__ void AdamWKernel(const __grid_constant__ Jobs<Range> ranges, float* w, float* g,
+                            float* m, float* v, AdamWRule rule) {
+  const auto [range, block] = ranges.Find(blockIdx.x);
+  const int64_t end = range.begin + range.count;
+  const int64_t i = range.begin + (static_cast<int64_t>(block) * kThreads + threadIdx.x) * 4;
+  const float keep = range.keep;
+  if (i + 4 <= end) {
     float4 w4 = Load4(w + i), g4 = Load4(g + i), m4 = Load4(m + i), v4 = Load4(v + i);
-    rule.Update(w4.x, g4.x, m4.x, v4.x);
-    rule.Update(w4.y, g4.y, m4.y, v4.y);
-    rule.Update(w4.z, g4.z, m4.z, v4.z);
-    rule.Update(w4.w, g4.w, m4.w, v4.w);
+    rule.Update(keep, w4.x, g4.x, m4.x, v4.x);
+    rule.Update(keep, w4.y, g4.y, m4.y, v4.y);
+    rule.Update(keep, w4.z, g4.z, m4.z, v4.z);
+    rule.Update(keep, w4.w, g4.w, m4.w, v4.w);
     Store4(w + i, w4);
     Store4(g + i, g4);
     Store4(m + i, m4);
     Store4(v + i, v4);
   } else {
-    for (int64_t j = i; j < count; ++j) rule.Update(w[j], g[j], m[j], v[j]);
+    for (int64_t j = i; j < end; ++j) rule.Update(keep, w[j], g[j], m[j], v[j]);
   }
+}
+
+// In pieces that Range can count.
+std::vector<Range> RangesOf(std::span<const Backend::AdamWRange> ranges, float learning_rate) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  std::vector<Range> pieces;
+  for (const auto& [begin, count, weight_decay] : ranges) {
+    for (int64_t at = 0; at < count; at += kMost) {
+      pieces.push_back({begin + at, static_cast<uint32_t>(std::min(kMost, count - at)),
+                        1.0f - learning_rate * weight_decay});
+    }
+  }
+  return pieces;
+}
+
+float BiasCorrection(float beta, int64_t step) {
+  return static_cast<float>(1.0 - std::pow(static_cast<double>(beta), static_cast<double>(step)));
 }
 
 }  // namespace
@@ -91,13 +134,19 @@ int64_t UnfoldGainPartials(int rows, int c) {
   return static_cast<int64_t>(NumBlocks(rows, kUnfoldRows)) * c;
 }
 
-void UnfoldGain(const float* folded, const float* weight, const float* gain, int rows, int c,
-                bool add, float* dweight, float* dgain, float* partials, cudaStream_t stream) {
-  const dim3 grid(NumBlocks(c, kWarp), NumBlocks(rows, kUnfoldRows));
-  Launch("UnfoldGain", {grid, kThreads}, stream, UnfoldGainKernel, folded, weight, gain, rows, c,
-         add, dweight, partials);
-  Launch("UnfoldGain", {dim3(NumBlocks(c, kThreads)), kThreads}, stream, AddRowsKernel, partials,
-         static_cast<int>(grid.y), c, dgain);
+void UnfoldGains(std::span<const FoldedGain> gains, int c, float* partials, cudaStream_t stream) {
+  std::vector<Unfolding> jobs;
+  for (const FoldedGain& gain : gains) {
+    jobs.push_back({gain, partials});
+    partials += UnfoldGainPartials(gain.rows, c);
+  }
+  const std::span<const Unfolding> all = jobs;
+  const auto blocks = [c](const Unfolding& job) {
+    return NumBlocks(job.gain.rows, kUnfoldRows) * NumBlocks(c, kWarp);
+  };
+  LaunchJobs("UnfoldGains", all, blocks, kThreads, stream, UnfoldGainsKernel, c);
+  const auto blocks_of_sums = [c](const Unfolding&) { return NumBlocks(c, kThreads); };
+  LaunchJobs("UnfoldGains", all, blocks_of_sums, kThreads, stream, AddPartsKernel, c);
 }
 
 void SumsOfSquares(const float* x, int64_t count, double* sums, cudaStream_t stream) {
@@ -105,19 +154,20 @@ void SumsOfSquares(const float* x, int64_t count, double* sums, cudaStream_t str
          SumsOfSquaresKernel, x, count, sums);
 }
 
-void StepAdamW(float* w, float* g, float* m, float* v, int64_t count, const AdamWStep& s,
-               cudaStream_t stream) {
+void StepAdamW(float* w, float* g, float* m, float* v, std::span<const Backend::AdamWRange> ranges,
+               const Backend::AdamW& s, cudaStream_t stream) {
   const AdamWRule rule{.scale = s.grad_scale,
                        .beta1 = s.beta1,
                        .beta2 = s.beta2,
                        .rest1 = 1.0f - s.beta1,
                        .rest2 = 1.0f - s.beta2,
-                       .step = s.learning_rate / s.bias_correction1,
-                       .inv_correction2 = 1.0f / sqrtf(s.bias_correction2),
-                       .keep = 1.0f - s.learning_rate * s.weight_decay,
+                       .step = s.learning_rate / BiasCorrection(s.beta1, s.step),
+                       .inv_correction2 = 1.0f / sqrtf(BiasCorrection(s.beta2, s.step)),
                        .epsilon = s.epsilon};
-  Launch("AdamW", {dim3(NumBlocks(count, kThreads * 4)), kThreads}, stream, AdamWKernel, w, g, m, v,
-         count, rule);
+  const std::vector<Range> pieces = RangesOf(ranges, s.learning_rate);
+  const auto blocks = [](const Range& range) { return NumBlocks(range.count, kThreads * 4); };
+  LaunchJobs("AdamW", std::span<const Range>(pieces), blocks, kThreads, stream, AdamWKernel, w, g,
+             m, v, rule);
 }
 
 }  // namespace agon::policy::cuda

@@ -1,5 +1,5 @@
-// RMSNorm of each query and key head, its gain and the rotation in one pass, one warp for each
-// head of a row. Bound: HBM.
+// RMSNorm of each query and key head, its gain, the rotation and the way to the cache in one pass,
+// one warp for each head of a row. Bound: HBM; in decoding few rows are one launch fewer.
 #include "policy/cuda/device.h"
 #include "policy/cuda/head_dim.h"
 #include "policy/cuda/kernels.h"
@@ -43,15 +43,25 @@ struct Arguments {
   HeadShape shape;
 };
 
+// `num_heads` of each row: those that are rotated, with a cache also those of values.
 template <typename T, int kHeadDim>
-__global__ void QkNormRopeKernel(const T* qkv, Arguments a, T* qk) {
+__global__ void QkNormRopeKernel(const T* qkv, Arguments a, int num_heads, T* qk, KvLayer<T> cache,
+                                 const int32_t* slots) {
   using H = Head<kHeadDim>;
   const int rotated = a.shape.num_heads + a.shape.num_kv_heads;
   const int64_t item = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / kWarp;
-  if (item >= static_cast<int64_t>(a.rows) * rotated) return;
-  const int64_t row = item / rotated;
-  const int head = static_cast<int>(item % rotated);
+  if (item >= static_cast<int64_t>(a.rows) * num_heads) return;
+  const int64_t row = item / num_heads;
+  const int head = static_cast<int>(item % num_heads);
   const T* in = qkv + (row * (rotated + a.shape.num_kv_heads) + head) * kHeadDim;
+  const bool is_kept = slots != nullptr && head >= a.shape.num_heads && slots[row] >= 0;
+  const int kv_head = (head - a.shape.num_heads) % a.shape.num_kv_heads;
+  const int64_t place = is_kept ? cache.Offset(slots[row], kv_head, a.positions[row], kHeadDim) : 0;
+  if (head >= rotated) {
+    if (!is_kept) return;
+    for (int k = 0; k < H::kEach; ++k) cache.values[place + H::Index(k)] = in[H::Index(k)];
+    return;
+  }
   const float* gain = head < a.shape.num_heads ? a.q_gain : a.k_gain;
   float x[H::kEach];
   for (int k = 0; k < H::kEach; ++k) x[k] = ToFloat(in[H::Index(k)]);
@@ -63,7 +73,9 @@ __global__ void QkNormRopeKernel(const T* qkv, Arguments a, T* qk) {
     const int i = H::Index(k), angle = i % H::kHalf;
     const float cosine = a.cosine[angles + angle], sine = a.sine[angles + angle];
     const float partner = H::Partner(x, k);
-    Put(out + i, i < H::kHalf ? x[k] * cosine - partner * sine : x[k] * cosine + partner * sine);
+    const float y = i < H::kHalf ? x[k] * cosine - partner * sine : x[k] * cosine + partner * sine;
+    Put(out + i, y);
+    if (is_kept) Put(cache.keys + place + i, y);
   }
 }
 
@@ -152,12 +164,14 @@ __global__ void AddPartialsKernel(const float* partials, int num_blocks, int d, 
 template <typename T>
 void QkNormRope(const T* qkv, const int32_t* positions, int rows, const float* q_gain,
                 const float* k_gain, const float* cosine, const float* sine, float epsilon,
-                const HeadShape& shape, T* qk, cudaStream_t stream) {
+                const HeadShape& shape, T* qk, const KvLayer<T>& cache, const int32_t* slots,
+                cudaStream_t stream) {
   const Arguments a{positions, q_gain, k_gain, cosine, sine, epsilon, rows, shape};
-  const int64_t items = static_cast<int64_t>(rows) * (shape.num_heads + shape.num_kv_heads);
+  const int heads = shape.num_heads + (slots ? 2 : 1) * shape.num_kv_heads;
+  const int64_t items = static_cast<int64_t>(rows) * heads;
   ForHeadDim("QkNormRope", shape, [&]<int kHeadDim>() {
     Launch("QkNormRope", {dim3(NumBlocks(items, kWarps)), kThreads}, stream,
-           QkNormRopeKernel<T, kHeadDim>, qkv, a, qk);
+           QkNormRopeKernel<T, kHeadDim>, qkv, a, heads, qk, cache, slots);
   });
 }
 
@@ -183,7 +197,7 @@ void QkNormRopeGradient(const T* qkv, const int32_t* positions, int rows, const 
 #define AGON_INSTANTIATE(T)                                                                      \
   template void QkNormRope<T>(const T*, const int32_t*, int, const float*, const float*,         \
                               const float*, const float*, float, const HeadShape&, T*,           \
-                              cudaStream_t);                                                     \
+                              const KvLayer<T>&, const int32_t*, cudaStream_t);                  \
   template void QkNormRopeGradient<T>(const T*, const int32_t*, int, const float*, const float*, \
                                       const float*, const float*, float, const HeadShape&,       \
                                       const float*, const float*, T*, float*, float*, float*,    \

@@ -15,26 +15,18 @@ unsigned ThreadsFor(int c) {
   return static_cast<unsigned>(needed < kMost ? needed : kMost);
 }
 
-// x_out = x + branch (rows, c) if kAdd; then xhat = x_out rstd.
-template <typename T, bool kAdd>
-__global__ void RmsNormKernel(const T* branch, const float* x, int c, float epsilon, float* x_out,
-                              T* xhat, float* rstd) {
+template <typename T>
+__global__ void RmsNormKernel(const float* x, int c, float epsilon, T* xhat, float* rstd) {
   const int64_t row = static_cast<int64_t>(blockIdx.x) * c;
   const int first = static_cast<int>(threadIdx.x) * 4, step = static_cast<int>(blockDim.x) * 4;
   float sum = 0.0f;
   for (int i = first; i < c; i += step) {
-    float4 v = Load4(x + row + i);
-    if constexpr (kAdd) {
-      v = Add4(v, Load4(branch + row + i));
-      Store4(x_out + row + i, v);
-    }
+    const float4 v = Load4(x + row + i);
     sum = Dot4(v, v, sum);
   }
   const float r = 1.0f / sqrtf(BlockSum(sum) / static_cast<float>(c) + epsilon);
   if (threadIdx.x == 0) rstd[blockIdx.x] = r;
-  // A thread reads back what it wrote itself.
-  const float* source = kAdd ? x_out : x;
-  for (int i = first; i < c; i += step) Store4(xhat + row + i, Scale4(Load4(source + row + i), r));
+  for (int i = first; i < c; i += step) Store4(xhat + row + i, Scale4(Load4(x + row + i), r));
 }
 
 // dx += rstd (dxhat - xhat mean(dxhat xhat)), also rounded.
@@ -67,15 +59,7 @@ Shape RowPerBlock(int rows, int c) { return {dim3(static_cast<unsigned>(rows)), 
 template <typename T>
 void RmsNorm(const float* x, int rows, int c, float epsilon, T* xhat, float* rstd,
              cudaStream_t stream) {
-  Launch("RmsNorm", RowPerBlock(rows, c), stream, RmsNormKernel<T, false>, nullptr, x, c, epsilon,
-         nullptr, xhat, rstd);
-}
-
-template <typename T>
-void AddRmsNorm(const T* dx, int rows, int c, float epsilon, float* x, T* xhat, float* rstd,
-                cudaStream_t stream) {
-  Launch("AddRmsNorm", RowPerBlock(rows, c), stream, RmsNormKernel<T, true>, dx, x, c, epsilon, x,
-         xhat, rstd);
+  Launch("RmsNorm", RowPerBlock(rows, c), stream, RmsNormKernel<T>, x, c, epsilon, xhat, rstd);
 }
 
 template <typename T>
@@ -87,7 +71,6 @@ void RmsNormGradient(const float* dxhat, const T* xhat, const float* rstd, int r
 
 #define AGON_INSTANTIATE(T)                                                                    \
   template void RmsNorm<T>(const float*, int, int, float, T*, float*, cudaStream_t);           \
-  template void AddRmsNorm<T>(const T*, int, int, float, float*, T*, float*, cudaStream_t);    \
   template void RmsNormGradient<T>(const float*, const T*, const float*, int, int, float*, T*, \
                                    cudaStream_t);
 AGON_INSTANTIATE(float)

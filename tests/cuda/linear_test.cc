@@ -45,6 +45,36 @@ TYPED_TEST_SUITE(LinearLayer, ComputeTypes);
 
 constexpr int kLinearRows = 37;
 
+// More of them than the arguments of one launch hold, with and without a gain and padding.
+TYPED_TEST(LinearLayer, ManyMatricesArePackedAsEachAlone) {
+  using T = TypeParam;
+  constexpr int kMatrices = 100, kIn = 32, kMostOut = 96;
+  CudaBackend gpu(TinyConfig(), kCompute<T>, 0);
+  const Device<float> weight(Normals(1, Area(kMatrices + kMostOut, kIn))), gain(Normals(2, kIn));
+  const Device<T> x(Rounded<T>(Normals(3, Area(2, kIn))));
+  std::vector<std::unique_ptr<PackedLinear>> together, alone;
+  std::vector<LinearWeight> all;
+  const auto out_of = [](int i) { return 1 + i % kMostOut; };
+  for (int i = 0; i < kMatrices; ++i) {
+    together.push_back(gpu.NewLinear(out_of(i), kIn, false));
+    alone.push_back(gpu.NewLinear(out_of(i), kIn, false));
+    const float *of_this = static_cast<const float*>(weight) + i * kIn, *its_gain = gain;
+    all.push_back({together.back().get(), of_this, i % 3 == 0 ? nullptr : its_gain});
+    gpu.SetLinear(*alone.back(), of_this, all.back().input_gain);
+  }
+  gpu.SetLinears(all);
+  for (int i = 0; i < kMatrices; ++i) {
+    const auto product = [&](const PackedLinear& linear) {
+      Device<T> y(Area(2, (out_of(i) + 31) / 32 * 32));
+      gpu.Linear(linear, x, 2, y);
+      return y.Read();
+    };
+    EXPECT_TRUE(SameBits(product(*together[static_cast<size_t>(i)]),
+                         product(*alone[static_cast<size_t>(i)])))
+        << i;
+  }
+}
+
 TYPED_TEST(LinearLayer, ProductsFollowTheCpu) {
   using T = TypeParam;
   Layer<T> layer(96, 64, false);

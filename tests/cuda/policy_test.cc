@@ -3,6 +3,7 @@
 
 #include "tests/cuda/backend_fixture.h"
 #include "tests/error_of.h"
+#include "tests/policy/recompute.h"
 
 namespace agon::policy::cuda {
 namespace {
@@ -163,6 +164,41 @@ TYPED_TEST(CudaPolicy, ResultsThatAreNoNumbersAreTracedToTheirOp) {
     const std::string error = ErrorOf([&] { policy->Score(MixedBatch()); }, ErrorKind::kFailed);
     EXPECT_TRUE(Contains(error, op)) << error;
   }
+}
+
+TYPED_TEST(CudaPolicy, GradientsThatAreNoNumbersAreTracedToTheirTensor) {
+  using T = TypeParam;
+  const auto policy = SmallPolicy(kCompute<T>);
+  policy->ConfigureOptimizer({});
+  OverflowGradientOf(1, *policy);
+  const auto before = Weights(*policy, "model.embed_tokens.weight");
+  const PackedBatch batch = MixedBatch();
+  policy->ScoreAndBackward(batch, std::vector<float>(batch.rows.size(), 1.0f));
+  const std::string error = ErrorOf([&] { policy->OptimizerStep(1e-3f); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "model.layers.1.mlp.up_proj.weight: its gradient is not a number"))
+      << error;
+  EXPECT_TRUE(SameBits(Weights(*policy, "model.embed_tokens.weight"), before));
+}
+
+// In memory that is planned, of which it takes less.
+TYPED_TEST(CudaPolicy, RecomputeChangesNoBit) {
+  using T = TypeParam;
+  ModelConfig config = ThreeLayers(SmallConfig());
+  config.has_score_head = true;
+  const Workload plain{
+      .batch_tokens = 64, .prefix_sharers = 2, .optimizers = {OptimizerConfig()}, .num_shards = 2};
+  Workload again = plain;
+  again.recompute = Recompute::kLayer;
+  const auto learned = [&](const std::optional<Workload>& workload) {
+    return Learned(*TinyPolicy(kCompute<T>, 7, kGpu, config, workload));
+  };
+  const auto expected = learned(std::nullopt), got = learned(again);
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(SameBits(got[i], expected[i])) << i;
+  const auto bytes = [&](const Workload& workload) {
+    return BytesFor("activations", Policy::PlanMemory(config, kCompute<T>, kGpu, workload));
+  };
+  EXPECT_LT(bytes(again), bytes(plain));
 }
 
 TYPED_TEST(CudaPolicy, ShardsOnOneGpuAddUpOnIt) {

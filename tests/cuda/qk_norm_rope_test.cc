@@ -38,14 +38,15 @@ struct RopeProblem {
     return Reference(shape.num_heads, shape.num_kv_heads, shape.head_dim);
   }
 
-  std::vector<T> Forward(size_t first, size_t count) const {
+  std::vector<T> Forward(size_t first, size_t count, const KvLayer<T>& cache = {},
+                         const int32_t* slots = nullptr) const {
     const size_t width = qkv.size() / static_cast<size_t>(rows);
     Device<T> in(Slice(qkv, first * width, count * width));
     Device<T> out(count * dqk.size() / static_cast<size_t>(rows));
     Device<int32_t> at(Slice(positions, first, count));
     Device<float> q(q_gain), k(k_gain), cosines(cosine), sines(sine);
-    QkNormRope<T>(in, at, static_cast<int>(count), q, k, cosines, sines, epsilon, shape, out,
-                  nullptr);
+    QkNormRope<T>(in, at, static_cast<int>(count), q, k, cosines, sines, epsilon, shape, out, cache,
+                  slots, nullptr);
     return out.Read();
   }
 
@@ -65,8 +66,40 @@ TYPED_TEST(QkNormRopeKernel, FollowsTheCpu) {
     const RopeProblem<T> p(37, shape);
     std::vector<float> expected(p.dqk.size());
     p.Cpu()->QkNormRope(Values(p.qkv).data(), p.positions.data(), p.rows, p.q_gain.data(),
-                        p.k_gain.data(), expected.data());
+                        p.k_gain.data(), expected.data(), {});
     EXPECT_LE(Nmse(p.Forward(0, 37), Rounded<T>(expected)), kBound<T>) << shape.head_dim;
+  }
+}
+
+// What goes to the cache are the bits of qk's keys and qkv's values; nobody's rows leave no trace.
+TYPED_TEST(QkNormRopeKernel, KeysAndValuesAreKeptAtTheirPlaces) {
+  using T = TypeParam;
+  for (const HeadShape& shape : kShapes) {
+    const RopeProblem<T> p(19, shape);
+    const int d = shape.head_dim, kv = shape.num_kv_heads, rotated = shape.num_heads + kv;
+    constexpr int kCapacity = 512, kSlots = 3;
+    const auto slot = static_cast<size_t>(kv * kCapacity * d);
+    std::vector<int32_t> slots;
+    for (int row = 0; row < p.rows; ++row) slots.push_back(row % 4 == 3 ? -1 : row % kSlots);
+    std::vector<T> keys(kSlots * slot, Rounded<T>(0.5f)), values(keys);
+    Device<T> device_keys(keys), device_values(values);
+    Device<int32_t> device_slots(slots);
+    KvLayer<T> cache{device_keys, device_values, static_cast<int64_t>(slot), kCapacity};
+    const auto qk = p.Forward(0, 19, cache, device_slots);
+    EXPECT_TRUE(SameBits(qk, p.Forward(0, 19)));
+    for (int row = 0; row < p.rows; ++row) {
+      const auto r = static_cast<size_t>(row);
+      if (slots[r] < 0) continue;
+      for (int head = 0; head < kv; ++head) {
+        const int64_t at = cache.Offset(slots[r], head, p.positions[r], d);
+        std::copy_n(qk.begin() + (row * rotated + shape.num_heads + head) * d, d,
+                    keys.begin() + at);
+        std::copy_n(p.qkv.begin() + (row * (rotated + kv) + rotated + head) * d, d,
+                    values.begin() + at);
+      }
+    }
+    EXPECT_TRUE(SameBits(device_keys.Read(), keys)) << d;
+    EXPECT_TRUE(SameBits(device_values.Read(), values)) << d;
   }
 }
 
@@ -108,9 +141,9 @@ TYPED_TEST(QkNormRopeKernel, OtherHeadDimensionsAreAnError) {
   Device<T> qkv(1);
   Device<float> x(1);
   Device<int32_t> positions(1);
-  EXPECT_THROW(
-      QkNormRope<T>(qkv, positions, 1, x, x, x, x, 1e-6f, HeadShape{1, 1, 48}, qkv, nullptr),
-      Error);
+  EXPECT_THROW(QkNormRope<T>(qkv, positions, 1, x, x, x, x, 1e-6f, HeadShape{1, 1, 48}, qkv, {},
+                             nullptr, nullptr),
+               Error);
 }
 
 }  // namespace

@@ -68,5 +68,21 @@ TEST_F(CudaTraining, AResultThatIsNoNumberSaysItsOpAndStep) {
   EXPECT_TRUE(Contains(error, "pretrain step 2: QkNormRope in layer 0")) << error;
 }
 
+TEST_F(CudaTraining, AGradientThatIsNoNumberSaysItsTensorAndStepAndLeavesTheCheckpoint) {
+  const auto policy = policy::Policy::Create(Model(), policy::ComputeType::kBfloat16, 1, device_);
+  policy->ConfigureOptimizer({});
+  StageContext context = ContextOf(*policy);
+  context.save_every = 1;
+  context.save = [&](int step) {
+    SaveCheckpoint(dir_, {"pretrain", step, false, 1, {}, "hash"}, *policy, chat_);
+    policy::OverflowGradientOf(0, *policy);  // of the next step
+  };
+  const std::string error = ErrorOf([&] { Pretrain(context); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "pretrain step 2: model.layers.0.mlp.up_proj.weight: its gradient"))
+      << error;
+  EXPECT_EQ(Logged("grad_norm").size(), 1u);
+  EXPECT_EQ(FindLastCheckpoint(dir_, "pretrain")->state.step, 1);
+}
+
 }  // namespace
 }  // namespace agon::trainer

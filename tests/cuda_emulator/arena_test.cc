@@ -168,7 +168,7 @@ TEST_F(CudaRun, MemoryThatIsTooSmallIsSaidFirstWithWhatToLower) {
   EXPECT_TRUE(Contains(batch, "MiB all at once, of it")) << batch;
   EXPECT_TRUE(Contains(batch, "for policy: activations")) << batch;
   EXPECT_TRUE(Contains(batch, "32 MiB of 32 MiB are free")) << batch;
-  EXPECT_TRUE(Contains(batch, "lower run.micro_batch_tokens")) << batch;
+  EXPECT_TRUE(Contains(batch, "lower run.micro_batch_tokens, or let run.recompute be")) << batch;
   const std::string rows = RefusedWith({"run.micro_batch_tokens=512", "rl.group_size=256"});
   EXPECT_TRUE(Contains(rows, "for policy: KV cache")) << rows;
   EXPECT_TRUE(Contains(rows, "lower model.max_positions")) << rows;
@@ -225,6 +225,12 @@ TEST(RunMemory, IsThatOfTheStageThatNeedsMost) {
   EXPECT_EQ(rlhf.stage, "rl");
   EXPECT_EQ(bytes(rlhf, "reward models: weights (fp32)"),
             3 * bytes(rlhf, "policy: weights (fp32)"));
+  const MemoryPlan again =
+      plan({"rl.advantage=gae", "rl.kl=k3", "rl.kl_coef=0.01", "run.recompute=layer"});
+  for (const char* learns : {"policy: activations", "value model: activations"}) {
+    EXPECT_LT(bytes(again, learns), bytes(ppo, learns));
+  }
+  EXPECT_EQ(bytes(again, "reference: activations"), bytes(ppo, "reference: activations"));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #define __forceinline__ inline
 #define __align__(bytes) alignas(bytes)
 #define __launch_bounds__(...)
+#define __grid_constant__
 // One copy for each OS thread, which runs one block at a time: shared by the block's fibers.
 #define __shared__ static thread_local
 

@@ -55,6 +55,7 @@ cudaError_t Launch(const cudaLaunchConfig_t& config, const void* kernel, size_t 
   if (config.dynamicSmemBytes > static_cast<size_t>(limit) || argument_bytes > kMaxArgumentBytes) {
     return cudaErrorInvalidValue;
   }
+  ++MachineCounts().launches;
   const Grid grid{config.gridDim, config.blockDim, config.dynamicSmemBytes};
   Streams::Instance().Add(
       config.stream, [grid, thread = std::move(thread)] { RunGrid(grid, ThreadOrder(), thread); });

@@ -36,7 +36,8 @@ TEST(Order, RowsAndSums) {
     RmsNorm<Bf16>(dx, kRows, kC, 1e-6f, xhat, rstd, nullptr);
     RmsNormGradient<Bf16>(dxhat, xhat, rstd, kRows, kC, dx, rounded, nullptr);
     ScatterAddRows(dxhat, rows, kRows, kC, table, nullptr);
-    UnfoldGain(dxhat, table, dgain, kRows, kC, false, dw, dgain, partial, nullptr);
+    const FoldedGain folded{dxhat, table, dgain, kRows, false, dw, dgain};
+    UnfoldGains({&folded, 1}, kC, partial, nullptr);
     Device<double> sum(1);
     SumsOfSquares(dw, kRows * kC, sum, nullptr);
     return std::vector{dx.Read(),    Values(rounded.Read()),
@@ -56,8 +57,8 @@ TEST(Order, Heads) {
     Device<int32_t> positions(Indexes(7, kRows, 512));
     Device<float> angles(table), gains(gain), dq_gain(gain), dk_gain(gain);
     Device<float> lse(kRows * 4), delta(kRows * 4), dqk(kRows * 6 * 32), dv(kRows * 2 * 32);
-    QkNormRope<Bf16>(qkv, positions, kRows, gains, gains, angles, angles, 1e-6f, shape, qk,
-                     nullptr);
+    QkNormRope<Bf16>(qkv, positions, kRows, gains, gains, angles, angles, 1e-6f, shape, qk, {},
+                     nullptr, nullptr);
     const KeyTiles key_tiles = MakeKeyTiles(segments);
     const auto tiles = MakeAttentionTiles(segments, shape);
     Device<AttentionTile> device_tiles(tiles);

@@ -46,6 +46,7 @@ struct Counts {
   int64_t allocations = 0;  // of device memory
   int64_t graphs = 0;       // made of recordings
   int64_t waits = 0;        // for a stream or the device
+  int64_t launches = 0;     // of kernels
 };
 Counts& MachineCounts();
 

@@ -52,6 +52,24 @@ TEST_P(Finite, ResultsThatAreNoNumbersAreTracedToTheirOp) {
   }
 }
 
+// The optimizer finds them, whatever the loss.
+TEST_P(Finite, GradientsThatAreNoNumbersAreTracedToTheirTensor) {
+  Rng rng({.run_seed = 6, .stream = RngStream::kTest});
+  PackedBatch batch;
+  AppendSequence(RandomTokens(rng, 40, TinyConfig().vocab_size), 1, batch);
+  const std::vector<float> derivatives(batch.rows.size(), 1.0f);
+  for (const int layer : {0, 1}) {
+    const auto policy = TinyPolicy(GetParam());
+    policy->ConfigureOptimizer({});
+    OverflowGradientOf(layer, *policy);
+    policy->Score(batch);
+    policy->Backward(derivatives);
+    const std::string error = ErrorOf([&] { policy->OptimizerStep(1e-3f); }, ErrorKind::kFailed);
+    const std::string name = "model.layers." + std::to_string(layer) + ".mlp.up_proj.weight";
+    EXPECT_TRUE(Contains(error, name + ": its gradient is not a number")) << error;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Compute, Finite,
                          testing::Values(ComputeType::kFloat32, ComputeType::kBfloat16),
                          [](const auto& info) {

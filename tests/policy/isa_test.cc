@@ -43,7 +43,8 @@ std::vector<float> RunOps(const cpu::KernelTable& kernels) {
   std::vector<int32_t> positions;
   for (int i = 0; i < kRows; ++i) positions.push_back(i);
   const auto gains = RandomFloats(rng, static_cast<size_t>(d));
-  backend.QkNormRope(qkv.data(), positions.data(), kRows, gains.data(), gains.data(), qk.data());
+  backend.QkNormRope(qkv.data(), positions.data(), kRows, gains.data(), gains.data(), qk.data(),
+                     {});
   keep(qk);
   const auto segments = backend.NewSegments();
   backend.SetSegments(*segments, std::vector<PackedBatch::Segment>{{0, kRows, 0, 0}});
@@ -62,8 +63,9 @@ std::vector<float> RunOps(const cpu::KernelTable& kernels) {
   keep(dw);
   auto weights = RandomFloats(rng, 100), gradient = RandomFloats(rng, 100);
   std::vector<float> first(100), second(100);
-  backend.StepAdamW(weights.data(), gradient.data(), first.data(), second.data(), 100,
-                    {1e-2f, 0.9f, 0.95f, 1e-8f, 0.1f, 1.0f, 1});
+  const Backend::AdamWRange all{0, 100, 0.1f};
+  backend.StepAdamW(weights.data(), gradient.data(), first.data(), second.data(), {&all, 1},
+                    {1e-2f, 0.9f, 0.95f, 1e-8f, 1.0f, 1});
   keep(weights);
   return results;
 }

@@ -54,6 +54,16 @@ inline std::unique_ptr<Policy> TinyPolicy(ComputeType compute, uint64_t seed = 7
   return policy;
 }
 
+// Makes the gradient of this layer's up projection too large for a float, and none that the
+// backward pass comes to before it: nothing of the forward pass shows it.
+inline void OverflowGradientOf(int layer, Policy& policy) {
+  const std::string mlp = "model.layers." + std::to_string(layer) + ".mlp.";
+  for (float& w : policy.Weight(mlp + "up_proj.weight")) w = 0.0f;
+  for (float& w : policy.Weight(mlp + "down_proj.weight")) w = 1e38f;
+  for (float& w : policy.Weight("model.norm.weight")) w *= 1e4f;
+  policy.WeightsChanged();
+}
+
 inline std::vector<int32_t> RandomTokens(Rng& rng, int count, int vocab_size) {
   std::vector<int32_t> tokens(static_cast<size_t>(count));
   for (int32_t& t : tokens) t = static_cast<int32_t>(rng.Below(static_cast<uint64_t>(vocab_size)));

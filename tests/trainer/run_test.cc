@@ -122,6 +122,20 @@ TEST_F(RunTest, AValueModelGoesOnWithTheSameBits) {
   EXPECT_NE(ReadFile(root_ / "d/log.jsonl").find("explained_variance"), std::string::npos);
 }
 
+TEST_F(RunTest, RecomputeGivesTheSameBitsFromTheStartAndHalfWay) {
+  CopyFinished("a");
+  CopyFinished("b");
+  fs::remove_all(root_ / "b/checkpoints/rl-000005");
+  fs::remove_all(root_ / "b/eval/rl");
+  for (const bool resumes : {true, false}) {
+    const std::string name = resumes ? "b" : "c";
+    Train(name, resumes, {"run.recompute=layer"});
+    fs::copy_file(root_ / "a/recipe.toml", root_ / name / "recipe.toml",
+                  fs::copy_options::overwrite_existing);  // where alone it shows
+    ExpectSameResult("a", name);
+  }
+}
+
 TEST_F(RunTest, ResumingBeforeTheFirstCheckpointStartsAnew) {
   CopyFinished("a");
   CopyFinished("b");
