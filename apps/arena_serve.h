@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/command_line.h"
 #include "arena/serve_command.h"
 #include "envs/env.h"
 #include "policy/policy.h"
@@ -77,7 +78,7 @@ inline void AddArenaServe(CLI::App& app, const std::string& db, ArenaServeOption
   serve->add_flag("--behind-proxy", command.page.trusts_forwarded,
                   "Take visitors' addresses from X-Forwarded-For");
   serve->add_flag("--no-limits", options.has_no_limits, "As many requests as anyone likes");
-  serve->add_option("--device", options.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  AddDevice(*serve, options.device);
   serve->add_option("--temperature", command.speakers.temperature, "Of replies; 0 is greedy")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();

@@ -35,4 +35,9 @@ inline void AddPlugins(CLI::App& app, std::vector<std::string>* loaded = nullptr
       ->allow_extra_args(false);
 }
 
+// --device, the same of every command whose models compute; policy::ParseDevice reads it.
+inline void AddDevice(CLI::App& app, std::string& device) {
+  app.add_option("--device", device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+}
+
 }  // namespace agon

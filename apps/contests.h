@@ -24,12 +24,12 @@ namespace agon {
 class Contests {
  public:
   // `env` as envs::MakeEnv takes it; `judge` as judge::MakeJudge does, "" for the environment's
-  // own verdict; contestants compute on `device`, endpoints have `reply_ms` for a try at a reply.
-  // Throws what they throw.
+  // own verdict; contestants and judge compute on `device`, endpoints have `reply_ms` for a try at
+  // a reply. Throws what they throw.
   Contests(const std::string& env, const std::string& judge, judge::ContestOptions options,
            const policy::Device& device, int reply_ms = judge::kReplyMs)
       : env_(envs::MakeEnv(env)), options_(std::move(options)), contestants_(device, reply_ms) {
-    if (!judge.empty()) options_.judge = judge::MakeJudge(judge);
+    if (!judge.empty()) options_.judge = judge::MakeJudge(judge, device);
     const std::string name = env_->Get(options_.split, options_.seed, 0).id.env;
     filter_.decider = judge::IsGame(*env_) ? "game" : judge.empty() ? "grader" : "judge";
     filter_.subject = judge.empty() ? name : judge + " on " + name;

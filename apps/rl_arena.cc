@@ -167,7 +167,7 @@ void AddContestOptions(CLI::App* app, Options& options) {
       ->check(CLI::IsMember({"val", "test"}))
       ->capture_default_str();
   app->add_option("--seed", options.contest.seed, "Of tasks and sampling")->capture_default_str();
-  app->add_option("--device", options.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  AddDevice(*app, options.device);
   app->add_option("--temperature", options.contest.temperature, "0 is greedy")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();

@@ -34,7 +34,7 @@ int Run(int argc, char** argv) {
   app.add_option("--max-tokens", options.max_new_tokens, "Longest reply in tokens")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  app.add_option("--device", device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  AddDevice(app, device);
   app.add_option("--seed", options.seed, "Seed of the sampling")->capture_default_str();
   if (const auto status = ParseFlags(app, argc, argv)) return *status;
   const serve::ModelDirectory loaded =

@@ -78,7 +78,7 @@ void AddPreferences(CLI::App& app, trainer::PreferencesCommand& command) {
       ->capture_default_str();
   sub->add_option("--model", command.model,
                   "Model directory whose completions are ranked (default: demonstrations)");
-  sub->add_option("--device", command.device, "cpu, cuda or auto")->capture_default_str();
+  AddDevice(*sub, command.device);
   sub->add_option("--split", labeling.split, "Whose tasks: train, val or test")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, envs::Split>{{"train", envs::Split::kTrain},

@@ -39,7 +39,7 @@ void AddOptions(CLI::App& app, judge::EvalCommand& command) {
       ->check(CLI::Range(1, 1000000));
   app.add_option("--seed", command.seed, "Of tasks and sampling (the benchmark's own)");
   app.add_option("--opponent", command.opponent, "Model directory that plays the other seats");
-  app.add_option("--device", command.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  AddDevice(app, command.device);
   app.add_option("--rows", command.options.max_rows,
                  "Answers decoded at once (512); scores don't depend on it")
       ->check(CLI::Range(1, 65536));

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,12 +13,13 @@
 #include "judge/judge.h"
 #include "judge/judge_lines.h"
 #include "judge/judge_service.h"
+#include "policy/policy.h"
 
 namespace agon {
 namespace {
 
 struct Options {
-  std::string judge, file, prompt, reply, reply_a, reply_b, reference;
+  std::string judge, device = "cpu", file, prompt, reply, reply_a, reply_b, reference;
   int num_threads = 16;
   bool json = false;
   judge::AuditOptions audit;
@@ -27,6 +29,11 @@ struct Options {
 
 void AddJudge(CLI::App& command, Options& options) {
   command.add_option("--judge", options.judge, "Who judges, see rl-judge --help")->required();
+  AddDevice(command, options.device);
+}
+
+std::shared_ptr<const judge::Judge> JudgeOf(const Options& options) {
+  return judge::MakeJudge(options.judge, policy::ParseDevice(options.device));
 }
 
 // What is judged: lines of FILE, or one request of flags, which all need `reply`, the last of them.
@@ -53,7 +60,7 @@ void WithInput(const std::string& file, const Use& use) {
 }
 
 void JudgeInput(const Options& options, judge::JudgeCall call) {
-  const auto judge = judge::MakeJudge(options.judge);
+  const auto judge = JudgeOf(options);
   WithInput(options.file, [&](std::istream& in, const std::string& name) {
     const auto counts =
         judge::JudgeLines(*judge, call, in, name, std::cout, std::cerr, options.num_threads);
@@ -75,7 +82,7 @@ void JudgeFlags(const Options& options, judge::JudgeCall call, std::vector<std::
   if (!options.prompt.empty()) request.question.messages = {{Role::kUser, options.prompt}};
   request.question.reference = options.reference;
   request.replies = std::move(replies);
-  const auto judge = judge::MakeJudge(options.judge);
+  const auto judge = JudgeOf(options);
   bool is_masked = false;
   std::cout << judge::AnswerText(*judge, call, request, options.json, &is_masked);
   if (is_masked) throw Error(ErrorKind::kFailed, "the judge gave no verdict", options.judge);
@@ -122,7 +129,7 @@ void AddAudit(CLI::App& app, Options& options) {
       ->capture_default_str();
   audit->add_flag("--json", options.json, "Write JSON");
   audit->callback([&options] {
-    const auto judge = judge::MakeJudge(options.judge);
+    const auto judge = JudgeOf(options);
     WithInput(options.file, [&](std::istream& in, const std::string& name) {
       const auto report = judge::Audit(*judge, judge::ReadAuditItems(in, name), options.audit);
       std::cout << (options.json ? judge::AuditJson(report) : judge::AuditTable(report));
@@ -134,6 +141,7 @@ void AddServe(CLI::App& app, Options& options) {
   CLI::App* serve = app.add_subcommand("serve", "Judge over HTTP");
   serve->add_option("--judge", options.judges, "A judge, or NAME=JUDGE; may be repeated")
       ->allow_extra_args(false);
+  AddDevice(*serve, options.device);
   serve
       ->add_option("--env", options.service.envs,
                    "Environment with parameters for /v1/verify; may be repeated")
@@ -151,7 +159,9 @@ void AddServe(CLI::App& app, Options& options) {
       ->capture_default_str();
   serve->add_option("--token", options.service.bearer_token, "Bearer token that clients must send")
       ->envname("AGON_JUDGE_TOKEN");
-  serve->callback([&options] { judge::RunJudgeService(options.judges, options.service); });
+  serve->callback([&options] {
+    judge::RunJudgeService(options.judges, policy::ParseDevice(options.device), options.service);
+  });
 }
 
 constexpr const char* kFooter =
@@ -171,7 +181,7 @@ constexpr const char* kFooter =
     "  rl-judge score --judge rubric:concise.toml replies.jsonl > scores.jsonl\n"
     "  rl-judge compare --judge endpoint:http://127.0.0.1:8000/v1#big pairs.jsonl > "
     "verdicts.jsonl\n"
-    "  rl-judge audit --judge \"model:runs/judge(style=logprob)\" gold.jsonl\n"
+    "  rl-judge audit --judge \"model:runs/judge(style=logprob)\" --device cuda gold.jsonl\n"
     "  rl-judge serve --judge right=reference --judge style=rubric:concise.toml --port 8090\n"
     "  AGON_JUDGE_TOKEN=secret rl-judge serve --judge reference --host 0.0.0.0";
 

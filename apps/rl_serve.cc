@@ -26,7 +26,7 @@ void AddOptions(CLI::App& app, serve::ServeCommand& command) {
       ->capture_default_str();
   app.add_option("--token", command.token, "Bearer token that clients must send")
       ->envname("AGON_SERVE_TOKEN");
-  app.add_option("--device", command.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  AddDevice(app, command.device);
   app.add_option("--max-rows", command.max_rows, "Completions decoded at once, per model")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();

@@ -2,14 +2,17 @@
 //
 //   engine_bench [--preset nano] [--tokens 4096] [--length 128] [--device cuda] [--recompute]
 //
-// Prints one JSON object. On a CPU the ceiling is oneDNN's bf16 (or fp32) product where the build
-// has oneDNN, and the engine's own beside it; scripts/gpu_report.py works out a GPU's.
+// Prints one JSON object, with the model's shape: what scripts/gpu_report.py and
+// benchmarks/peers/torch_peer.py know of presets. On a CPU the ceiling is oneDNN's bf16 (or fp32)
+// product where the build has oneDNN, and the engine's own beside it; scripts/gpu_report.py works
+// out a GPU's.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,8 +58,7 @@ struct Options {
   int tokens = 4096;
   int length = 128;
   int runs = 7;
-  bool float32 = false;
-  bool recompute = false;
+  bool float32 = false, recompute = false, shape_only = false;
   std::string device = "cpu";
   std::vector<std::string> parts = {"train"};
   std::string models;                                               // folder
@@ -123,7 +125,9 @@ double LogprobDifference(policy::Policy& policy, std::span<const trainer::TrainB
     for (size_t i = 0; i < logprobs.size(); ++i) {
       const double difference = std::fabs(static_cast<double>(logprobs[i]) -
                                           static_cast<double>(batch.rollout_logprobs[i]));
-      most = std::isnan(difference) ? INFINITY : std::max(most, difference);
+      // JSON has no word for infinity.
+      most = std::isfinite(difference) ? std::max(most, difference)
+                                       : std::numeric_limits<double>::max();
     }
   }
   return most;
@@ -189,6 +193,7 @@ void AddOptions(CLI::App& app, Options& o) {
       "--models", o.models,
       "folder to load the model from, made there at first; start_to_first_token_s is the "
       "time of loading it and drawing a token");
+  app.add_flag("--shape", o.shape_only, "say what the model is, and measure nothing");
   app.add_flag("--float32", o.float32, "fp32 instead of the machine's own type");
   app.add_flag("--recompute", o.recompute, "run.recompute=layer, on a CPU");
 }
@@ -253,21 +258,36 @@ std::unique_ptr<policy::Policy> MakePolicy(const Options& o, double& start_to_fi
   return policy;
 }
 
+// The object's beginning.
+void PrintModel(const Options& o) {
+  const policy::ModelConfig config = Config(o);
+  std::printf(
+      "{\"bench\": \"engine\", \"preset\": \"%s\", \"vocab\": %d, \"parameters\": %lld, "
+      "\"shape\": {\"hidden\": %d, \"layers\": %d, \"heads\": %d, \"kv_heads\": %d, "
+      "\"head_dim\": %d, \"intermediate\": %d}",
+      o.preset.c_str(), o.vocab_size, static_cast<long long>(config.NumParameters()),
+      config.hidden_size, config.num_layers, config.num_heads, config.num_kv_heads, config.head_dim,
+      config.intermediate_size);
+  if (!o.models.empty()) std::printf(", \"model\": \"%s\"", ModelDirectory(o).c_str());
+}
+
 int Run(int argc, char** argv) {
   Options o;
   CLI::App app("Speed of the policy engine as one JSON object");
   AddOptions(app, o);
   CLI11_PARSE(app, argc, argv);
+  PrintModel(o);
+  if (o.shape_only) {
+    std::printf("}\n");
+    return 0;
+  }
 
   double to_first = 0;
   const auto policy = MakePolicy(o, to_first);
   policy->ConfigureOptimizer({});
   const bool bf16 = policy->compute() == policy::ComputeType::kBfloat16;
-  std::printf(
-      "{\"bench\": \"engine\", \"preset\": \"%s\", \"compute\": \"%s\", \"device\": \"%s\", "
-      "\"vocab\": %d, \"parameters\": %lld",
-      o.preset.c_str(), bf16 ? "bf16" : "f32", policy->device().KindName(), o.vocab_size,
-      static_cast<long long>(policy->config().NumParameters()));
+  std::printf(", \"compute\": \"%s\", \"device\": \"%s\"", bf16 ? "bf16" : "f32",
+              policy->device().KindName());
   if (to_first > 0) std::printf(", \"start_to_first_token_s\": %.3f", to_first);
   if (o.Has("train")) PrintTraining(*policy, o);
   if (o.Has("rollout")) {

@@ -174,7 +174,7 @@ EvalResult Evaluate(const Subject& subject, std::span<const BenchmarkSpec> bench
   std::vector<std::unique_ptr<Benchmark>> made;
   std::set<std::string> names;
   for (const BenchmarkSpec& spec : benchmarks) {
-    made.push_back(MakeBenchmark(spec));
+    made.push_back(MakeBenchmark(spec, options.device));
     if (!names.insert(made.back()->spec().name).second) {
       throw Error(ErrorKind::kUsage, "two benchmarks are called " + made.back()->spec().name,
                   "suite", "give each its own name");
@@ -193,7 +193,10 @@ EvalResult Evaluate(const Subject& subject, std::span<const BenchmarkSpec> bench
 EvalResult Evaluate(policy::Policy& policy, const datasets::ChatTemplate& chat,
                     std::span<const BenchmarkSpec> benchmarks, const std::string& model_name) {
   const Subject subject{model_name, "", [&] { return Player{&policy, &chat}; }};
-  return Evaluate(subject, benchmarks, {});
+  EvalOptions options;
+  options.device = policy.device();
+  options.device.arena = nullptr;  // has no room for judges
+  return Evaluate(subject, benchmarks, options);
 }
 
 }  // namespace agon::judge

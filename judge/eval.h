@@ -74,6 +74,7 @@ struct Subject {
 struct EvalOptions {
   std::filesystem::path cache;  // folder of judge/eval/eval_cache.h; empty: nothing is kept
   int max_rows = 512;           // decoded at once: memory against speed, never a result
+  policy::Device device{};      // of judges that score; the subject is on its own
 };
 
 // What evaluation by these asks of a model: rows that decode at once are never more than samples.

@@ -56,11 +56,11 @@ struct LoadedModel {
   datasets::ChatTemplate chat{model.tokenizer};
 };
 
-EvalResult EvaluateDir(const fs::path& dir, const std::string& name, const policy::Device& device,
+EvalResult EvaluateDir(const fs::path& dir, const std::string& name,
                        const std::vector<BenchmarkSpec>& suite, const EvalOptions& options) {
   std::unique_ptr<LoadedModel> loaded;
-  const Subject subject{name, serve::ModelIdentity(dir, device), [&] {
-                          loaded = std::make_unique<LoadedModel>(dir, device,
+  const Subject subject{name, serve::ModelIdentity(dir, options.device), [&] {
+                          loaded = std::make_unique<LoadedModel>(dir, options.device,
                                                                  WorkloadOf(suite, options));
                           return Player{loaded->model.policy.get(), &loaded->chat};
                         }};
@@ -140,7 +140,8 @@ void RunEvalCommand(const EvalCommand& command, std::ostream& stdout_stream) {
                 "--compare", "at most " + std::to_string(kMaxModels));
   }
   const std::vector<std::string> names = ModelNames(models);
-  const policy::Device device = policy::ParseDevice(command.device);
+  EvalOptions options = command.options;
+  options.device = policy::ParseDevice(command.device);
   ReportInput input;
   input.title = names.back();
   if (models.size() > 1) input.title += " against " + names.front();
@@ -148,7 +149,7 @@ void RunEvalCommand(const EvalCommand& command, std::ostream& stdout_stream) {
   input.facts["suite"] = command.suite;
   for (size_t i = 0; i < models.size(); ++i) {
     input.facts["model " + names[i]] = models[i].string();
-    input.models.push_back(EvaluateDir(models[i], names[i], device, suite, command.options));
+    input.models.push_back(EvaluateDir(models[i], names[i], suite, options));
   }
   input.comparisons = CompareWithFirst(input.models);
   WriteReport(command.out, input);

@@ -19,6 +19,7 @@
 
 #include "core/message.h"
 #include "envs/env.h"
+#include "policy/policy.h"
 
 namespace agon::judge {
 
@@ -123,8 +124,8 @@ OrderVerdict MaskedOrder(std::string kind, std::string reason);
 
 // A judge by its name (docs/judging.md): "rubric:FILE", "reference", "env:ID", "reward:DIR",
 // "reward:URL", "model:DIR", "endpoint:URL#NAME", some with settings in parentheses; or a TOML file
-// of a judge ("judge.toml"). Throws Error(kUsage) with the nearest name, or what is wrong with
-// the file.
-std::shared_ptr<const Judge> MakeJudge(const std::string& name);
+// of a judge ("judge.toml"). Checkpoints compute on `device`. Throws Error(kUsage) with the nearest
+// name, or what is wrong with the file, and what loading a checkpoint throws.
+std::shared_ptr<const Judge> MakeJudge(const std::string& name, const policy::Device& device = {});
 
 }  // namespace agon::judge

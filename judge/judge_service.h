@@ -48,11 +48,12 @@ class JudgeService {
   std::unique_ptr<Impl> impl_;
 };
 
-// "NAME=JUDGE" or "JUDGE", which is then its own name.
-NamedJudge MakeNamedJudge(const std::string& text);
+// "NAME=JUDGE" or "JUDGE", which is then its own name. The judge is MakeJudge's, which throws.
+NamedJudge MakeNamedJudge(const std::string& text, const policy::Device& device = {});
 
-// Serves until SIGINT or SIGTERM, with lines for people on stderr. Throws Error(kFailed) if
-// requests were cut off.
-void RunJudgeService(const std::vector<std::string>& judges, const JudgeServiceOptions& options);
+// Serves `judges`, whose checkpoints compute on `device`, until SIGINT or SIGTERM, with lines for
+// people on stderr. Throws Error(kFailed) if requests were cut off.
+void RunJudgeService(const std::vector<std::string>& judges, const policy::Device& device,
+                     const JudgeServiceOptions& options);
 
 }  // namespace agon::judge

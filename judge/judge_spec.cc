@@ -23,14 +23,14 @@ constexpr const char* kForms =
     "judges are rubric:FILE, reference[:HOW], env:ID, reward:DIR, reward:URL, model:DIR, "
     "endpoint:http://HOST:PORT/v1#NAME and FILE.toml";
 
-std::shared_ptr<const Judge> FromFile(const std::string& name) {
+std::shared_ptr<const Judge> FromFile(const std::string& name, const policy::Device& device) {
   ModelJudgeSettings settings;
   SettingsTable(settings).ReadToml(ReadFile(name, kMaxFileBytes), name);
-  return MakeModelJudgeFrom(name, settings);
+  return MakeModelJudgeFrom(name, settings, device);
 }
 
 // "model:DIR(style=logprob)": the part before the parenthesis is the model.
-std::shared_ptr<const Judge> FromModelName(const std::string& name) {
+std::shared_ptr<const Judge> FromModelName(const std::string& name, const policy::Device& device) {
   const envs::SpecText text = envs::SplitSpec(name);
   ModelJudgeSettings settings;
   ConfigTable table = SettingsTable(settings);
@@ -45,7 +45,7 @@ std::shared_ptr<const Judge> FromModelName(const std::string& name) {
       throw Error(error.kind(), what.substr(what.starts_with("--set: ") ? 7 : 0), name);
     }
   }
-  return MakeModelJudgeFrom(name, settings);
+  return MakeModelJudgeFrom(name, settings, device);
 }
 
 std::shared_ptr<const Judge> FromRubric(const std::string& name, const std::string& file) {
@@ -56,17 +56,21 @@ std::shared_ptr<const Judge> FromRubric(const std::string& name, const std::stri
   return MakeRubricJudge(ParseRubric(text, file), std::move(info));
 }
 
-std::shared_ptr<const Judge> FromReward(const std::string& name, const std::string& model) {
+std::shared_ptr<const Judge> FromReward(const std::string& name, const std::string& model,
+                                        const policy::Device& device) {
   if (model.starts_with("http://") || model.starts_with("https://")) {
     return MakeRewardModelJudge(MakeRemoteRewardModel(model), name);
   }
-  return MakeRewardModelJudge(MakeBatchedRewardModel(LoadRewardCheckpoints(model, name)), name);
+  return MakeRewardModelJudge(MakeBatchedRewardModel(LoadRewardCheckpoints(model, name, device)),
+                              name);
 }
 
 }  // namespace
 
-std::shared_ptr<const Judge> MakeJudge(const std::string& name) {
-  if (name.ends_with(".toml") && name.find(':') == std::string::npos) return FromFile(name);
+std::shared_ptr<const Judge> MakeJudge(const std::string& name, const policy::Device& device) {
+  if (name.ends_with(".toml") && name.find(':') == std::string::npos) {
+    return FromFile(name, device);
+  }
   const size_t colon = name.find(':');
   const std::string kind = name.substr(0, colon);
   const std::string rest = colon == std::string::npos ? "" : name.substr(colon + 1);
@@ -85,8 +89,8 @@ std::shared_ptr<const Judge> MakeJudge(const std::string& name) {
   }
   if (kind == "rubric") return FromRubric(name, rest);
   if (kind == "env") return MakeEnvironmentJudge(name, rest);
-  if (kind == "reward") return FromReward(name, rest);
-  return FromModelName(name);
+  if (kind == "reward") return FromReward(name, rest, device);
+  return FromModelName(name, device);
 }
 
 }  // namespace agon::judge

@@ -57,12 +57,13 @@ std::vector<CompletionReply> CompleteAll(Completer& completer,
 
 bool IsEndpoint(std::string_view where) { return where.find("://") != std::string_view::npos; }
 
-std::unique_ptr<Completer> OpenCompleter(const std::string& where, EndpointOptions options) {
+std::unique_ptr<Completer> OpenCompleter(const std::string& where, EndpointOptions options,
+                                         const policy::Device& device) {
   if (!IsEndpoint(where)) {
     EngineOptions engine;
     engine.max_waiting = std::numeric_limits<size_t>::max();
     engine.name = where;
-    return MakeLocalCompleter(std::make_shared<LocalModel>(where, engine));
+    return MakeLocalCompleter(std::make_shared<LocalModel>(where, engine, device));
   }
   const size_t hash = where.rfind('#');
   if (hash == std::string::npos || hash + 1 == where.size()) {

@@ -94,10 +94,11 @@ std::unique_ptr<Completer> MakeEndpointCompleter(EndpointOptions options);
 // Whether `where`, as OpenCompleter takes it, is an address.
 bool IsEndpoint(std::string_view where);
 
-// A model directory with an engine of its own and no limit to what may wait, or "http://..." with
-// the model's name behind "#": "http://127.0.0.1:8000/v1#nano". An endpoint is asked as `options`
-// say, whose key is the environment variable OPENAI_API_KEY, if that is set. Throws kUsage for an
-// endpoint without a name, and what LocalModel throws.
-std::unique_ptr<Completer> OpenCompleter(const std::string& where, EndpointOptions options = {});
+// A model directory with an engine of its own on `device` and no limit to what may wait, or
+// "http://..." with the model's name behind "#": "http://127.0.0.1:8000/v1#nano". An endpoint is
+// asked as `options` say, whose key is the environment variable OPENAI_API_KEY, if that is set.
+// Throws kUsage for an endpoint without a name, and what LocalModel throws.
+std::unique_ptr<Completer> OpenCompleter(const std::string& where, EndpointOptions options = {},
+                                         const policy::Device& device = {});
 
 }  // namespace agon::serve

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """The same model in plain PyTorch, for comparison with engine_bench in the same session.
 
-  python3 benchmarks/peers/torch_peer.py [--preset nano] [--tokens 4096] [--length 128]
-  python3 benchmarks/peers/torch_peer.py --device cuda --preset base --parts train,rollout,step
+  build/release/bin/engine_bench --models build/models > engine.json
+  python3 benchmarks/peers/torch_peer.py --beside engine.json --parts train,rollout,step
 
 Trains (forward, backward, AdamW), rolls out rows with a KV cache, and does one whole GRPO step;
-bf16 autocast, on a CPU fp32 as well, on a GPU torch's fused attention. Prints one JSON object;
-says why and exits 0 where PyTorch is missing.
+bf16 autocast, on a CPU fp32 as well, on a GPU torch's fused attention. Where transformers is
+installed and engine_bench named the directory of its model, rollouts are transformers' generate,
+in bf16, and the step is of that model. Prints one JSON object; says why and exits 0 where PyTorch
+is missing.
 Debian: apt-get install python3-torch libopenblas0-pthread, run with /usr/bin/python3
 (with the reference BLAS alone, fp32 is some fifty times slower).
 """
@@ -25,13 +27,11 @@ except ImportError as error:
     print(f"skipped: {error}", file=sys.stderr)
     sys.exit(0)
 
-PRESETS = {  # hidden, layers, heads, kv heads, head size, SwiGLU width
-    "nano": (128, 4, 4, 2, 32, 384),
-    "micro": (256, 6, 4, 2, 64, 768),
-    "mini": (512, 8, 8, 4, 64, 1536),
-    "small": (768, 12, 12, 4, 64, 2304),
-    "base": (1280, 24, 20, 4, 64, 3840),
-}
+try:
+    import transformers
+except ImportError:
+    transformers = None
+
 GROUP = 16  # completions of a prompt
 
 
@@ -79,11 +79,17 @@ class Block(nn.Module):
 
 
 class Model(nn.Module):
-    def __init__(self, preset, vocab, length):
+    """Written out, with the shape that engine_bench gives."""
+
+    rolled_out_by = "its own loop"
+
+    def __init__(self, shape, vocab, length):
         super().__init__()
-        c, layers, h, kv, d, f = PRESETS[preset]
+        c, h, d = shape["hidden"], shape["heads"], shape["head_dim"]
+        self.vocab = vocab
         self.embed = nn.Embedding(vocab, c)
-        self.blocks = nn.ModuleList(Block(c, h, kv, d, f) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(c, h, shape["kv_heads"], d, shape["intermediate"])
+                                    for _ in range(shape["layers"]))
         self.norm = nn.Parameter(torch.ones(c))
         angle = torch.outer(torch.arange(length), 10000 ** (-torch.arange(0, d, 2) / d))
         self.register_buffer("cos", angle.cos())
@@ -99,6 +105,48 @@ class Model(nn.Module):
             x = block(x, self.cos[start : start + t], self.sin[start : start + t],
                       None if caches is None else caches[i])
         return (rms(x) * self.norm) @ self.embed.weight.T
+
+    @torch.no_grad()
+    def rollout(self, ids, new):
+        """`new` more tokens after each row of ids."""
+        with torch.autocast(ids.device.type, torch.bfloat16):
+            caches, tokens = [[] for _ in self.blocks], []
+            logits, position = self(ids, caches)[:, -1], ids.shape[1]
+            for i in range(new):
+                tokens.append(torch.multinomial(logits.float().softmax(-1), 1))
+                if i + 1 < new:
+                    logits, position = self(tokens[-1], caches, position)[:, -1], position + 1
+        return torch.cat(tokens, 1)
+
+    def has_learned(self):
+        """After an optimizer step."""
+
+
+class Transformers(nn.Module):
+    """transformers' model of a directory: fp32 weights that learn, bf16 ones that roll out."""
+
+    def __init__(self, directory, vocab):
+        super().__init__()
+        load = transformers.AutoModelForCausalLM.from_pretrained
+        self.vocab = vocab
+        self.learner = load(directory).to(torch.float32)
+        self.sampler = load(directory).to(torch.bfloat16).requires_grad_(False).eval()
+        self.rolled_out_by = f"transformers {transformers.__version__} generate"
+
+    def forward(self, ids):
+        return self.learner(ids, use_cache=False).logits
+
+    @torch.no_grad()
+    def rollout(self, ids, new):
+        tokens = self.sampler.generate(
+            ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=1.0, top_k=0,
+            top_p=1.0, min_new_tokens=new, max_new_tokens=new, pad_token_id=0, use_cache=True)
+        return tokens[:, ids.shape[1]:]
+
+    @torch.no_grad()
+    def has_learned(self):
+        for to, weight in zip(self.sampler.parameters(), self.learner.parameters()):
+            to.copy_(weight)
 
 
 def median_seconds(runs, work):
@@ -117,15 +165,15 @@ def median_seconds(runs, work):
     return statistics.median(seconds)
 
 
-def train_rate(model, vocab, tokens, length, runs, bf16):
-    device = model.norm.device
-    ids = torch.randint(vocab, (tokens // length, length + 1), device=device)
+def train_rate(model, tokens, length, runs, bf16):
+    device = next(model.parameters()).device
+    ids = torch.randint(model.vocab, (tokens // length, length + 1), device=device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
     def step():
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             logits = model(ids[:, :-1])
-        F.cross_entropy(logits.float().view(-1, vocab), ids[:, 1:].reshape(-1)).backward()
+        F.cross_entropy(logits.float().view(-1, model.vocab), ids[:, 1:].reshape(-1)).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -133,36 +181,25 @@ def train_rate(model, vocab, tokens, length, runs, bf16):
     return tokens / median_seconds(runs, step)
 
 
-@torch.no_grad()
-def rollout(model, vocab, ids, new):
-    """`new` more tokens after each row of ids."""
-    with torch.autocast(ids.device.type, torch.bfloat16):
-        caches, tokens = [[] for _ in model.blocks], []
-        logits, position = model(ids, caches)[:, -1], ids.shape[1]
-        for i in range(new):
-            tokens.append(torch.multinomial(logits.float().softmax(-1), 1))
-            if i + 1 < new:
-                logits, position = model(tokens[-1], caches, position)[:, -1], position + 1
-    return torch.cat(tokens, 1)
-
-
 def rollout_rate(model, args):
-    prompts = torch.randint(args.vocab, (args.rows, args.prompt), device=model.norm.device)
-    seconds = median_seconds(args.runs, lambda: rollout(model, args.vocab, prompts, args.new))
+    device = next(model.parameters()).device
+    prompts = torch.randint(model.vocab, (args.rows, args.prompt), device=device)
+    seconds = median_seconds(args.runs, lambda: model.rollout(prompts, args.new))
     return args.rows * args.new / seconds
 
 
 def step_seconds(model, args):
     """One GRPO step over args.rows completions: rollouts, policy loss in micro-batches, AdamW."""
-    device = model.norm.device
-    prompts = torch.randint(args.vocab, (args.rows // GROUP, args.prompt), device=device)
+    learning = [p for p in model.parameters() if p.requires_grad]
+    device = learning[0].device
+    prompts = torch.randint(model.vocab, (args.rows // GROUP, args.prompt), device=device)
     prompts = prompts.repeat_interleave(GROUP, 0)
     advantages = torch.randn(args.rows, 1, device=device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    optimizer = torch.optim.AdamW(learning, lr=1e-5)
     rows_at_once = max(1, args.tokens // (args.prompt + args.new))
 
     def step():
-        completions = rollout(model, args.vocab, prompts, args.new)
+        completions = model.rollout(prompts, args.new)
         ids = torch.cat((prompts, completions), 1)
         for begin in range(0, args.rows, rows_at_once):
             part = slice(begin, begin + rows_at_once)
@@ -171,17 +208,17 @@ def step_seconds(model, args):
             targets = completions[part]
             nll = F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
             (nll * advantages[part]).sum().div(args.rows * args.new).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         optimizer.zero_grad()
+        model.has_learned()
 
     return median_seconds(args.runs, step)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--preset", choices=PRESETS, default="nano")
-    parser.add_argument("--vocab", type=int, default=2048)
+    parser.add_argument("--beside", required=True, help="file with what engine_bench printed")
     parser.add_argument("--tokens", type=int, default=4096)
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--runs", type=int, default=5)
@@ -193,18 +230,24 @@ def main():
     parser.add_argument("--new", type=int, default=30)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    with open(args.beside, encoding="utf-8") as file:
+        engine = json.load(file)
     context = max(256, args.length, args.prompt + args.new)
-    model = Model(args.preset, args.vocab, context).to(args.device)
-    result = {"bench": "torch_peer", "torch": torch.__version__, "preset": args.preset,
+    model = Model(engine["shape"], engine["vocab"], context).to(args.device)
+    result = {"bench": "torch_peer", "torch": torch.__version__, "preset": engine["preset"],
               "device": args.device, "threads": torch.get_num_threads(),
               "parameters": sum(p.numel() for p in model.parameters())}
     parts = args.parts.split(",")
     if "train" in parts:
         if args.device == "cpu":
             result["train_tokens_per_s_f32"] = round(
-                train_rate(model, args.vocab, args.tokens, args.length, args.runs, False))
-        rate = round(train_rate(model, args.vocab, args.tokens, args.length, args.runs, True))
+                train_rate(model, args.tokens, args.length, args.runs, False))
+        rate = round(train_rate(model, args.tokens, args.length, args.runs, True))
         result["train_tokens_per_s_bf16"] = result["train_tokens_per_s"] = rate
+    if {"rollout", "step"} & set(parts):
+        if transformers and "model" in engine:
+            model = Transformers(engine["model"], engine["vocab"]).to(args.device)
+        result["rolled_out_by"] = model.rolled_out_by
     if "rollout" in parts:
         result[f"rollout_tokens_per_s_{args.rows}_rows"] = round(rollout_rate(model, args))
     if "step" in parts:

@@ -38,7 +38,7 @@ std::string CacheKey(const std::string& model, const Benchmark& benchmark) {
   return key.dump();
 }
 
-std::unique_ptr<Benchmark> MakeBenchmark(const BenchmarkSpec& given) {
+std::unique_ptr<Benchmark> MakeBenchmark(const BenchmarkSpec& given, const policy::Device& device) {
   BenchmarkSpec spec = given;
   if (spec.name.empty())
     spec.name = spec.env.empty() ? std::filesystem::path(spec.file).stem().string() : spec.env;
@@ -62,7 +62,7 @@ std::unique_ptr<Benchmark> MakeBenchmark(const BenchmarkSpec& given) {
     case BenchmarkKind::kEnvironment:
       return MakeEnvironmentBenchmark(std::move(spec));
     case BenchmarkKind::kGeneration:
-      return MakeGenerationBenchmark(std::move(spec));
+      return MakeGenerationBenchmark(std::move(spec), device);
     case BenchmarkKind::kChoice:
       spec.samples_per_task = 1;
       return MakeChoiceBenchmark(std::move(spec));

@@ -38,13 +38,15 @@ class Benchmark {
   BenchmarkSpec spec_;
 };
 
-// Checks the spec, opens the environment or file. Throws Error(kUsage) naming the benchmark, and
-// what reading the file throws.
-std::unique_ptr<Benchmark> MakeBenchmark(const BenchmarkSpec& spec);
+// Checks the spec, opens the environment or file; judges that score compute on `device`. Throws
+// Error(kUsage) naming the benchmark, and what reading the file and MakeJudge throw.
+std::unique_ptr<Benchmark> MakeBenchmark(const BenchmarkSpec& spec,
+                                         const policy::Device& device = {});
 
 // What MakeBenchmark chooses from.
 std::unique_ptr<Benchmark> MakeEnvironmentBenchmark(BenchmarkSpec spec);
-std::unique_ptr<Benchmark> MakeGenerationBenchmark(BenchmarkSpec spec);
+std::unique_ptr<Benchmark> MakeGenerationBenchmark(BenchmarkSpec spec,
+                                                   const policy::Device& device);
 std::unique_ptr<Benchmark> MakeChoiceBenchmark(BenchmarkSpec spec);
 std::unique_ptr<Benchmark> MakeTextBenchmark(BenchmarkSpec spec);
 

@@ -28,19 +28,21 @@ struct Scorer {
   std::shared_ptr<const Judge> judge;  // null: `how`
 };
 
-Scorer MakeScorer(const std::string& name) {
+Scorer MakeScorer(const std::string& name, const policy::Device& device) {
   if (!name.starts_with(kJudgePrefix)) return {name, envs::AnswerMatchFromName(name), nullptr};
-  return {name, {}, MakeJudge(name.substr(kJudgePrefix.size()))};
+  return {name, {}, MakeJudge(name.substr(kJudgePrefix.size()), device)};
 }
 
 class GenerationBenchmark final : public Benchmark {
  public:
-  explicit GenerationBenchmark(BenchmarkSpec spec)
+  GenerationBenchmark(BenchmarkSpec spec, const policy::Device& device)
       : Benchmark(std::move(spec)),
         items_(ReadItems(this->spec().file, BenchmarkKind::kGeneration)),
         prompts_(this->spec(), items_) {
-    for (const std::string& name : this->spec().extractors) scorers_.push_back(MakeScorer(name));
-    if (scorers_.empty()) scorers_.push_back(MakeScorer("auto"));
+    for (const std::string& name : this->spec().extractors) {
+      scorers_.push_back(MakeScorer(name, device));
+    }
+    if (scorers_.empty()) scorers_.push_back(MakeScorer("auto", device));
     for (int64_t i = 0; i < num_tasks(); ++i) CheckGold(static_cast<size_t>(i));
   }
 
@@ -212,8 +214,9 @@ std::vector<SampleRecord> GenerationBenchmark::Run(const Player& player,
 
 }  // namespace
 
-std::unique_ptr<Benchmark> MakeGenerationBenchmark(BenchmarkSpec spec) {
-  return std::make_unique<GenerationBenchmark>(std::move(spec));
+std::unique_ptr<Benchmark> MakeGenerationBenchmark(BenchmarkSpec spec,
+                                                   const policy::Device& device) {
+  return std::make_unique<GenerationBenchmark>(std::move(spec), device);
 }
 
 }  // namespace agon::judge

@@ -44,10 +44,10 @@ class TextRespondent final : public Respondent {
 
 class LogprobRespondent final : public Respondent {
  public:
-  explicit LogprobRespondent(const std::filesystem::path& dir)
+  LogprobRespondent(const std::filesystem::path& dir, const policy::Device& device)
       : dir_(dir),
-        fingerprint_(serve::ModelIdentity(dir)),
-        model_(serve::LoadModelDirectory(dir)),
+        fingerprint_(serve::ModelIdentity(dir, device)),
+        model_(serve::LoadModelDirectory(dir, device)),
         chat_(model_.tokenizer),
         scorer_(*model_.policy) {}
 
@@ -86,8 +86,9 @@ std::shared_ptr<Respondent> MakeTextRespondent(std::unique_ptr<serve::Completer>
   return std::make_shared<TextRespondent>(std::move(completer));
 }
 
-std::shared_ptr<Respondent> MakeLogprobRespondent(const std::filesystem::path& dir) {
-  return std::make_shared<LogprobRespondent>(dir);
+std::shared_ptr<Respondent> MakeLogprobRespondent(const std::filesystem::path& dir,
+                                                  const policy::Device& device) {
+  return std::make_shared<LogprobRespondent>(dir, device);
 }
 
 }  // namespace agon::judge

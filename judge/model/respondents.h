@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "judge/model/respondent.h"
+#include "policy/policy.h"
 #include "serve/completer.h"
 
 namespace agon::judge {
@@ -13,6 +14,7 @@ namespace agon::judge {
 std::shared_ptr<Respondent> MakeTextRespondent(std::unique_ptr<serve::Completer> completer);
 
 // AnswerLogprobs only, of a model directory. Throws as serve::LoadModelDirectory does.
-std::shared_ptr<Respondent> MakeLogprobRespondent(const std::filesystem::path& dir);
+std::shared_ptr<Respondent> MakeLogprobRespondent(const std::filesystem::path& dir,
+                                                  const policy::Device& device);
 
 }  // namespace agon::judge

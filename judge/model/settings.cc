@@ -26,7 +26,8 @@ JudgeTemplate TemplateOf(const ModelJudgeSettings& settings) {
 }
 
 std::shared_ptr<Respondent> RespondentOf(const std::string& name,
-                                         const ModelJudgeSettings& settings) {
+                                         const ModelJudgeSettings& settings,
+                                         const policy::Device& device) {
   const std::string& model = settings.model;
   const bool is_local = model.starts_with("model:");
   if (!is_local && !model.starts_with("endpoint:http")) {
@@ -34,11 +35,11 @@ std::shared_ptr<Respondent> RespondentOf(const std::string& name,
                 "it is \"model:DIR\" or \"endpoint:http://HOST:PORT/v1#NAME\"");
   }
   if (settings.style == VerdictStyle::kLogprob) {
-    if (is_local) return MakeLogprobRespondent(model.substr(6));
+    if (is_local) return MakeLogprobRespondent(model.substr(6), device);
     throw Error(ErrorKind::kUnsupported, "an endpoint is asked for text, not log-probabilities",
                 name, "leave out style=logprob, or name a checkpoint with model:DIR");
   }
-  if (is_local) return MakeTextRespondent(serve::OpenCompleter(model.substr(6)));
+  if (is_local) return MakeTextRespondent(serve::OpenCompleter(model.substr(6), {}, device));
   serve::EndpointOptions options;
   options.timeout_ms = settings.timeout_ms;
   options.max_tries = settings.retries + 1;
@@ -78,7 +79,8 @@ ConfigTable SettingsTable(ModelJudgeSettings& s) {
 }
 
 std::shared_ptr<const Judge> MakeModelJudgeFrom(const std::string& name,
-                                                const ModelJudgeSettings& settings) {
+                                                const ModelJudgeSettings& settings,
+                                                const policy::Device& device) {
   ModelJudgeOptions options;
   options.name = name;
   options.style = settings.style;
@@ -88,7 +90,7 @@ std::shared_ptr<const Judge> MakeModelJudgeFrom(const std::string& name,
   options.max_tokens = settings.max_tokens;
   options.seed = settings.seed;
   auto cache = settings.cache.empty() ? nullptr : std::make_shared<VerdictCache>(settings.cache);
-  return MakeModelJudge(RespondentOf(name, settings), std::move(options), std::move(cache));
+  return MakeModelJudge(RespondentOf(name, settings, device), std::move(options), std::move(cache));
 }
 
 }  // namespace agon::judge

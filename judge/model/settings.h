@@ -26,8 +26,9 @@ struct ModelJudgeSettings {
 // Every setting, bound to `settings`.
 ConfigTable SettingsTable(ModelJudgeSettings& settings);
 
-// The judge that `settings` describe. Throws as MakeJudge does.
+// The judge that `settings` describe; a checkpoint computes on `device`. Throws as MakeJudge does.
 std::shared_ptr<const Judge> MakeModelJudgeFrom(const std::string& name,
-                                                const ModelJudgeSettings& settings);
+                                                const ModelJudgeSettings& settings,
+                                                const policy::Device& device);
 
 }  // namespace agon::judge

@@ -211,18 +211,19 @@ void JudgeService::Start() { impl_->server().Start(); }
 int JudgeService::port() const { return impl_->server().port(); }
 int JudgeService::Drain(int timeout_ms) { return impl_->server().Drain(timeout_ms); }
 
-NamedJudge MakeNamedJudge(const std::string& text) {
+NamedJudge MakeNamedJudge(const std::string& text, const policy::Device& device) {
   const size_t equals = text.find('=');
   // The sign may also belong to the judge itself: "model:x(style=logprob)".
   const bool is_named = equals != std::string::npos && text.find_first_of(":(/") > equals;
-  if (!is_named) return {text, MakeJudge(text)};
-  return {text.substr(0, equals), MakeJudge(text.substr(equals + 1))};
+  if (!is_named) return {text, MakeJudge(text, device)};
+  return {text.substr(0, equals), MakeJudge(text.substr(equals + 1), device)};
 }
 
-void RunJudgeService(const std::vector<std::string>& judges, const JudgeServiceOptions& options) {
+void RunJudgeService(const std::vector<std::string>& judges, const policy::Device& device,
+                     const JudgeServiceOptions& options) {
   net::HoldStopSignals();
   std::vector<NamedJudge> named;
-  for (const std::string& judge : judges) named.push_back(MakeNamedJudge(judge));
+  for (const std::string& judge : judges) named.push_back(MakeNamedJudge(judge, device));
   JudgeService service(std::move(named), options);
   service.Start();
   std::cerr << "rl-judge: listening on http://" << options.host << ":" << service.port() << "\n";

@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from scripts_test import ROOT, ScriptTest  # pylint: disable=wrong-import-position
 
-PROGRAMS = ("bin/rl-train", "bin/engine_bench", "tests/cuda_gpu_test")
+PROGRAMS = ("bin/rl-train", "bin/engine_bench", "bin/kernel_bench", "tests/cuda_gpu_test")
 PASSED = "echo '[==========] 1 test from 1 test suite ran.'; echo '[  PASSED  ] 1 test.'"
 # What a stand-in of python3 does with "import torch"; the rest is the real one's.
 WITHOUT_TORCH = 'case "$*" in *"import torch"*) exit 1 ;; esac'
@@ -23,7 +23,7 @@ class GpuCheckTest(ScriptTest):
         super().setUp()
         for tool in ["timeout", "tee", "sh", "touch", "git", "sleep", "cp", "awk"]:
             (self.bin / tool).symlink_to(shutil.which(tool))
-        self.command("nvidia-smi", "echo 'NVIDIA H100 80GB HBM3'")
+        self.gpus(1)
         self.command("nvcc", "echo 'release 13.0'")
         for program in PROGRAMS:
             self.program(program, PASSED if "test" in program else "echo '{}'")
@@ -31,6 +31,11 @@ class GpuCheckTest(ScriptTest):
                          f"build/gpu_check/{p}" for p in PROGRAMS)
         self.command("cmake", f'[ "$1" != --build ] || {{ {made}; }}')
         self.python(WITHOUT_TORCH)
+
+    def gpus(self, count):
+        lines = "; ".join(f"echo 'GPU {i}: NVIDIA H100 80GB HBM3 (UUID: GPU-{i})'"
+                          for i in range(count))
+        self.command("nvidia-smi", f'[ "$*" = -L ] && {{ {lines}; }} || echo "NVIDIA H100 80GB HBM3"')
 
     @staticmethod
     def stem(program):
@@ -54,7 +59,8 @@ class GpuCheckTest(ScriptTest):
         status, results, err = self.check()
         self.assertEqual(status, 0, err)
         self.assertEqual({n: r for n, r in results.items() if r != "passed"},
-                         {"bench-torch": "not run: python3 has no PyTorch",
+                         {"gpu-ranks": "not run: one GPU",
+                          "bench-torch": "not run: python3 has no PyTorch",
                           "compute-sanitizer": "not run: it isn't installed"})
         # Built apart, for the card that is there.
         configure = next(c for c in self.calls() if c.startswith("cmake --preset"))
@@ -65,6 +71,22 @@ class GpuCheckTest(ScriptTest):
         self.program("tests/cuda_gpu_test", "echo '[  SKIPPED ] Kernel.Follows (0 ms)'; " + PASSED)
         status, results, _ = self.check()
         self.assertEqual((status, results["gpu-tests"]), (1, "failed"))
+
+    def test_ranks_need_several_gpus(self):
+        # As the tests themselves do, which is no failure of a machine with one.
+        skipped = "echo '[  SKIPPED ] GpuRanks.Exchange (0 ms)'; " + PASSED
+        self.program("tests/cuda_gpu_test",
+                     f'case "$*" in *=-GpuRanks*) {PASSED} ;; *) {skipped} ;; esac')
+        status, results, _ = self.check()
+        self.assertEqual((status, results["gpu-ranks"]), (0, "not run: one GPU"))
+        self.gpus(2)
+        status, results, _ = self.check()
+        self.assertEqual((status, results["gpu-tests"], results["gpu-ranks"]),
+                         (1, "passed", "failed"))
+
+    def test_the_sampler_must_give_the_trainers_bits(self):
+        self.program("bin/engine_bench", "echo '{\"logprob_diff_max\": 1e-6}'")
+        self.assertEqual(self.check()[0], 1)
 
     def test_no_gpu_test_at_all_and_failed_ones_have_failed(self):
         for body in ("echo '[==========] 0 tests from 0 test suites ran.'", PASSED + "; exit 1"):
@@ -105,11 +127,27 @@ class GpuCheckTest(ScriptTest):
             self.assertEqual(runs, {"3" if bench == "train" else "1"}, bench)
 
     def test_the_sanitizer_comes_last_and_is_capped(self):
-        self.command("compute-sanitizer", "exit 0")
+        self.command("compute-sanitizer", "echo '========= ERROR SUMMARY: 0 errors'")
         self.command("timeout", 'shift; shift; exec "$@"')
-        self.assertEqual(list(self.check()[1])[-1], "compute-sanitizer")
-        call = next(c for c in self.calls() if c.startswith("timeout") and "compute-san" in c)
-        self.assertLessEqual(int(call.split()[2]), 120)
+        status, results, _ = self.check()
+        tools = ["sanitizer-memcheck", "sanitizer-synccheck", "sanitizer-racecheck"]
+        self.assertEqual((status, list(results)[-3:]), (0, tools))
+        limits = [int(c.split()[2]) for c in self.calls()
+                  if c.startswith("timeout") and "compute-sanitizer" in c]
+        self.assertEqual([n <= 120 for n in limits], [True] * 3)
+
+    def test_what_the_sanitizer_found_before_its_time_was_up_counts(self):
+        self.command("timeout", 'shift; shift; exec "$@"')
+        for found in ("=========     at agon::Kernel(float*)+0x40 in rows.cu:12",
+                      "========= ERROR: Race reported between Read access at 0x6360",
+                      "========= Error: Race reported between Write access at 0x1fe0"):
+            self.command("compute-sanitizer", f"echo '========= COMPUTE-SANITIZER'; echo '{found}'; "
+                                              "exit 124")
+            status, results, _ = self.check()
+            self.assertEqual((status, results["sanitizer-memcheck"]), (1, "failed"), found)
+        self.command("compute-sanitizer", "echo '========= COMPUTE-SANITIZER'; exit 124")
+        status, results, _ = self.check()
+        self.assertEqual((status, results["sanitizer-memcheck"]), (0, "out of time"))
 
 
 class Architectures(unittest.TestCase):

@@ -1,0 +1,122 @@
+// Attention in training and in decoding, and what moves keys and rows.
+#include "benchmarks/cuda/kernel_bench.h"
+#include "policy/cuda/cuda_backend.h"
+#include "policy/row_table.h"
+
+namespace agon::benchmarks {
+
+using namespace policy::cuda;
+
+namespace {
+
+template <typename T>
+Array<T> OnDevice(const std::vector<T>& host) {
+  return {static_cast<int64_t>(host.size()), host};
+}
+
+// Keys and values of `slots` sequences in every layer.
+struct Cache {
+  Cache(const Bench& s, int slots, int layers)
+      : capacity(s.o.length / 2),
+        layer_stride(int64_t{slots} * 2 * s.kv * capacity),
+        memory(Halves(layers * layer_stride)),
+        layer{memory, memory + int64_t{s.kv} * capacity, int64_t{2} * s.kv * capacity, capacity} {}
+  const int capacity;
+  const int64_t layer_stride;
+  const Array<Bf16> memory;
+  const KvLayer<Bf16> layer;
+};
+
+void TimeAppendAndDecode(const Bench& s, KernelClock& clock) {
+  const int rows = s.o.rows, d = s.model.head_dim;
+  const Cache cache(s, rows, 1);
+  std::vector<int32_t> slot_of(static_cast<size_t>(rows)), last(slot_of);
+  for (size_t i = 0; i < slot_of.size(); ++i) {
+    slot_of[i] = static_cast<int32_t>(i);
+    last[i] = cache.capacity - 1;
+  }
+  const auto slots = OnDevice(slot_of), positions = OnDevice(last);
+  const auto qk = Halves(int64_t{rows} * (s.h + s.kv)),
+             qkv = Halves(int64_t{rows} * (s.h + 2 * s.kv));
+  const Array<Bf16> out(int64_t{rows} * s.h);
+  clock.Time("AppendKv", Times(rows, 2 * s.kv), {4 * s.b * s.kv * rows}, [&] {
+    AppendKv<Bf16>(cache.layer, s.heads, qk, qkv, slots, positions, rows, nullptr);
+  });
+  for (const int some : {rows, 1}) {
+    const double t = cache.capacity;
+    clock.Time("AttentionDecode",
+               std::to_string(some) + " rows, " + std::to_string(cache.capacity) +
+                   " keys, head size " + std::to_string(d),
+               {2 * s.b * s.kv * t * some, 4.0 * s.h * t * some}, [&] {
+                 AttentionDecode<Bf16>(cache.layer, s.heads, qk, slots, positions, some, out,
+                                       nullptr);
+               });
+  }
+}
+
+void TimeCopy(const Bench& s, KernelClock& clock) {
+  const int layers = s.model.num_layers;
+  const Cache cache(s, 2, layers);
+  clock.Time("CopySlot",
+             std::to_string(cache.capacity) + " tokens, " + std::to_string(layers) + " layers",
+             {4 * s.b * s.kv * layers * cache.capacity}, [&] {
+               CopySlot<Bf16>(cache.layer, layers, cache.layer_stride, s.heads, 0, 1,
+                              cache.capacity, nullptr);
+             });
+}
+
+// No row ends: each call keeps a token of every row and draws a random number.
+void TimeAdvance(const Bench& s, KernelClock& clock) {
+  CudaBackend backend(s.model, policy::ComputeType::kBfloat16, 0);
+  policy::RowWindow window(backend);
+  std::vector<policy::RowWindow::Row> rows(static_cast<size_t>(s.o.rows));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i] = {.task = i, .limit = 1 << 20, .position = 1, .slot = static_cast<int>(i)};
+  }
+  window.Send(rows, s.o.rows, 8, {}, {.run_seed = 1, .stream = RngStream::kSample});
+  Check(cudaDeviceSynchronize(), "rows");
+  clock.Time("AdvanceRows", std::to_string(s.o.rows) + " places", {60.0 * s.o.rows},
+             [&] { AdvanceRows(window.table(), 0, nullptr); });
+}
+
+}  // namespace
+
+void TimeAttention(const Bench& s, KernelClock& clock) {
+  const int n = s.o.tokens, length = s.o.length;
+  std::vector<policy::PackedBatch::Segment> segments;
+  for (int begin = 0; begin < n; begin += length) {
+    segments.push_back({begin, std::min(length, n - begin), 0, 0});
+  }
+  const auto on_host = MakeAttentionTiles(segments, s.heads);
+  const KeyTiles keys = MakeKeyTiles(segments);
+  const auto tiles = OnDevice(on_host);
+  const auto key_tiles = OnDevice(keys.tiles);
+  const auto ranges = OnDevice(keys.ranges);
+  const auto qk = Halves(int64_t{n} * (s.h + s.kv)), qkv = Halves(int64_t{n} * (s.h + 2 * s.kv));
+  const auto dout = Halves(int64_t{n} * s.h);
+  const int num_heads = s.model.num_heads, num_tiles = static_cast<int>(on_host.size());
+  const Array<Bf16> out(int64_t{n} * s.h);
+  const Array<float> lse(int64_t{n} * num_heads), delta(int64_t{n} * num_heads);
+  const Array<float> dqk(int64_t{n} * (s.h + s.kv)), dv(int64_t{n} * s.kv);
+  const std::string shape = Times(n, s.h) + ", sequences of " + std::to_string(length);
+  const double seen = (length + 1) / 2.0;  // keys, on average
+  clock.Time("Attention", shape,
+             {n * (s.b * (2 * s.h + 2 * s.kv) + 4 * num_heads), 4.0 * s.h * seen * n},
+             [&] { Attention<Bf16>(tiles, num_tiles, s.heads, qk, qkv, out, lse, nullptr); });
+  clock.Time("AttentionGradient", shape,
+             {n * (s.b * (3 * s.h + 2 * s.kv) + 4.0 * (s.h + 2 * s.kv) + 12 * num_heads),
+              14.0 * s.h * seen * n},
+             [&] {
+               AttentionGradient<Bf16>(tiles, num_tiles, key_tiles,
+                                       static_cast<int>(keys.tiles.size()), ranges, s.heads, qk,
+                                       qkv, out, lse, dout, n, delta, dqk, dv, nullptr);
+             });
+}
+
+void TimeDecoding(const Bench& bench, KernelClock& clock) {
+  TimeAppendAndDecode(bench, clock);
+  TimeCopy(bench, clock);
+  TimeAdvance(bench, clock);
+}
+
+}  // namespace agon::benchmarks

@@ -1,0 +1,78 @@
+// Products with weights, in training and in decoding.
+#include "benchmarks/cuda/kernel_bench.h"
+#include "policy/cuda/matmul.h"
+
+namespace agon::benchmarks {
+
+using namespace policy::cuda;
+
+namespace {
+
+using Kind = MatmulShape::Kind;
+
+class Products {
+ public:
+  Products(const Bench& bench, KernelClock& clock) : b_(bench.b), clock_(clock) {}
+
+  // `float_bytes` a result: 0 rounds it, 4 writes fp32, 8 adds to fp32.
+  void Time(const std::string& name, Kind kind, int rows, int in, int out, int float_bytes) {
+    MatmulShape product{.kind = kind,
+                        .out = out,
+                        .in = in,
+                        .dy_stride = out,
+                        .dx_stride = in,
+                        .is_bf16 = true,
+                        .is_float_result = float_bytes > 0,
+                        .adds = float_bytes == 8};
+    const double weight = static_cast<double>(out) * in, x = static_cast<double>(rows) * in,
+                 y = static_cast<double>(rows) * out;
+    const double result = kind == Kind::kForward ? y : kind == Kind::kInputGradient ? x : weight;
+    const double operands = weight + x + y - result;
+    const Work work{b_ * operands + (float_bytes > 0 ? float_bytes : b_) * result,
+                    2.0 * out * in * rows};
+    const bool gives_weight = kind == Kind::kWeightGradient;
+    const auto left = Halves(gives_weight ? int64_t{rows} * in : int64_t{out} * in);
+    const auto right = Halves(int64_t{rows} * (kind == Kind::kForward ? in : out));
+    const Array<float> to(static_cast<int64_t>(result));
+    clock_.Time(name,
+                std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out),
+                work, [&] {
+                  matmul_.Run(name.c_str(), product, rows, static_cast<const Bf16*>(left),
+                              static_cast<const Bf16*>(right), static_cast<float*>(to), nullptr);
+                });
+  }
+
+ private:
+  const double b_;
+  KernelClock& clock_;
+  Matmul matmul_;
+};
+
+void TimePacking(const Bench& s, KernelClock& clock) {
+  const int out = 2 * s.f;
+  const double count = static_cast<double>(out) * s.c;
+  const auto weight = Floats(int64_t{out} * s.c), gain = Floats(s.c);
+  const Array<Bf16> packed(int64_t{out} * s.c);
+  clock.Time("PackWeights", Times(out, s.c), {(4 + s.b) * count},
+             [&] { PackWeights<Bf16>(weight, gain, out, s.c, out, packed, nullptr); });
+}
+
+}  // namespace
+
+void TimeProducts(const Bench& s, KernelClock& clock) {
+  TimePacking(s, clock);
+  Products products(s, clock);
+  const int n = s.o.tokens, qkv = s.h + 2 * s.kv, padded = (s.o.vocab_size + 31) / 32 * 32;
+  products.Time("Linear, queries, keys and values", Kind::kForward, n, s.c, qkv, 0);
+  products.Time("LinearAdd, attention's output", Kind::kForward, n, s.h, s.c, 8);
+  products.Time("Linear, gate and up", Kind::kForward, n, s.c, 2 * s.f, 0);
+  products.Time("LinearAdd, down", Kind::kForward, n, s.f, s.c, 8);
+  products.Time("LinearInputGradient, gate and up", Kind::kInputGradient, n, s.c, 2 * s.f, 4);
+  products.Time("LinearWeightGradient, gate and up", Kind::kWeightGradient, n, s.c, 2 * s.f, 8);
+  for (const int rows : {s.o.rows, 1}) {
+    products.Time("Linear, decoding, gate and up", Kind::kForward, rows, s.c, 2 * s.f, 0);
+    products.Time("logits, decoding", Kind::kForward, rows, s.c, padded, 4);
+  }
+}
+
+}  // namespace agon::benchmarks
