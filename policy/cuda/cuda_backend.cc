@@ -45,12 +45,13 @@ void CudaBackend::UploadAngles() {
 // --- memory ----------------------------------------------------------------------------
 
 void CudaBackend::Reserve(const OpLimits& limits) {
-  const int padded = (config_.vocab_size + 31) / 32 * 32;
+  const int padded = PaddedOut(config_.vocab_size);
   // As much as any smaller vocabulary needs, too: a run is planned before its tokenizer is known.
   const int64_t row_bytes = padded * int64_t{sizeof(float)};
   const int64_t logit_bytes =
       std::min(limits.head_rows * row_bytes, std::max(logit_bytes_, kFewestChunkRows * row_bytes));
   logits_.Get(static_cast<size_t>(logit_bytes));
+  ReserveTrials(limits.learns);
   if (!limits.learns) return;
   dlogits_.Get(static_cast<size_t>(logit_bytes / int64_t{sizeof(float)} * ElementBytes()));
   delta_.Get(static_cast<size_t>(limits.batch_rows) * static_cast<size_t>(shape_.num_heads) *
