@@ -58,10 +58,11 @@ void CudaBackend::Reserve(const OpLimits& limits) {
              sizeof(float));
   const int tallest = std::max({(config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim,
                                 2 * config_.intermediate_size, config_.vocab_size});
-  const int64_t floats = std::max(UnfoldGainPartials(tallest, config_.hidden_size),
-                                  QkNormRopePartials(limits.batch_rows, shape_));
+  const int64_t words = std::max({UnfoldGainPartials(tallest, config_.hidden_size),
+                                  QkNormRopePartials(limits.batch_rows, shape_),
+                                  RowOrderInts(std::max(limits.batch_rows, limits.head_rows))});
   Partials<double>(
-      std::max((floats + 1) / 2, int64_t{NumBlocks(limits.num_weights, kSquaresPerSum)}));
+      std::max((words + 1) / 2, int64_t{NumBlocks(limits.num_weights, kSquaresPerSum)}));
 }
 
 void CudaBackend::Zero(void* p, size_t bytes) {
@@ -89,7 +90,7 @@ void CudaBackend::Embedding(const float* table, const int32_t* tokens, int rows,
 
 void CudaBackend::EmbeddingGradient(const float* dx, const int32_t* tokens, int rows, int c,
                                     float* dtable) {
-  cuda::ScatterAddRows(dx, tokens, rows, c, dtable, gpu_.stream());
+  ScatterAddRows(dx, tokens, rows, c, dtable);
 }
 
 void CudaBackend::RmsNorm(const float* x, int rows, int c, float epsilon, void* xhat, float* rstd) {
@@ -117,7 +118,8 @@ void CudaBackend::GatherRows(const void* x, const int32_t* rows, int count, int 
 }
 
 void CudaBackend::ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) {
-  cuda::ScatterAddRows(d, rows, count, c, dx, gpu_.stream());
+  cuda::ScatterAddRows(d, rows, count, c, dx, Partials<int32_t>(RowOrderInts(count)),
+                       gpu_.stream());
 }
 
 // --- optimizer -------------------------------------------------------------------------

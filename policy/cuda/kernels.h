@@ -57,8 +57,10 @@ void Embedding(const float* table, const int32_t* tokens, int rows, int c, float
 template <typename T>
 void GatherRows(const T* x, const int32_t* rows, int count, int c, T* out, cudaStream_t stream);
 // dx (·, c): row rows[i] += d[i] (count, c), in the order of i. Also the embedding's gradient.
+// `order` is scratch of RowOrderInts(count).
 void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx,
-                    cudaStream_t stream);
+                    int32_t* order, cudaStream_t stream);
+int64_t RowOrderInts(int count);
 // fp32 to T; `count` elements.
 template <typename T>
 void Round(const float* x, int64_t count, T* rounded, cudaStream_t stream);

@@ -32,10 +32,10 @@ TEST(Order, RowsAndSums) {
   ExpectSameInEveryOrder([&] {
     Device<float> dx(x), dxhat(d), rstd(kRows), table(x), partial(2 * kC), dgain(d), dw(x.size());
     Device<Bf16> xhat(x.size()), rounded(x.size());
-    Device<int32_t> rows(ids);
+    Device<int32_t> rows(ids), order(static_cast<size_t>(RowOrderInts(kRows)));
     RmsNorm<Bf16>(dx, kRows, kC, 1e-6f, xhat, rstd, nullptr);
     RmsNormGradient<Bf16>(dxhat, xhat, rstd, kRows, kC, dx, rounded, nullptr);
-    ScatterAddRows(dxhat, rows, kRows, kC, table, nullptr);
+    ScatterAddRows(dxhat, rows, kRows, kC, table, order, nullptr);
     UnfoldGain(dxhat, table, dgain, kRows, kC, false, dw, dgain, partial, nullptr);
     Device<double> sum(1);
     SumsOfSquares(dw, kRows * kC, sum, nullptr);
