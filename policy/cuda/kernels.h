@@ -90,7 +90,7 @@ int64_t QkNormRopePartials(int rows, const HeadShape& shape);
 struct AttentionTile {
   int32_t begin, first_query, num_queries, prefix_begin, prefix_length;
 };
-// Tiles of all queries, on the host. They go to the device once for a batch.
+// Tiles of all queries, on the host, the most work first. They go to the device once for a batch.
 std::vector<AttentionTile> MakeAttentionTiles(std::span<const PackedBatch::Segment> segments,
                                               const HeadShape& shape);
 // Causal attention with grouped queries: out (rows, H d) and lse (rows, H), which may be nullptr,
@@ -112,7 +112,7 @@ struct KeyTile {
   int32_t first_key, num_keys, first_range, num_ranges;
 };
 struct KeyTiles {
-  std::vector<KeyTile> tiles;
+  std::vector<KeyTile> tiles;  // the most work first
   std::vector<QueryRange> ranges;
 };
 KeyTiles MakeKeyTiles(std::span<const PackedBatch::Segment> segments);
