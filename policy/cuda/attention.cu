@@ -55,8 +55,10 @@ struct PackedKeys {
 };
 
 template <typename T, int kHeadDim>
-__global__ void AttentionKernel(const AttentionTile* tiles, HeadShape shape, const T* qk,
-                                const T* qkv, T* out, float* lse) {
+__global__ void __launch_bounds__(TrainBlock<T, kHeadDim>::kThreads,
+                                  TrainBlock<T, kHeadDim>::kBlocks)
+    AttentionKernel(const AttentionTile* tiles, HeadShape shape, const T* qk, const T* qkv, T* out,
+                    float* lse) {
   const AttentionTile tile = tiles[TileGrid::Tile(shape)];
   const PackedGroup group(shape, TileGrid::KvHead(shape));
   const TileRows<T> rows{qk, out, lse, tile, group};
