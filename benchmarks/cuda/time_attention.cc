@@ -27,7 +27,7 @@ struct Cache {
   const KvLayer<Bf16> layer;
 };
 
-void TimeAppendAndDecode(const Bench& s, KernelClock& clock) {
+void TimeCachedRows(const Bench& s, KernelClock& clock) {
   const int rows = s.o.rows, d = s.model.head_dim;
   const Cache cache(s, rows, 1);
   std::vector<int32_t> slot_of(static_cast<size_t>(rows)), last(slot_of);
@@ -39,9 +39,12 @@ void TimeAppendAndDecode(const Bench& s, KernelClock& clock) {
   const auto qk = Halves(int64_t{rows} * (s.h + s.kv)),
              qkv = Halves(int64_t{rows} * (s.h + 2 * s.kv));
   const Array<Bf16> out(int64_t{rows} * s.h);
-  clock.Time("AppendKv", Times(rows, 2 * s.kv), {4 * s.b * s.kv * rows}, [&] {
-    AppendKv<Bf16>(cache.layer, s.heads, qk, qkv, slots, positions, rows, nullptr);
-  });
+  const auto gain = Floats(d), angles = Floats(int64_t{s.model.max_positions} * d);
+  clock.Time("QkNormRope", Times(rows, s.h + 2 * s.kv) + ", to a cache",
+             {rows * (2 * s.b * (s.h + s.kv) + 4 * d + 3 * s.b * s.kv)}, [&] {
+               QkNormRope<Bf16>(qkv, positions, rows, gain, gain, angles, angles, 1e-6f, s.heads,
+                                qk, cache.layer, slots, nullptr);
+             });
   for (const int some : {rows, 1}) {
     const double t = cache.capacity;
     clock.Time("AttentionDecode",
@@ -114,7 +117,7 @@ void TimeAttention(const Bench& s, KernelClock& clock) {
 }
 
 void TimeDecoding(const Bench& bench, KernelClock& clock) {
-  TimeAppendAndDecode(bench, clock);
+  TimeCachedRows(bench, clock);
   TimeCopy(bench, clock);
   TimeAdvance(bench, clock);
 }

@@ -53,8 +53,10 @@ void TimePacking(const Bench& s, KernelClock& clock) {
   const double count = static_cast<double>(out) * s.c;
   const auto weight = Floats(int64_t{out} * s.c), gain = Floats(s.c);
   const Array<Bf16> packed(int64_t{out} * s.c);
-  clock.Time("PackWeights", Times(out, s.c), {(4 + s.b) * count},
-             [&] { PackWeights<Bf16>(weight, gain, out, s.c, out, packed, nullptr); });
+  const WeightToPack<Bf16> to_pack{weight, gain, packed, out, s.c, out};
+  clock.Time("PackWeights", Times(out, s.c), {(4 + s.b) * count}, [&] {
+    PackWeights<Bf16>({&to_pack, 1}, nullptr);
+  });
 }
 
 }  // namespace

@@ -35,8 +35,6 @@ void TimeNorms(const Bench& s, KernelClock& clock) {
   const std::string shape = Times(n, c);
   clock.Time("RmsNorm", shape, {n * (4 * c + s.b * c + 4)},
              [&] { RmsNorm<Bf16>(x, n, c, 1e-6f, xhat, rstd, nullptr); });
-  clock.Time("AddRmsNorm", shape, {n * (8 * c + 2 * s.b * c + 4)},
-             [&] { AddRmsNorm<Bf16>(dx, n, c, 1e-6f, x, xhat, rstd, nullptr); });
   clock.Time("RmsNormGradient", shape, {n * (12 * c + 2 * s.b * c + 4)},
              [&] { RmsNormGradient<Bf16>(dxhat, xhat, rstd, n, c, x, dx, nullptr); });
   clock.Time("Round", shape, {n * (4 + s.b) * c}, [&] { Round<Bf16>(x, size, xhat, nullptr); });
@@ -48,6 +46,7 @@ void TimeMoves(const Bench& s, KernelClock& clock) {
   const auto table = Floats(int64_t{v} * c), x = Floats(size);
   const auto hidden = Halves(size);
   const Array<Bf16> gathered(size);
+  const Array<int32_t> order(RowOrderInts(n));
   const auto tokens = Ids(n, v), rows = Ids(n, n);
   std::vector<int32_t> targets(static_cast<size_t>(n));
   Check(
@@ -60,7 +59,7 @@ void TimeMoves(const Bench& s, KernelClock& clock) {
   clock.Time("GatherRows", shape, {n * (2 * s.b * c + 4)},
              [&] { GatherRows<Bf16>(hidden, rows, n, c, gathered, nullptr); });
   clock.Time("ScatterAddRows", shape, {4.0 * c * n + 8.0 * c * distinct},
-             [&] { ScatterAddRows(x, tokens, n, c, table, nullptr); });
+             [&] { ScatterAddRows(x, tokens, n, c, table, order, nullptr); });
 }
 
 void TimeHeads(const Bench& s, KernelClock& clock) {
@@ -73,7 +72,8 @@ void TimeHeads(const Bench& s, KernelClock& clock) {
   const Array<float> dgain(d), partials(QkNormRopePartials(n, s.heads));
   const std::string shape = Times(n, s.h + 2 * s.kv);
   clock.Time("QkNormRope", shape, {n * (2 * s.b * (s.h + s.kv) + 4 * d)}, [&] {
-    QkNormRope<Bf16>(qkv, positions, n, gain, gain, angles, angles, 1e-6f, s.heads, qk, nullptr);
+    QkNormRope<Bf16>(qkv, positions, n, gain, gain, angles, angles, 1e-6f, s.heads, qk, {}, nullptr,
+                     nullptr);
   });
   const double bytes = n * (s.b * (2 * s.h + 3 * s.kv) + 4.0 * (s.h + 2 * s.kv) + 5 * d);
   clock.Time("QkNormRopeGradient", shape, {bytes}, [&] {

@@ -44,21 +44,24 @@ void TimeOptimizer(const Bench& s, KernelClock& clock) {
   const Array<float> m(count), v(count), dgain(c), partials(UnfoldGainPartials(rows, c));
   const Array<double> sums((count + policy::kSquaresPerSum - 1) / policy::kSquaresPerSum);
   const std::string shape = Times(rows, c);
-  clock.Time("UnfoldGain", shape, {12 * size},
-             [&] { UnfoldGain(g, w, gain, rows, c, false, m, dgain, partials, nullptr); });
+  const policy::FoldedGain folded{g, w, gain, rows, false, m, dgain};
+  clock.Time("UnfoldGains", shape, {12 * size}, [&] {
+    UnfoldGains({&folded, 1}, c, partials, nullptr);
+  });
   clock.Time("SumsOfSquares", shape, {4 * size}, [&] { SumsOfSquares(g, count, sums, nullptr); });
   clock.Time("Combine", shape, {12 * size}, [&] { Combine(0.5f, w, 0.5f, g, count, m, nullptr); });
   clock.Time("Divide", shape, {8 * size}, [&] { Divide(m, count, 2.0, nullptr); });
   clock.Time("Transpose", shape, {8 * size}, [&] { Transpose(w, rows, c, m, nullptr); });
-  const AdamWStep step{.learning_rate = 1e-4f,
-                       .beta1 = 0.9f,
-                       .beta2 = 0.99f,
-                       .epsilon = 1e-8f,
-                       .weight_decay = 0.1f,
-                       .grad_scale = 1.0f,
-                       .bias_correction1 = 0.5f,
-                       .bias_correction2 = 0.5f};
-  clock.Time("StepAdamW", shape, {32 * size}, [&] { StepAdamW(w, g, m, v, count, step, nullptr); });
+  const policy::Backend::AdamW step{.learning_rate = 1e-4f,
+                                    .beta1 = 0.9f,
+                                    .beta2 = 0.99f,
+                                    .epsilon = 1e-8f,
+                                    .grad_scale = 1.0f,
+                                    .step = 10};
+  const policy::Backend::AdamWRange range{0, count, 0.1f};
+  clock.Time("StepAdamW", shape, {32 * size}, [&] {
+    StepAdamW(w, g, m, v, {&range, 1}, step, nullptr);
+  });
 }
 
 }  // namespace agon::benchmarks

@@ -2,6 +2,7 @@
 //
 // fp32 is computed on fp32 cores (float_attention.h), bf16 on tensor cores (tensor_attention.h).
 // Bound: shared memory in training, HBM in decoding.
+#include <algorithm>
 #include <type_traits>
 
 #include "policy/cuda/float_attention.h"
@@ -54,10 +55,12 @@ struct PackedKeys {
 };
 
 template <typename T, int kHeadDim>
-__global__ void AttentionKernel(const AttentionTile* tiles, HeadShape shape, const T* qk,
-                                const T* qkv, T* out, float* lse) {
-  const AttentionTile tile = tiles[blockIdx.x];
-  const PackedGroup group(shape, static_cast<int>(blockIdx.y));
+__global__ void __launch_bounds__(TrainBlock<T, kHeadDim>::kThreads,
+                                  TrainBlock<T, kHeadDim>::kBlocks)
+    AttentionKernel(const AttentionTile* tiles, HeadShape shape, const T* qk, const T* qkv, T* out,
+                    float* lse) {
+  const AttentionTile tile = tiles[TileGrid::Tile(shape)];
+  const PackedGroup group(shape, TileGrid::KvHead(shape));
   const TileRows<T> rows{qk, out, lse, tile, group};
   const PackedKeys<T> keys{qk, qkv, tile, group};
   TrainBlock<T, kHeadDim>::Attend(rows, tile.num_queries * group.heads_per_kv, keys);
@@ -129,17 +132,21 @@ std::vector<AttentionTile> MakeAttentionTiles(std::span<const PackedBatch::Segme
           {s.begin, s.begin + i, std::min(most, s.length - i), s.prefix_begin, s.prefix_length});
     }
   }
+  const auto num_keys = [](const AttentionTile& t) {
+    return t.prefix_length + t.first_query + t.num_queries - t.begin;
+  };
+  std::stable_sort(tiles.begin(), tiles.end(),
+                   [&](const auto& a, const auto& b) { return num_keys(a) > num_keys(b); });
   return tiles;
 }
 
 template <typename T>
 void Attention(const AttentionTile* tiles, int num_tiles, const HeadShape& shape, const T* qk,
                const T* qkv, T* out, float* lse, cudaStream_t stream) {
-  const dim3 grid(static_cast<unsigned>(num_tiles), static_cast<unsigned>(shape.num_kv_heads));
   ForHeadDim("Attention", shape, [&]<int kHeadDim>() {
     using Block = TrainBlock<T, kHeadDim>;
-    Launch("Attention", {grid, Block::kThreads, Block::kBytes}, stream,
-           AttentionKernel<T, kHeadDim>, tiles, shape, qk, qkv, out, lse);
+    Launch("Attention", {TileGrid::Blocks(num_tiles, shape), Block::kThreads, Block::kBytes},
+           stream, AttentionKernel<T, kHeadDim>, tiles, shape, qk, qkv, out, lse);
   });
 }
 

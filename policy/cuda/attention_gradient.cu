@@ -44,16 +44,16 @@ __global__ void DeltaKernel(const T* out, const T* dout, int64_t count, int d, f
 template <typename T, int kHeadDim>
 __global__ void QueryGradientKernel(const AttentionTile* tiles, HeadShape shape,
                                     GradientArrays<T> arrays) {
-  const PackedGroup group(shape, static_cast<int>(blockIdx.y));
-  QueryBlock<T, kHeadDim>::Run(tiles[blockIdx.x], group, arrays);
+  const PackedGroup group(shape, TileGrid::KvHead(shape));
+  QueryBlock<T, kHeadDim>::Run(tiles[TileGrid::Tile(shape)], group, arrays);
 }
 
 template <typename T, int kHeadDim>
 __global__ void KeyGradientKernel(const KeyTile* tiles, const QueryRange* ranges, HeadShape shape,
                                   GradientArrays<T> arrays) {
-  const PackedGroup group(shape, static_cast<int>(blockIdx.y));
-  KeyBlock<T, kHeadDim>::Run(tiles[blockIdx.x], static_cast<int>(blockIdx.z), ranges, group,
-                             arrays);
+  const PackedGroup group(shape, TileGrid::KvHead(shape));
+  KeyBlock<T, kHeadDim>::Run(tiles[TileGrid::Tile(shape)], static_cast<int>(blockIdx.y), ranges,
+                             group, arrays);
 }
 
 }  // namespace
@@ -76,6 +76,16 @@ KeyTiles MakeKeyTiles(std::span<const PackedBatch::Segment> segments) {
                               static_cast<int>(result.ranges.size()) - first_range});
     }
   }
+  // A prefix's keys are seen by all that continue it: begun last, they would be waited for alone.
+  const auto num_queries = [&](const KeyTile& tile) {
+    int64_t sum = 0;
+    for (int i = 0; i < tile.num_ranges; ++i) {
+      sum += result.ranges[static_cast<size_t>(tile.first_range + i)].num_queries;
+    }
+    return sum;
+  };
+  std::stable_sort(result.tiles.begin(), result.tiles.end(),
+                   [&](const auto& a, const auto& b) { return num_queries(a) > num_queries(b); });
   return result;
 }
 
@@ -96,13 +106,11 @@ void AttentionGradient(const AttentionTile* tiles, int num_tiles, const KeyTile*
   Launch(op, {dim3(NumBlocks(count, kDeltaWarps)), kDeltaWarps * kWarp}, stream, DeltaKernel<T>,
          out, dout, count, shape.head_dim, delta);
   const GradientArrays<T> arrays{qk, qkv, dout, lse, delta, dqk, dv};
-  const auto kv_heads = static_cast<unsigned>(shape.num_kv_heads);
   ForHeadDim(op, shape, [&]<int kHeadDim>() {
     using Queries = QueryBlock<T, kHeadDim>;
     using Keys = KeyBlock<T, kHeadDim>;
-    const dim3 query_grid(static_cast<unsigned>(num_tiles), kv_heads);
-    const dim3 key_grid(static_cast<unsigned>(num_key_tiles), kv_heads, Keys::kParts);
-    Launch(op, {query_grid, Queries::kThreads, Queries::kBytes}, stream,
+    const dim3 key_grid(TileGrid::Blocks(num_key_tiles, shape), Keys::kParts);
+    Launch(op, {TileGrid::Blocks(num_tiles, shape), Queries::kThreads, Queries::kBytes}, stream,
            QueryGradientKernel<T, kHeadDim>, tiles, shape, arrays);
     Launch(op, {key_grid, Keys::kThreads, Keys::kBytes}, stream, KeyGradientKernel<T, kHeadDim>,
            key_tiles, ranges, shape, arrays);

@@ -45,12 +45,13 @@ void CudaBackend::UploadAngles() {
 // --- memory ----------------------------------------------------------------------------
 
 void CudaBackend::Reserve(const OpLimits& limits) {
-  const int padded = (config_.vocab_size + 31) / 32 * 32;
+  const int padded = PaddedOut(config_.vocab_size);
   // As much as any smaller vocabulary needs, too: a run is planned before its tokenizer is known.
   const int64_t row_bytes = padded * int64_t{sizeof(float)};
   const int64_t logit_bytes =
       std::min(limits.head_rows * row_bytes, std::max(logit_bytes_, kFewestChunkRows * row_bytes));
   logits_.Get(static_cast<size_t>(logit_bytes));
+  ReserveTrials(limits.learns);
   if (!limits.learns) return;
   dlogits_.Get(static_cast<size_t>(logit_bytes / int64_t{sizeof(float)} * ElementBytes()));
   delta_.Get(static_cast<size_t>(limits.batch_rows) * static_cast<size_t>(shape_.num_heads) *
@@ -58,10 +59,11 @@ void CudaBackend::Reserve(const OpLimits& limits) {
   const auto unfolded = [&](int rows) { return UnfoldGainPartials(rows, config_.hidden_size); };
   const int qkv_rows = (config_.num_heads + 2 * config_.num_kv_heads) * config_.head_dim;
   const int64_t of_layer = unfolded(qkv_rows) + unfolded(2 * config_.intermediate_size);
-  const int64_t floats = std::max(config_.num_layers * of_layer + unfolded(config_.vocab_size),
-                                  QkNormRopePartials(limits.batch_rows, shape_));
+  const int64_t words = std::max({config_.num_layers * of_layer + unfolded(config_.vocab_size),
+                                  QkNormRopePartials(limits.batch_rows, shape_),
+                                  RowOrderInts(std::max(limits.batch_rows, limits.head_rows))});
   Partials<double>(
-      std::max((floats + 1) / 2, int64_t{NumBlocks(limits.num_weights, kSquaresPerSum)}));
+      std::max((words + 1) / 2, int64_t{NumBlocks(limits.num_weights, kSquaresPerSum)}));
 }
 
 void CudaBackend::Zero(void* p, size_t bytes) {
@@ -89,7 +91,7 @@ void CudaBackend::Embedding(const float* table, const int32_t* tokens, int rows,
 
 void CudaBackend::EmbeddingGradient(const float* dx, const int32_t* tokens, int rows, int c,
                                     float* dtable) {
-  cuda::ScatterAddRows(dx, tokens, rows, c, dtable, gpu_.stream());
+  ScatterAddRows(dx, tokens, rows, c, dtable);
 }
 
 void CudaBackend::RmsNorm(const float* x, int rows, int c, float epsilon, void* xhat, float* rstd) {
@@ -117,7 +119,8 @@ void CudaBackend::GatherRows(const void* x, const int32_t* rows, int count, int 
 }
 
 void CudaBackend::ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx) {
-  cuda::ScatterAddRows(d, rows, count, c, dx, gpu_.stream());
+  cuda::ScatterAddRows(d, rows, count, c, dx, Partials<int32_t>(RowOrderInts(count)),
+                       gpu_.stream());
 }
 
 // --- optimizer -------------------------------------------------------------------------

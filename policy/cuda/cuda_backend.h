@@ -18,12 +18,12 @@
 
 namespace agon::policy::cuda {
 
+// Rows of a weight matrix in memory: those beyond `out` are zeros.
+inline int PaddedOut(int out) { return (out + 31) / 32 * 32; }
+
 struct CudaLinear final : PackedLinear {
   CudaLinear(Space& space, int rows, int columns)
-      : out(rows),
-        in(columns),
-        out_padded((rows + 31) / 32 * 32),
-        memory(space, "packed weights") {}
+      : out(rows), in(columns), out_padded(PaddedOut(rows)), memory(space, "packed weights") {}
 
   int out, in, out_padded;
   CudaMemory memory;
@@ -140,6 +140,7 @@ class CudaBackend final : public Backend {
       body.template operator()<float>();
     }
   }
+  void ReserveTrials(bool learns);
   MatmulShape Product(MatmulShape::Kind kind, const CudaLinear& w) const;
   void InputGradient(const CudaLinear& w, const void* dy, int rows, void* dx, int dx_stride,
                      bool is_float);
@@ -161,7 +162,7 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Space> space_;
   Staging staging_{gpu_};
   Graphs graphs_;
-  Matmul matmul_;
+  Matmul matmul_{gpu_, *space_};
   CudaMemory angles_, partials_, delta_, logits_, dlogits_;
   float *cosine_ = nullptr, *sine_ = nullptr;  // (max_positions, head_dim / 2)
 };

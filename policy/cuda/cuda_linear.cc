@@ -1,6 +1,9 @@
 // Linear layers and the vocabulary head of the CUDA backend. Logits exist for a chunk of rows at
 // a time.
 #include <algorithm>
+#include <initializer_list>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "policy/cuda/cuda_backend.h"
@@ -15,6 +18,30 @@ const CudaLinear& Cast(const PackedLinear& linear) {
 }
 
 }  // namespace
+
+void CudaBackend::ReserveTrials(bool learns) {
+  const int c = config_.hidden_size, f = config_.intermediate_size;
+  const int heads = shape_.num_heads * shape_.head_dim;
+  const std::pair<int, int> layers[] = {
+      {heads + 2 * shape_.num_kv_heads * shape_.head_dim, c}, {c, heads}, {2 * f, c}, {c, f}};
+  std::vector<MatmulShape> shapes;
+  const auto add = [&](int out, int in, std::initializer_list<Kind> kinds) {
+    for (const Kind kind : kinds) {
+      shapes.push_back({kind, out, in, out, in, compute_ == ComputeType::kBfloat16, true, true});
+    }
+  };
+  const auto add_layer = [&](int out, int in) {
+    add(out, in, {Kind::kForward});
+    if (learns) add(out, in, {Kind::kInputGradient, Kind::kWeightGradient});
+  };
+  add_layer(PaddedOut(config_.vocab_size), c);
+  for (const auto& [out, in] : layers) {
+    add_layer(out, in);
+    // Muon multiplies by a matrix's wide form.
+    if (learns) add(std::min(out, in), std::max(out, in), {Kind::kForward, Kind::kInputGradient});
+  }
+  matmul_.Reserve(shapes);
+}
 
 MatmulShape CudaBackend::Product(Kind kind, const CudaLinear& w) const {
   return {.kind = kind,
@@ -50,14 +77,14 @@ void CudaBackend::SetLinears(std::span<const LinearWeight> weights) {
 
 void CudaBackend::Linear(const PackedLinear& linear, const void* x, int rows, void* y) {
   const auto& w = Cast(linear);
-  matmul_.Run("Linear", Product(Kind::kForward, w), rows, w.weight, x, y, gpu_.stream());
+  matmul_.Run("Linear", Product(Kind::kForward, w), rows, w.weight, x, y);
 }
 
 void CudaBackend::LinearAdd(const PackedLinear& linear, const void* x, int rows, float* y) {
   const auto& w = Cast(linear);
   MatmulShape product = Product(Kind::kForward, w);
   product.is_float_result = product.adds = true;
-  matmul_.Run("LinearAdd", product, rows, w.weight, x, y, gpu_.stream());
+  matmul_.Run("LinearAdd", product, rows, w.weight, x, y);
 }
 
 void CudaBackend::LinearSwiGlu(const PackedLinear& linear, const void* x, int rows, void* gate_up,
@@ -74,7 +101,7 @@ void CudaBackend::InputGradient(const CudaLinear& w, const void* dy, int rows, v
   MatmulShape product = Product(Kind::kInputGradient, w);
   product.dx_stride = dx_stride;
   product.is_float_result = is_float;
-  matmul_.Run("LinearInputGradient", product, rows, w.weight, dy, dx, gpu_.stream());
+  matmul_.Run("LinearInputGradient", product, rows, w.weight, dy, dx);
 }
 
 void CudaBackend::LinearInputGradient(const PackedLinear& linear, const void* dy, int rows,
@@ -104,7 +131,7 @@ void CudaBackend::LinearWeightGradient(const PackedLinear& linear, const void* d
   MatmulShape product = Product(Kind::kWeightGradient, w);
   product.out = w.out;  // the result has no padding
   product.is_float_result = product.adds = true;
-  matmul_.Run("LinearWeightGradient", product, rows, x, dy, dw, gpu_.stream());
+  matmul_.Run("LinearWeightGradient", product, rows, x, dy, dw);
 }
 
 // Depends on the vocabulary alone: so does the order in which the head's gradient is summed.
@@ -118,7 +145,7 @@ float* CudaBackend::Logits(const CudaLinear& head, const char* hidden, int rows)
   auto* logits = reinterpret_cast<float*>(logits_.Get(static_cast<size_t>(rows) * row_bytes));
   MatmulShape product = Product(Kind::kForward, head);
   product.is_float_result = true;
-  matmul_.Run("logits", product, rows, head.weight, hidden, logits, gpu_.stream());
+  matmul_.Run("logits", product, rows, head.weight, hidden, logits);
   return logits;
 }
 

@@ -44,8 +44,8 @@ __device__ inline void Store4(Bf16* p, const float4& v) {
   *reinterpret_cast<uint2*>(p) = make_uint2(PackBf16(v.x, v.y), PackBf16(v.z, v.w));
 }
 
-// Two neighbours, of bf16 the first in the lower half, and eight of bf16; an address is a multiple
-// of what is moved at once.
+// Two neighbours, of bf16 the first in the lower half; an address is a multiple of what is moved at
+// once.
 __device__ inline uint32_t Load2(const Bf16* p) { return *reinterpret_cast<const uint32_t*>(p); }
 __device__ inline void Store2(Bf16* p, float low, float high) {
   *reinterpret_cast<uint32_t*>(p) = PackBf16(low, high);
@@ -53,7 +53,6 @@ __device__ inline void Store2(Bf16* p, float low, float high) {
 __device__ inline void Store2(float* p, float low, float high) {
   *reinterpret_cast<float2*>(p) = make_float2(low, high);
 }
-__device__ inline uint4 Load8(const Bf16* p) { return *reinterpret_cast<const uint4*>(p); }
 
 __device__ inline float4 Scale4(const float4& v, float s) {
   return make_float4(v.x * s, v.y * s, v.z * s, v.w * s);

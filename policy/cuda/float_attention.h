@@ -92,6 +92,7 @@ struct AttentionRows {
 template <int kHeadDim, int kWarps>
 struct FloatAttention {
   static constexpr int kThreads = kWarps * kWarp;
+  static constexpr int kBlocks = 2;  // that are to fit a multiprocessor's registers
   static constexpr size_t kBytes = AttentionMemory<kHeadDim, kWarps>::kBytes;
 
   // Rows [0, num_rows) of `rows`, whose key counts don't fall, against the keys of `source`. All

@@ -58,8 +58,10 @@ void Embedding(const float* table, const int32_t* tokens, int rows, int c, float
 template <typename T>
 void GatherRows(const T* x, const int32_t* rows, int count, int c, T* out, cudaStream_t stream);
 // dx (·, c): row rows[i] += d[i] (count, c), in the order of i. Also the embedding's gradient.
+// `order` is scratch of RowOrderInts(count).
 void ScatterAddRows(const float* d, const int32_t* rows, int count, int c, float* dx,
-                    cudaStream_t stream);
+                    int32_t* order, cudaStream_t stream);
+int64_t RowOrderInts(int count);
 // fp32 to T; `count` elements.
 template <typename T>
 void Round(const float* x, int64_t count, T* rounded, cudaStream_t stream);
@@ -104,7 +106,7 @@ int64_t QkNormRopePartials(int rows, const HeadShape& shape);
 struct AttentionTile {
   int32_t begin, first_query, num_queries, prefix_begin, prefix_length;
 };
-// Tiles of all queries, on the host. They go to the device once for a batch.
+// Tiles of all queries, on the host, the most work first. They go to the device once for a batch.
 std::vector<AttentionTile> MakeAttentionTiles(std::span<const PackedBatch::Segment> segments,
                                               const HeadShape& shape);
 // Causal attention with grouped queries: out (rows, H d) and lse (rows, H), which may be nullptr,
@@ -126,7 +128,7 @@ struct KeyTile {
   int32_t first_key, num_keys, first_range, num_ranges;
 };
 struct KeyTiles {
-  std::vector<KeyTile> tiles;
+  std::vector<KeyTile> tiles;  // the most work first
   std::vector<QueryRange> ranges;
 };
 KeyTiles MakeKeyTiles(std::span<const PackedBatch::Segment> segments);

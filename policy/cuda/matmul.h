@@ -1,23 +1,23 @@
-// Products with a weight matrix by cuBLASLt, one algorithm for each shape of weights.
+// Products with a weight matrix by cuBLASLt, each by an algorithm that was tried first.
 //
 // Left alone, cuBLASLt picks an algorithm for the sizes at hand, and a row's bits would depend on
-// how many rows are computed with it. Here an algorithm is chosen once for (product, out, in),
-// at kReferenceRows rows, and kept for any number of rows. Only those pass that need no workspace
-// and don't split K, so that an element is summed by one block in an order that the shape alone
-// decides: what would exchange partial sums (split-K, stream-K) needs memory to do so.
+// how many rows are computed with it. Here an algorithm is only used once it has given the same
+// rows the same bits on this GPU, whatever their number and place (matmul_choice.h). Few rows, some
+// and many may have different algorithms, but only such that give equal bits: which of them is the
+// fastest is measured, and changes no result.
 #pragma once
 
 #include <cublasLt.h>
 #include <cuda_runtime.h>
 
-#include <array>
 #include <compare>
 #include <map>
 #include <memory>
+#include <span>
+
+#include "policy/cuda/space.h"
 
 namespace agon::policy::cuda {
-
-inline constexpr int kReferenceRows = 512;
 
 // Throws kFailed with what cuBLASLt says and the op that it happened in.
 void CheckBlas(cublasStatus_t status, const char* op);
@@ -43,20 +43,27 @@ struct MatmulShape {
 // Not thread-safe: used by its backend's thread.
 class Matmul {
  public:
-  Matmul();
+  // Keeps both. Memory in which algorithms are tried comes from `space`.
+  Matmul(const Gpu& gpu, Space& space);
   ~Matmul();
   Matmul(const Matmul&) = delete;
 
-  // Queues the product of `rows` rows on `stream`. `left` is W, or x for the weight gradient;
-  // `right` is x, or dy for both gradients. Addresses are multiples of 16 bytes. Throws
+  // Takes what trials of these shapes need. In a planned Room it is called once, with the largest.
+  void Reserve(std::span<const MatmulShape> shapes);
+
+  // Queues the product of `rows` rows on the GPU's stream. `left` is W, or x for the weight
+  // gradient; `right` is x, or dy for both gradients. Addresses are multiples of 16 bytes. The
+  // first one of a shape in this process waits, and takes some tenths of a second. Throws
   // kUnsupported if cuBLASLt has no algorithm that may be used.
   void Run(const char* op, const MatmulShape& shape, int rows, const void* left, const void* right,
-           void* result, cudaStream_t stream);
+           void* result);
 
  private:
-  class Plan;
+  struct Plan;
 
+  const Gpu& gpu_;
   cublasLtHandle_t handle_ = nullptr;
+  CudaMemory memory_;
   std::map<MatmulShape, std::unique_ptr<Plan>> plans_;
 };
 

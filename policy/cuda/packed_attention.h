@@ -47,6 +47,20 @@ struct PackedGroup {
   }
 };
 
+// A grid over tiles, which fall in work, and heads of keys: blocks start in the order of their
+// numbers, so that those of all heads of a tile come before those of the next.
+struct TileGrid {
+  static unsigned Blocks(int num_tiles, const HeadShape& shape) {
+    return static_cast<unsigned>(num_tiles) * static_cast<unsigned>(shape.num_kv_heads);
+  }
+  __device__ static int Tile(const HeadShape& shape) {
+    return static_cast<int>(blockIdx.x) / shape.num_kv_heads;
+  }
+  __device__ static int KvHead(const HeadShape& shape) {
+    return static_cast<int>(blockIdx.x) % shape.num_kv_heads;
+  }
+};
+
 // Token of key number j of a tile's segment.
 __device__ inline int64_t KeyToken(const AttentionTile& tile, int j) {
   return j < tile.prefix_length ? tile.prefix_begin + j : tile.begin + j - tile.prefix_length;

@@ -56,15 +56,15 @@ class SharedRows {
   // At `offset_bytes`, a multiple of 16, of dynamic shared memory.
   __device__ explicit SharedRows(int64_t offset_bytes) : values_(offset_bytes, kRows * kStride) {}
 
-  // Row r becomes what row_at(r) points to, from `count` on zero. `thread` of `num_threads`
-  // threads calls it.
+  // Row r becomes what row_at(r) points to, from `count` on zero, once those who called have waited
+  // for their copies. `thread` of `num_threads` threads calls it.
   template <typename RowAt>
   __device__ void Load(const RowAt& row_at, int count, int thread, int num_threads) const {
-#pragma unroll 4
+#pragma unroll 1
     for (int i = thread * 8; i < kRows * kHeadDim; i += num_threads * 8) {
       const int row = i / kHeadDim, at = i % kHeadDim;
-      const uint4 eight = row < count ? Load8(row_at(row) + at) : make_uint4(0, 0, 0, 0);
-      StoreShared8(values_, row * kStride + at, eight);
+      const bool is_there = row < count;
+      CopyToShared8(values_, row * kStride + at, is_there ? row_at(row) + at : row_at(0), is_there);
     }
   }
 
@@ -100,6 +100,36 @@ class SharedRows {
   }
 
   DynamicShared<Bf16> values_;
+};
+
+// Keys [0, num_keys), kRows at a time, with their values: the next ones are on their way while some
+// are computed with.
+template <int kRows, int kHeadDim>
+struct KeyBlocks {
+  using Shared = SharedRows<kRows, kHeadDim>;
+  static constexpr size_t kBytes = 4 * Shared::kBytes;
+
+  // All threads of the block call it, compute(keys, values, begin) for each begin in turn. Rows are
+  // what key_at(j) and value_at(j) point to, zeros from num_keys on.
+  template <int kThreads, typename KeyAt, typename ValueAt, typename Compute>
+  static __device__ void Walk(int num_keys, const KeyAt& key_at, const ValueAt& value_at,
+                              const Compute& compute) {
+    const auto keys = [](int place) { return Shared(2 * place * Shared::kBytes); };
+    const auto values = [](int place) { return Shared((2 * place + 1) * Shared::kBytes); };
+    const auto load = [&](int begin, int place) {
+      const int count = num_keys - begin, thread = static_cast<int>(threadIdx.x);
+      keys(place).Load([&](int j) { return key_at(begin + j); }, count, thread, kThreads);
+      values(place).Load([&](int j) { return value_at(begin + j); }, count, thread, kThreads);
+    };
+    __syncthreads();  // after an earlier walk
+    load(0, 0);
+    for (int begin = 0, place = 0; begin < num_keys; begin += kRows, place = 1 - place) {
+      WaitForCopies();
+      __syncthreads();  // and nobody computes with the other place any more
+      if (begin + kRows < num_keys) load(begin + kRows, 1 - place);
+      compute(keys(place), values(place), begin);
+    }
+  }
 };
 
 // products = left rows^T, 16 x kRows, from zero. left(k) is columns [16 k, 16 k + 16).

@@ -120,75 +120,36 @@ class TensorRows {
   SumMatrix out_[kHeadDim / kColumns];
 };
 
-// A block of kWarps warps, of which kRowWarps have rows. Any others read keys ahead, into a second
-// place.
+// A block of kWarps warps, of which kRowWarps have rows; all of them read keys.
 template <int kHeadDim, int kRowWarps, int kWarps>
 struct TensorAttention {
   static constexpr int kThreads = kWarps * kWarp, kBlockRows = kRowWarps * kMatrix;
   static constexpr int kKeys = kHeadDim <= 64 ? 64 : 32;  // as many as registers hold scores of
-  static constexpr bool kAhead = kRowWarps < kWarps;
-  using Shared = SharedRows<kKeys, kHeadDim>;
-  static constexpr size_t kBytes = (kAhead ? 4 : 2) * Shared::kBytes;
-
-  // Keys and values of one block of keys.
-  struct Place {
-    __device__ explicit Place(int number)
-        : keys(2 * number * Shared::kBytes), values((2 * number + 1) * Shared::kBytes) {}
-
-    template <typename Keys>
-    __device__ void Load(const Keys& source, int begin, int num_keys, int thread,
-                         int num_threads) const {
-      const int count = num_keys - begin;
-      keys.Load([&](int j) { return source.Key(begin + j); }, count, thread, num_threads);
-      values.Load([&](int j) { return source.Value(begin + j); }, count, thread, num_threads);
-    }
-
-    Shared keys, values;
-  };
+  // That are to fit a multiprocessor's registers.
+  static constexpr int kBlocks = kHeadDim <= 32 ? 4 : kHeadDim <= 64 ? 3 : 2;
+  using Blocks = KeyBlocks<kKeys, kHeadDim>;
+  using Shared = typename Blocks::Shared;
+  static constexpr size_t kBytes = Blocks::kBytes;
 
   // Rows [0, num_rows) of `rows`, whose key counts don't fall, against the keys of `source`. All
   // threads of the block call it. `Rows` has Query(row), NumKeys(row), Out(row) and Lse(row),
   // nullptr where it isn't wanted; `Keys` has Key(j) and Value(j).
   template <typename Rows, typename Keys>
   static __device__ void Attend(const Rows& rows, int num_rows, const Keys& source) {
+    const float scale = 1.0f / sqrtf(static_cast<float>(kHeadDim));
     const int warp = static_cast<int>(threadIdx.x) / kWarp;
     for (int base = 0; base < num_rows; base += kBlockRows) {
       const int block_end = base + kBlockRows < num_rows ? base + kBlockRows : num_rows;
       const int first = base + warp * kMatrix, end = warp < kRowWarps ? block_end : 0;
       TensorRows<kHeadDim, kKeys> state;
       state.Begin(rows, first, end);
-      Walk(state, source, rows.NumKeys(block_end - 1));
+      Blocks::template Walk<kThreads>(
+          rows.NumKeys(block_end - 1), [&](int j) { return source.Key(j); },
+          [&](int j) { return source.Value(j); },
+          [&](const Shared& keys, const Shared& values, int begin) {
+            state.Update(keys, values, begin, scale);
+          });
       state.End(rows, first, end);
-    }
-  }
-
- private:
-  template <typename Keys>
-  static __device__ void Walk(TensorRows<kHeadDim, kKeys>& state, const Keys& source,
-                              int num_keys) {
-    const float scale = 1.0f / sqrtf(static_cast<float>(kHeadDim));
-    const int thread = static_cast<int>(threadIdx.x);
-    constexpr int kOthers = kThreads - kRowWarps * kWarp;
-    if constexpr (kAhead) {
-      __syncthreads();
-      Place(0).Load(source, 0, num_keys, thread, kThreads);
-    }
-    for (int begin = 0; begin < num_keys; begin += kKeys) {
-      __syncthreads();
-      if constexpr (kAhead) {
-        const int at = begin / kKeys % 2;
-        if (thread < kRowWarps * kWarp) {
-          const Place place(at);
-          state.Update(place.keys, place.values, begin, scale);
-        } else if (begin + kKeys < num_keys) {
-          Place(1 - at).Load(source, begin + kKeys, num_keys, thread - kRowWarps * kWarp, kOthers);
-        }
-      } else {
-        const Place place(0);
-        place.Load(source, begin, num_keys, thread, kThreads);
-        __syncthreads();
-        state.Update(place.keys, place.values, begin, scale);
-      }
     }
   }
 };

@@ -1,7 +1,8 @@
-// A warp's products of small matrices on tensor cores: bf16 factors, fp32 sums.
+// A warp's products of small matrices on tensor cores: bf16 factors, fp32 sums; and copies to
+// shared memory that don't hold up who begins them. The one place with inline PTX.
 //
-// All 32 lanes call each function together. The layout is PTX's of mma.m16n8k16; with g =
-// lane / 4 and t = lane % 4, a lane holds of
+// All 32 lanes call MultiplyAdd and LoadMatrices together. The layout is PTX's of mma.m16n8k16;
+// with g = lane / 4 and t = lane % 4, a lane holds of
 //   a left factor, 16 x 16:  x[0] (g, 2t), x[1] (g + 8, 2t), x[2] (g, 2t + 8), x[3] (g + 8, 2t +
 //   8), a right factor, 16 x 8:  x[0] (2t, g), x[1] (2t + 8, g), a sum, 16 x 8:           x[0] (g,
 //   2t), x[1] (g, 2t + 1), x[2] (g + 8, 2t), x[3] (g + 8, 2t + 1).
@@ -67,10 +68,31 @@ __device__ inline void LoadMatrices(const DynamicShared<__nv_bfloat16>& from, in
   }
 }
 
-// Eight elements at once, from a multiple of 8 on.
-__device__ inline void StoreShared8(const DynamicShared<__nv_bfloat16>& to, int at,
-                                    const uint4& eight) {
-  *reinterpret_cast<uint4*>(&to[at]) = eight;
+// The fast path for what is read ahead (cp.async, sm_80): copies from global to shared memory that
+// go on while the thread computes. Nobody may read or write there before the thread's
+// WaitForCopies, other threads not before a barrier after it. Zeros if !is_there; `from` is an
+// address that could be read in any case.
+//
+// Eight elements, from multiples of 8 on.
+__device__ inline void CopyToShared8(const DynamicShared<__nv_bfloat16>& to, int at,
+                                     const __nv_bfloat16* from, bool is_there) {
+  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(&to[at]));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :
+               : "r"(address), "l"(from), "r"(is_there ? 16 : 0)
+               : "memory");
 }
+
+__device__ inline void CopyToShared(const DynamicShared<float>& to, int at, const float* from,
+                                    bool is_there) {
+  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(&to[at]));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
+               :
+               : "r"(address), "l"(from), "r"(is_there ? 4 : 0)
+               : "memory");
+}
+
+// For all copies that the thread began.
+__device__ inline void WaitForCopies() { asm volatile("cp.async.wait_all;" : : : "memory"); }
 
 #endif

@@ -69,8 +69,9 @@ __device__ inline void StoreRow(const SumMatrix (&sums)[kHeadDim / kColumns], in
 template <int kHeadDim>
 struct TensorQueryGradient {
   static constexpr int kWarps = 4, kThreads = kWarps * kWarp, kKeys = 32;
-  using Shared = SharedRows<kKeys, kHeadDim>;
-  static constexpr size_t kBytes = 2 * Shared::kBytes;
+  using Blocks = KeyBlocks<kKeys, kHeadDim>;
+  using Shared = typename Blocks::Shared;
+  static constexpr size_t kBytes = Blocks::kBytes;
 
   // A warp's rows [first, end), of which a lane has FragmentRow() + 8 h, h < 2.
   struct Rows {
@@ -118,26 +119,19 @@ struct TensorQueryGradient {
 
   static __device__ void Run(const AttentionTile& tile, const PackedGroup& group,
                              const GradientArrays<Bf16>& arrays) {
-    const Shared keys(0), values(Shared::kBytes);
     const float scale = 1.0f / sqrtf(static_cast<float>(kHeadDim));
-    const int thread = static_cast<int>(threadIdx.x);
     const int num_rows = tile.num_queries * group.heads_per_kv;
     for (int base = 0; base < num_rows; base += kWarps * kMatrix) {
       const int end = base + kWarps * kMatrix < num_rows ? base + kWarps * kMatrix : num_rows;
-      const int first = base + thread / kWarp * kMatrix;
+      const int first = base + static_cast<int>(threadIdx.x) / kWarp * kMatrix;
       Rows rows(tile, group, arrays, first, end);
-      const int num_keys = NumKeys(tile, group, end - 1);
-      for (int begin = 0; begin < num_keys; begin += kKeys) {
-        __syncthreads();
-        const auto key = [&](int j) { return arrays.qk + group.Key(KeyToken(tile, begin + j)); };
-        const auto value = [&](int j) {
-          return arrays.qkv + group.Value(KeyToken(tile, begin + j));
-        };
-        keys.Load(key, num_keys - begin, thread, kThreads);
-        values.Load(value, num_keys - begin, thread, kThreads);
-        __syncthreads();
-        rows.Update(keys, values, begin, scale);
-      }
+      Blocks::template Walk<kThreads>(
+          NumKeys(tile, group, end - 1),
+          [&](int j) { return arrays.qk + group.Key(KeyToken(tile, j)); },
+          [&](int j) { return arrays.qkv + group.Value(KeyToken(tile, j)); },
+          [&](const Shared& keys, const Shared& values, int begin) {
+            rows.Update(keys, values, begin, scale);
+          });
       for (int h = 0; h < 2; ++h) {
         const int row = first + FragmentRow() + 8 * h;
         if (row >= end) continue;
@@ -145,6 +139,22 @@ struct TensorQueryGradient {
         StoreRow<kHeadDim>(rows.dquery, h, scale, arrays.dqk + group.Query(token, row));
       }
     }
+  }
+};
+
+// Rows that see a tile's keys, kRows of one range at a time.
+template <int kRows>
+struct RowWalk {
+  const QueryRange *range, *end;
+  int heads_per_kv, base = 0;
+
+  __device__ bool IsOver() const { return range == end; }
+  __device__ int NumRows() const { return range->num_queries * heads_per_kv; }
+  __device__ void Next() {
+    base += kRows;
+    if (base < NumRows()) return;
+    base = 0;
+    ++range;
   }
 };
 
@@ -156,43 +166,43 @@ struct TensorKeyGradient {
   static constexpr int kParts = 1;  // of a tile
   using Keys = SharedRows<kKeysPerTile, kHeadDim>;
   using Rows = SharedRows<kRows, kHeadDim>;
-  static constexpr size_t kBytes = 2 * Keys::kBytes + 2 * Rows::kBytes + 3 * kRows * 4;
+  static constexpr int64_t kPlaceBytes = 2 * Rows::kBytes + 3 * kRows * 4;
+  static constexpr size_t kBytes = 2 * Keys::kBytes + 2 * kPlaceBytes;
+  using Walk = RowWalk<kRows>;
 
-  // What a block shares.
-  struct Memory {
-    static constexpr int64_t kRowsAt = 2 * Keys::kBytes, kStatisticsAt = kRowsAt + 2 * Rows::kBytes;
+  // What a block shares of rows: one place is computed with while the other is filled.
+  struct Place {
+    __device__ explicit Place(int number)
+        : queries(At(number)),
+          douts(At(number) + Rows::kBytes),
+          lse(At(number) + 2 * Rows::kBytes, kRows),
+          delta(At(number) + 2 * Rows::kBytes + kRows * 4, kRows),
+          last_key(At(number) + 2 * Rows::kBytes + kRows * 8, kRows) {}
+    __device__ static int64_t At(int number) { return 2 * Keys::kBytes + number * kPlaceBytes; }
 
-    __device__ Memory()
-        : keys(0),
-          values(Keys::kBytes),
-          queries(kRowsAt),
-          douts(kRowsAt + Rows::kBytes),
-          lse(kStatisticsAt, kRows),
-          delta(kStatisticsAt + kRows * 4, kRows),
-          last_key(kStatisticsAt + kRows * 8, kRows) {}
-
-    // Rows [base, end) of a range, and what lies beside them as rows that see no key.
-    __device__ void LoadRows(const QueryRange& range, const PackedGroup& group,
-                             const GradientArrays<Bf16>& arrays, int base, int end) const {
-      const int thread = static_cast<int>(threadIdx.x);
+    // The rows where `walk` is, and what lies beside them as rows that see no key.
+    __device__ void Load(const Walk& walk, const PackedGroup& group,
+                         const GradientArrays<Bf16>& arrays) const {
+      const QueryRange range = *walk.range;
+      const int thread = static_cast<int>(threadIdx.x), count = walk.NumRows() - walk.base;
+      const auto row_at = [&](int row) { return walk.base + row; };
       const auto token = [&](int row) -> int64_t {
-        return range.first_query + (base + row) / group.heads_per_kv;
+        return range.first_query + row_at(row) / group.heads_per_kv;
       };
-      queries.Load([&](int row) { return arrays.qk + group.Query(token(row), base + row); },
-                   end - base, thread, kThreads);
-      douts.Load([&](int row) { return arrays.dout + group.Out(token(row), base + row); },
-                 end - base, thread, kThreads);
+      queries.Load([&](int row) { return arrays.qk + group.Query(token(row), row_at(row)); }, count,
+                   thread, kThreads);
+      douts.Load([&](int row) { return arrays.dout + group.Out(token(row), row_at(row)); }, count,
+                 thread, kThreads);
       for (int row = thread; row < kRows; row += kThreads) {
-        const bool is_there = base + row < end;
-        const int64_t at = is_there ? group.Statistic(token(row), base + row) : 0;
+        const bool is_there = row < count;
+        const int64_t at = group.Statistic(token(is_there ? row : 0), row_at(is_there ? row : 0));
         const int own = static_cast<int>(token(row)), last = range.key_end - 1;
-        lse[row] = is_there ? arrays.lse[at] : 0.0f;
-        delta[row] = is_there ? arrays.delta[at] : 0.0f;
+        CopyToShared(lse, row, arrays.lse + at, is_there);
+        CopyToShared(delta, row, arrays.delta + at, is_there);
         last_key[row] = is_there ? (own < last ? own : last) : -1;
       }
     }
 
-    Keys keys, values;
     Rows queries, douts;
     DynamicShared<float> lse, delta;
     DynamicShared<int32_t> last_key;  // that the row sees; tokens
@@ -200,26 +210,26 @@ struct TensorKeyGradient {
 
   static __device__ void Run(const KeyTile& tile, int, const QueryRange* ranges,
                              const PackedGroup& group, const GradientArrays<Bf16>& arrays) {
-    const Memory memory;
+    const Keys keys(0), values(Keys::kBytes);
     const float scale = 1.0f / sqrtf(static_cast<float>(kHeadDim));
     const int thread = static_cast<int>(threadIdx.x), first = thread / kWarp * kMatrix;
-    memory.keys.Load([&](int j) { return arrays.qk + group.Key(tile.first_key + j); },
-                     tile.num_keys, thread, kThreads);
-    memory.values.Load([&](int j) { return arrays.qkv + group.Value(tile.first_key + j); },
-                       tile.num_keys, thread, kThreads);
+    keys.Load([&](int j) { return arrays.qk + group.Key(tile.first_key + j); }, tile.num_keys,
+              thread, kThreads);
+    values.Load([&](int j) { return arrays.qkv + group.Value(tile.first_key + j); }, tile.num_keys,
+                thread, kThreads);
     SumMatrix dkey[kHeadDim / kColumns], dvalue[kHeadDim / kColumns];
 #pragma unroll
     for (int n = 0; n < kHeadDim / kColumns; ++n) dkey[n] = dvalue[n] = {};
-    for (int i = tile.first_range; i < tile.first_range + tile.num_ranges; ++i) {
-      const QueryRange range = ranges[i];
-      const int num_rows = range.num_queries * group.heads_per_kv;
-      for (int base = 0; base < num_rows; base += kRows) {
-        const int end = base + kRows < num_rows ? base + kRows : num_rows;
-        __syncthreads();
-        memory.LoadRows(range, group, arrays, base, end);
-        __syncthreads();
-        Update(memory, first, tile.first_key + first + FragmentRow(), scale, dkey, dvalue);
-      }
+    const QueryRange* const first_range = ranges + tile.first_range;
+    Walk walk{first_range, first_range + tile.num_ranges, group.heads_per_kv};
+    Place(0).Load(walk, group, arrays);
+    for (int number = 0; !walk.IsOver(); number = 1 - number) {
+      WaitForCopies();
+      __syncthreads();  // and nobody computes with the other place any more
+      walk.Next();
+      if (!walk.IsOver()) Place(1 - number).Load(walk, group, arrays);
+      Update(keys, values, Place(number), first, tile.first_key + first + FragmentRow(), scale,
+             dkey, dvalue);
     }
     for (int h = 0; h < 2; ++h) {
       const int j = first + FragmentRow() + 8 * h;
@@ -233,25 +243,25 @@ struct TensorKeyGradient {
  private:
   // Takes the loaded rows in for the warp's keys, `first` of the tile's and on; the lane's are
   // `own_key` and own_key + 8.
-  static __device__ void Update(const Memory& memory, int first, int own_key, float scale,
-                                SumMatrix (&dkey)[kHeadDim / kColumns],
+  static __device__ void Update(const Keys& keys, const Keys& values, const Place& rows, int first,
+                                int own_key, float scale, SumMatrix (&dkey)[kHeadDim / kColumns],
                                 SumMatrix (&dvalue)[kHeadDim / kColumns]) {
     SumMatrix weights[kRows / kColumns], dscores[kRows / kColumns];
-    TimesRows([&](int k) { return memory.keys.Left(first, k * kMatrix); }, memory.queries, weights);
-    TimesRows([&](int k) { return memory.values.Left(first, k * kMatrix); }, memory.douts, dscores);
+    TimesRows([&](int k) { return keys.Left(first, k * kMatrix); }, rows.queries, weights);
+    TimesRows([&](int k) { return values.Left(first, k * kMatrix); }, rows.douts, dscores);
     WeightsAndScores<kRows>(
         scale,
         [&](int half, int row) {
-          const int32_t last_key = memory.last_key[row];
+          const int32_t last_key = rows.last_key[row];
           return own_key + 8 * half <= last_key;
         },
-        [&](int, int row) -> float { return memory.lse[row]; },
-        [&](int, int row) -> float { return memory.delta[row]; }, weights, dscores);
+        [&](int, int row) -> float { return rows.lse[row]; },
+        [&](int, int row) -> float { return rows.delta[row]; }, weights, dscores);
     LeftMatrix left[kRows / kMatrix];
     RoundToLeft<kRows>(weights, left);
-    AddProduct(left, memory.douts, dvalue);
+    AddProduct(left, rows.douts, dvalue);
     RoundToLeft<kRows>(dscores, left);
-    AddProduct(left, memory.queries, dkey);
+    AddProduct(left, rows.queries, dkey);
   }
 };
 

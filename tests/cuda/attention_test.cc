@@ -148,10 +148,14 @@ struct Gradient {
 
 template <typename T>
 Gradient<T> RunGradient(const AttentionProblem<T>& p, const Result<T>& forward,
-                        const std::vector<T>& dout) {
+                        const std::vector<T>& dout, bool starts_with_the_least = false) {
   const auto n = static_cast<size_t>(p.rows);
-  const auto tiles = MakeAttentionTiles(p.segments, p.shape);
-  const KeyTiles key_tiles = MakeKeyTiles(p.segments);
+  auto tiles = MakeAttentionTiles(p.segments, p.shape);
+  KeyTiles key_tiles = MakeKeyTiles(p.segments);
+  if (starts_with_the_least) {
+    std::reverse(tiles.begin(), tiles.end());
+    std::reverse(key_tiles.tiles.begin(), key_tiles.tiles.end());
+  }
   Device<AttentionTile> device_tiles(tiles);
   Device<KeyTile> device_key_tiles(key_tiles.tiles);
   Device<QueryRange> ranges(key_tiles.ranges);
@@ -187,6 +191,29 @@ TYPED_TEST(AttentionKernel, GradientFollowsTheCpu) {
     EXPECT_LE(Nmse(got.dqk, dqk), kGradientBound<T>) << shape.head_dim;
     EXPECT_LE(Nmse(got.dv, dv), kGradientBound<T>) << shape.head_dim;
   }
+}
+
+TYPED_TEST(AttentionKernel, TheOrderOfTilesChangesNoBits) {
+  using T = TypeParam;
+  const AttentionProblem<T> p({{0, 140, 0, 0}, {140, 70, 0, 140}, {210, 20, 0, 140}}, {4, 2, 32});
+  const auto forward = Run(p, p.segments);
+  const auto dout = Rounded<T>(Normals(3, forward.out.size()));
+  const auto falling = RunGradient(p, forward, dout), rising = RunGradient(p, forward, dout, true);
+  EXPECT_TRUE(SameBits(falling.dqk, rising.dqk));
+  EXPECT_TRUE(SameBits(falling.dv, rising.dv));
+}
+
+// Keys of tokens [0, 64), [64, 128) and [128, 140) are seen by the queries from there on and by
+// both continuations; those of the continuations by themselves.
+TEST(AttentionTiles, StartWithTheMostWork) {
+  const Segments segments = {{140, 70, 0, 140}, {210, 20, 0, 140}, {0, 140, 0, 0}};
+  std::vector<int> first_keys, first_queries;
+  for (const KeyTile& tile : MakeKeyTiles(segments).tiles) first_keys.push_back(tile.first_key);
+  EXPECT_EQ(first_keys, (std::vector<int>{0, 64, 128, 140, 210, 204}));
+  for (const auto& tile : MakeAttentionTiles(segments, {4, 2, 32})) {
+    first_queries.push_back(tile.first_query);
+  }
+  EXPECT_EQ(first_queries, (std::vector<int>{204, 172, 140, 210, 128, 96, 64, 32, 0}));
 }
 
 TYPED_TEST(AttentionKernel, LargeScoresDontOverflow) {

@@ -170,7 +170,7 @@ TYPED_TEST(BaseRows, RotatedHeadsAndTheirGradients) {
     const auto dv = this->template Rows<float>(4, first, count, kKeys);
     const auto positions = this->Ids(5, first, count, kModel.max_positions);
     Device<T> qk(Elements(count, kQueries + kKeys)), dqkv(Elements(count, kQueries + 2 * kKeys));
-    this->gpu_->QkNormRope(qkv, positions, count, gain, gain, qk);
+    this->gpu_->QkNormRope(qkv, positions, count, gain, gain, qk, {});
     this->gpu_->QkNormRopeGradient(qkv, positions, count, gain, gain, dqk, dv, dqkv, dgain, dgain);
     return Results{Values(qk.Read()), Values(dqkv.Read())};
   });

@@ -51,25 +51,40 @@ TEST_F(RowSums, EmbeddingLooksUp) {
 }
 
 // Sums run in the order of the rows on both, so they are equal bits.
+void ExpectScatterAddEqualsTheCpu(const std::vector<int32_t>& rows, int num_targets, int c) {
+  const auto count = static_cast<int>(rows.size());
+  const auto d = Normals(6, static_cast<size_t>(count * c));
+  auto expected = Normals(8, static_cast<size_t>(num_targets * c));
+  Device<float> device_d(d), dx(expected);
+  Device<int32_t> device_rows(rows), order(static_cast<size_t>(RowOrderInts(count)));
+  Reference()->ScatterAddRows(d.data(), rows.data(), count, c, expected.data());
+  ScatterAddRows(device_d, device_rows, count, c, dx, order, nullptr);
+  EXPECT_TRUE(SameBits(dx.Read(), expected)) << count << " rows";
+}
+
 TEST_F(RowSums, ScatterAddEqualsTheCpu) {
   for (const auto& [count, vocabulary, c] :
-       {std::tuple{1, 5, 32}, {700, 7, 96}, {300, 1000, 520}, {129, 1, 4}}) {
-    const auto size = static_cast<size_t>(count * c);
-    const auto d = Normals(6, size);
-    const auto rows = Indexes(7, static_cast<size_t>(count), vocabulary);
-    auto expected = Normals(8, static_cast<size_t>(vocabulary * c));
-    Device<float> device_d(d), dx(expected);
-    Device<int32_t> device_rows(rows);
-    Reference()->ScatterAddRows(d.data(), rows.data(), count, c, expected.data());
-    ScatterAddRows(device_d, device_rows, count, c, dx, nullptr);
-    EXPECT_TRUE(SameBits(dx.Read(), expected)) << count << " rows";
+       {std::tuple{1, 5, 32}, {700, 7, 96}, {300, 1000, 520}, {129, 1, 4}, {1300, 200000, 4}}) {
+    ExpectScatterAddEqualsTheCpu(Indexes(7, static_cast<size_t>(count), vocabulary), vocabulary, c);
+  }
+}
+
+// Rows of which nothing has to be sorted, and the other way about; runs that end with a group.
+TEST_F(RowSums, ScatterAddEqualsTheCpuForRowsInOrder) {
+  std::vector<int32_t> rising, repeated;
+  for (int32_t i = 0; i < 600; ++i) rising.push_back(2 * i);
+  for (int32_t i = 0; i < 600; ++i) repeated.push_back(i / 8);
+  for (auto rows : {rising, repeated}) {
+    ExpectScatterAddEqualsTheCpu(rows, 1200, 8);
+    std::reverse(rows.begin(), rows.end());
+    ExpectScatterAddEqualsTheCpu(rows, 1200, 8);
   }
 }
 
 TEST_F(RowSums, NoRowsAreNoWork) {
   Device<float> d(4), dx(std::vector<float>{1, 2, 3, 4});
-  Device<int32_t> rows(1);
-  ScatterAddRows(d, rows, 0, 4, dx, nullptr);
+  Device<int32_t> rows(1), order(1);
+  ScatterAddRows(d, rows, 0, 4, dx, order, nullptr);
   EXPECT_EQ(dx.Read(), (std::vector<float>{1, 2, 3, 4}));
 }
 

@@ -208,7 +208,7 @@ TEST(RunMemory, IsThatOfTheStageThatNeedsMost) {
     }
     return int64_t{0};
   };
-  const MemoryPlan plain = plan({});
+  const MemoryPlan plain = plan({"rl.kl_tasks=0"});
   EXPECT_EQ(plain.stage, "training");
   EXPECT_EQ(bytes(plain, "reference: weights (fp32)"), 0);
   const MemoryPlan ppo = plan({"rl.advantage=gae", "rl.kl=k3", "rl.kl_coef=0.01"});

@@ -184,6 +184,17 @@ void Block::Together(WarpFunction function, void* operands, Site site) {
   AtWarp(WarpOperation::kTogether, 0xffffffffu, reinterpret_cast<uintptr_t>(operands), 0, site);
 }
 
+void Block::BeginCopy(const SharedCopy& copy) {
+  copy.Begin();
+  threads_[static_cast<size_t>(current_)].copies.push_back(copy);
+}
+
+void Block::WaitForCopies() {
+  auto& copies = threads_[static_cast<size_t>(current_)].copies;
+  for (const SharedCopy& copy : copies) copy.Deliver();
+  copies.clear();
+}
+
 void Block::RunTogether(int begin, uint32_t present) {
   const Thread& first = threads_[static_cast<size_t>(begin + std::countr_zero(present))];
   if (present != 0xffffffffu) {

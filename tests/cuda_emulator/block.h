@@ -73,6 +73,11 @@ class Block {
   // Waits for all 32 lanes; `function` runs once on their `operands`.
   void Together(WarpFunction function, void* operands, Site site);
 
+  // A copy to shared memory that the thread goes on beside. Its bytes are read and come when the
+  // thread waits, and not before.
+  void BeginCopy(const SharedCopy& copy);
+  void WaitForCopies();
+
   // Throws Fault with the thread's place.
   [[noreturn]] void Fail(const std::string& what) const;
 
@@ -88,6 +93,7 @@ class Block {
     uint64_t value = 0, result = 0;
     WarpFunction function = nullptr;
     Site site;
+    std::vector<SharedCopy> copies;  // under way
   };
 
   struct Warp {

@@ -2,9 +2,12 @@
 #include <cublasLt.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "tests/cuda_emulator/cublaslt_product.h"
@@ -29,7 +32,7 @@ namespace {
 
 constexpr uint64_t kMagic = 0x616c676f726974ull;
 constexpr size_t kSplitWorkspaceBytes = 1 << 20;
-constexpr uint64_t kFewCols = 64, kTileCols = 8;
+constexpr uint64_t kFewCols = 64, kFewestWideCols = 8;
 
 // Everything that was created and not destroyed, by any thread.
 std::mutex live_mutex;
@@ -100,6 +103,23 @@ cublasLtMatmulAlgo_t MakeAlgorithm(MatmulAlgorithm how, const MatrixLayout& a,
   return algorithm;
 }
 
+std::vector<MatmulAlgorithm> wanted_proposals;
+
+// The best first, as the library sees it.
+std::vector<MatmulAlgorithm> Proposals(uint64_t cols, bool may_reduce) {
+  if (!wanted_proposals.empty()) return wanted_proposals;
+  std::vector<MatmulAlgorithm> order;
+  if (may_reduce) order.push_back(MatmulAlgorithm::kSplit);
+  if (cols < kFewCols) {
+    order.insert(order.end(), {MatmulAlgorithm::kInOrder, MatmulAlgorithm::kInBlocks});
+  } else {
+    order.insert(order.end(), {MatmulAlgorithm::kPartTile, MatmulAlgorithm::kAsTheyCome,
+                               MatmulAlgorithm::kWideTile, MatmulAlgorithm::kInBlocks,
+                               MatmulAlgorithm::kInOrder});
+  }
+  return order;
+}
+
 bool IsSplit(MatmulAlgorithm how) { return how == MatmulAlgorithm::kSplit; }
 
 cublasStatus_t CheckAlgorithm(const cublasLtMatmulAlgo_t& algorithm, const MatrixLayout& a,
@@ -107,7 +127,7 @@ cublasStatus_t CheckAlgorithm(const cublasLtMatmulAlgo_t& algorithm, const Matri
   const uint64_t types = static_cast<uint64_t>(a.type) << 8 | static_cast<uint64_t>(d.type);
   if (algorithm.data[0] != kMagic || algorithm.data[2] != types) return CUBLAS_STATUS_INVALID_VALUE;
   const auto how = static_cast<MatmulAlgorithm>(algorithm.data[1]);
-  const bool works = how != MatmulAlgorithm::kWideTile || d.cols >= kTileCols;
+  const bool works = how != MatmulAlgorithm::kWideTile || d.cols >= kFewestWideCols;
   return works ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
 }
 
@@ -123,6 +143,16 @@ bool Overlap(const MatrixLayout& m, const void* p, const MatrixLayout& n, const 
 }
 
 }  // namespace
+
+void SetProposals(std::vector<MatmulAlgorithm> proposals) {
+  wanted_proposals = std::move(proposals);
+}
+
+std::atomic<int64_t>& ProductCount(MatmulAlgorithm algorithm) {
+  static std::array<std::atomic<int64_t>, 32> counts;
+  return counts[static_cast<size_t>(algorithm)];
+}
+
 }  // namespace cuda_emulator
 
 using cuda_emulator::AreLive;
@@ -232,19 +262,11 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
   if (preference->alignment_bytes < cuda_emulator::kBlasAlignmentBytes) {
     return CUBLAS_STATUS_NOT_SUPPORTED;
   }
-  std::vector<MatmulAlgorithm> order;
   const bool may_reduce = (preference->reduction_mask & CUBLASLT_REDUCTION_SCHEME_MASK) != 0;
   const size_t split_bytes = preference->max_workspace_bytes >= cuda_emulator::kSplitWorkspaceBytes
                                  ? cuda_emulator::kSplitWorkspaceBytes
                                  : 0;
-  if (may_reduce) order.push_back(MatmulAlgorithm::kSplit);
-  if (d->cols < cuda_emulator::kFewCols) {
-    order.insert(order.end(), {MatmulAlgorithm::kInOrder, MatmulAlgorithm::kInBlocks});
-  } else {
-    order.insert(order.end(), {MatmulAlgorithm::kWideTile, MatmulAlgorithm::kInBlocks,
-                               MatmulAlgorithm::kInOrder});
-  }
-  for (const MatmulAlgorithm how : order) {
+  for (const MatmulAlgorithm how : cuda_emulator::Proposals(d->cols, may_reduce)) {
     if (*num_found == num_wanted) break;
     results[(*num_found)++] = {cuda_emulator::MakeAlgorithm(how, *a, *d),
                                cuda_emulator::IsSplit(how) ? split_bytes : 0, CUBLAS_STATUS_SUCCESS,
@@ -320,6 +342,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
       .alpha = *static_cast<const float*>(alpha),
       .beta = *static_cast<const float*>(beta),
       .algorithm = static_cast<MatmulAlgorithm>(algorithm->data[1])};
-  cuda_emulator::Streams::Instance().Add(stream, [product] { cuda_emulator::Multiply(product); });
+  ++cuda_emulator::ProductCount(product.algorithm);
+  cuda_emulator::Streams::Instance().Add(stream, [product] {
+    cuda_emulator::Multiply(product);
+    cuda_emulator::Streams::Instance().Pass(cuda_emulator::PretendedNanoseconds(product));
+  });
   return CUBLAS_STATUS_SUCCESS;
 }

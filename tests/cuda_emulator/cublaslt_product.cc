@@ -3,6 +3,7 @@
 #include <cuda_bf16.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 namespace cuda_emulator {
@@ -33,18 +34,34 @@ std::vector<float> RowMajor(const Operand& m, int64_t rows, int64_t cols) {
   return values;
 }
 
-int64_t BlockOf(const Product& p, int64_t k) {
+constexpr int64_t kTileCols = 64;
+
+// How many neighbours of k are summed by themselves, in a column.
+int64_t BlockOf(const Product& p, int64_t k, int64_t col, int64_t run) {
+  const auto cols = static_cast<int64_t>(p.d_layout.cols);
   switch (p.algorithm) {
     case MatmulAlgorithm::kInBlocks:
+    case MatmulAlgorithm::kWideTile:
       return 32;
     case MatmulAlgorithm::kSplit:
-      return std::max<int64_t>(1, (k + static_cast<int64_t>(p.d_layout.cols) % 3) / kSplits);
-    default:
-      return k;
+      return std::max<int64_t>(1, (k + cols % 3) / kSplits);
+    case MatmulAlgorithm::kPartTile:
+      return col < cols / kTileCols * kTileCols ? k : (k + 1) / 2;
+    case MatmulAlgorithm::kAsTheyCome:
+      return std::max<int64_t>(1, k / 2 - run % 8);
+    case MatmulAlgorithm::kInOrder:
+      break;
   }
+  return k;
 }
 
 }  // namespace
+
+int64_t PretendedNanoseconds(const Product& p) {
+  const bool is_wide = p.algorithm == MatmulAlgorithm::kWideTile;
+  const int64_t tile = is_wide ? kTileCols : 8, each = is_wide ? 1000 : 2000;
+  return (static_cast<int64_t>(p.d_layout.cols) + tile - 1) / tile * tile * each;
+}
 
 void Multiply(const Product& p) {
   const auto m = static_cast<int64_t>(p.d_layout.rows), n = static_cast<int64_t>(p.d_layout.cols);
@@ -52,9 +69,11 @@ void Multiply(const Product& p) {
   // a by its columns, so that the inner loop runs over neighbours.
   const std::vector<float> a = RowMajor({p.a.data, p.a.layout, !p.a.is_transposed}, k, m);
   const std::vector<float> b = RowMajor({p.b.data, p.b.layout, !p.b.is_transposed}, n, k);
-  const int64_t block = BlockOf(p, k);
+  static std::atomic<int64_t> num_runs;
+  const int64_t run = num_runs++;
 #pragma omp parallel for schedule(static) if (m * n * k > (1 << 20))
   for (int64_t col = 0; col < n; ++col) {
+    const int64_t block = BlockOf(p, k, col, run);
     std::vector<float> sums(static_cast<size_t>(m)), part(static_cast<size_t>(m));
     for (int64_t begin = 0; begin < k; begin += block) {
       std::fill(part.begin(), part.end(), 0.0f);

@@ -3,8 +3,10 @@
 
 #include <cublasLt.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace cuda_emulator {
 
@@ -27,9 +29,16 @@ struct MatrixLayout {
 enum class MatmulAlgorithm : uint64_t {
   kInOrder = 20,  // over k
   kInBlocks,      // blocks of 32, each summed by itself
-  kWideTile,      // as kInOrder; only for many columns
+  kWideTile,      // as kInBlocks; only for several columns, and the faster for many
   kSplit,         // parts of K, whose size depends on the number of columns
+  // These don't say it, but can't be used where bits count.
+  kPartTile,    // as kInOrder, but columns of the last tile, which isn't full, in two parts
+  kAsTheyCome,  // two parts of K, which begin elsewhere in every run
 };
+
+// For tests: what is proposed instead of the usual, and how many products were queued so far.
+void SetProposals(std::vector<MatmulAlgorithm> proposals);  // none: the usual
+std::atomic<int64_t>& ProductCount(MatmulAlgorithm algorithm);
 
 struct Operand {
   const void* data;
@@ -47,5 +56,8 @@ struct Product {
 };
 
 void Multiply(const Product& product);
+
+// What a product is said to take: tiles of columns, wide ones the cheaper for each.
+int64_t PretendedNanoseconds(const Product& product);
 
 }  // namespace cuda_emulator

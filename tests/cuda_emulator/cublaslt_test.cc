@@ -91,14 +91,23 @@ TEST_F(CublasLt, ProposesAnotherSumForAnotherSize) {
   const auto many = Proposals();
   SetCols(1);
   const auto few = Proposals();
-  EXPECT_NE(FirstColumn(few.front()), FirstColumn(many[1]));
-  EXPECT_EQ(FirstColumn(few.front()), FirstColumn(many[2]));
-  // And the best for many doesn't work for one.
-  EXPECT_EQ(Run(many[0], b_, c_), CUBLAS_STATUS_NOT_SUPPORTED);
+  EXPECT_NE(FirstColumn(few.front()), FirstColumn(many[3]));
+  EXPECT_EQ(FirstColumn(few.front()), FirstColumn(many[4]));
+  // And one for many doesn't work for one.
+  EXPECT_EQ(Run(many[2], b_, c_), CUBLAS_STATUS_NOT_SUPPORTED);
+}
+
+TEST_F(CublasLt, ProposesWhatDependsOnTheNumberOfRowsOrTheRunAndDoesNotSayIt) {
+  Prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, CUBLASLT_REDUCTION_SCHEME_NONE);
+  const auto proposals = Proposals();
+  const auto of_many = FirstColumn(proposals[0]);
+  EXPECT_NE(FirstColumn(proposals[1]), FirstColumn(proposals[1]));
+  SetCols(1);
+  EXPECT_NE(FirstColumn(proposals[0]), of_many);
 }
 
 TEST_F(CublasLt, RefusesWhatAGpuWould) {
-  const cublasLtMatmulAlgo_t algorithm = Proposals()[1];
+  const cublasLtMatmulAlgo_t algorithm = Proposals()[3];
   std::vector<float> host(kK * 128);
   EXPECT_EQ(Run(algorithm, host.data(), c_), CUBLAS_STATUS_INVALID_VALUE);  // not the device's
   EXPECT_EQ(Run(algorithm, b_ + 1, c_), CUBLAS_STATUS_INVALID_VALUE);       // not aligned

@@ -35,6 +35,11 @@ if(TARGET Boost::context)
   agon_cuda_tests(cuda_emulator_test cuda_emulator)
   gtest_discover_tests(cuda_emulator_test TEST_PREFIX cuda_emulator. TEST_FILTER "*Slow*"
     TEST_LIST cuda_emulator_slow_tests DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 1200 LABELS slow)
+  # All of it again, with threads and blocks in another order.
+  add_test(NAME cuda_emulator.InAnotherOrder
+    COMMAND cuda_emulator_test --gtest_brief=1 --gtest_filter=-*Slow*)
+  set_tests_properties(cuda_emulator.InAnotherOrder PROPERTIES LABELS slow TIMEOUT 2400
+    ENVIRONMENT CUDA_EMULATOR_ORDER=7)
   # The emulated backend as commands load it, for tests/apps.
   agon_cuda_library(agon_cuda_emulated agon_policy_cuda_emulated)
   set_target_properties(agon_cuda_emulated PROPERTIES

@@ -54,7 +54,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   auto& streams = Streams::Instance();
   Stream& target = streams.Get(stream);
   if (target.capture) return cudaErrorStreamCaptureUnsupported;
-  streams.Add(stream, [event] { event->time = std::chrono::steady_clock::now(); });
+  streams.Add(stream, [event] { event->nanoseconds = Streams::Instance().nanoseconds(); });
   event->stream = &target;
   event->ticket = target.num_added();
   return cudaSuccess;
@@ -66,7 +66,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
   if (!begin->stream || !end->stream) return cudaErrorInvalidResourceHandle;
   if (end->stream->num_run() < end->ticket) return cudaErrorNotReady;
-  *milliseconds = std::chrono::duration<float, std::milli>(end->time - begin->time).count();
+  *milliseconds = static_cast<float>(end->nanoseconds - begin->nanoseconds) * 1e-6f;
   return cudaSuccess;
 }
 

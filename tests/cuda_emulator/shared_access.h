@@ -5,6 +5,7 @@
 // order the fibers happened to run in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace cuda_emulator {
@@ -21,15 +22,34 @@ class SharedAccess {
   // Each throws Fault if the access is wrong, `what` naming the element.
   void Read(const char* what, int64_t element);
   void Write(const char* what, int64_t element);
+  // A write that is under way from one call to the other: nobody may touch the element.
+  void BeginCopy(const char* what, int64_t element);
+  void EndCopy();
 
  private:
   // Readers of one phase: none, one thread, several of one warp, of several warps.
   static constexpr int32_t kWarp = 1 << 12, kAnyone = 1 << 13;
+  // Of a writer: its copy is under way.
+  static constexpr int32_t kCopies = 1 << 14;
 
+  void CheckNotCopied(const char* does, const char* what, int64_t element) const;
   bool Before(int32_t toucher, const Moment& moment) const;
 
   Moment written_, read_;
   int32_t writer_, reader_;
+};
+
+// A thread's copy of `count` elements to shared memory, `bytes` in all, that is under way.
+struct SharedCopy {
+  void* to;
+  const void* from;  // null: zeros
+  size_t bytes;
+  SharedAccess* access;  // of the first element, `records` on that of the next
+  int count;
+  int64_t records, first_element;
+
+  void Begin() const;
+  void Deliver() const;
 };
 
 }  // namespace cuda_emulator

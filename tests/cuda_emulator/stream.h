@@ -1,7 +1,6 @@
 // Streams, events and graphs of the emulated device.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -40,7 +39,7 @@ class Stream {
 struct Event {
   Stream* stream = nullptr;  // where it was recorded last
   uint64_t ticket = 0;       // operations of `stream` up to and with the record
-  std::chrono::steady_clock::time_point time;
+  int64_t nanoseconds = 0;   // of the GPU's clock when it came up
 };
 
 // All streams of a GPU; the default one runs at once, after what blocking streams were given
@@ -59,12 +58,17 @@ class Streams {
   void DrainBlocking();
   void DrainAll();
   bool Capturing() const;
+  // The GPU's clock. Time is pretended, so that what is chosen by it is the same in every run:
+  // products say what they take, all else takes none.
+  void Pass(int64_t nanoseconds) { nanoseconds_ += nanoseconds; }
+  int64_t nanoseconds() const { return nanoseconds_; }
   // After a fault nothing that was queued makes sense.
   void Clear();
 
  private:
   Stream default_;
   std::set<Stream*> streams_;
+  int64_t nanoseconds_ = 0;
 };
 
 }  // namespace cuda_emulator

@@ -58,6 +58,7 @@ __global__ void TimesRowsKernel(const Bf16* left, const Bf16* columns, float* ou
   const SharedRows<kRightColumns, kSummed> right(0);
   right.Load([&](int n) { return columns + n * kSummed; }, kRightColumns,
              static_cast<int>(threadIdx.x), kWarp);
+  WaitForCopies();
   __syncwarp();
   LeftMatrix factor[kSummed / kMatrix];
   LoadLeft<kSummed>(left + FragmentRow() * kSummed, left + (FragmentRow() + 8) * kSummed, factor);
@@ -75,6 +76,7 @@ __global__ void AddColumnsKernel(const Bf16* left, const Bf16* rows, float* out)
   const int thread = static_cast<int>(threadIdx.x);
   shared_left.Load([&](int row) { return left + row * kSummed; }, kLeftRows, thread, kWarp);
   right.Load([&](int row) { return rows + row * 32; }, kSummed, thread, kWarp);
+  WaitForCopies();
   __syncwarp();
   const LeftMatrix factor[2] = {shared_left.Left(0, 0), shared_left.Left(0, kMatrix)};
   SumMatrix sums[2];
@@ -117,6 +119,7 @@ __global__ void RoundKernel(const Bf16* left, const Bf16* columns, float* out) {
   const SharedRows<kRightColumns, kSummed> right(0);
   right.Load([&](int n) { return columns + n * kSummed; }, kRightColumns,
              static_cast<int>(threadIdx.x), kWarp);
+  WaitForCopies();
   __syncwarp();
   LeftMatrix factor[kSummed / kMatrix];
   LoadLeft<kSummed>(left + FragmentRow() * kSummed, nullptr, factor);
@@ -171,6 +174,7 @@ template <bool kFill>
 __global__ void LoadRight() {
   const SharedRows<16, 32> rows(0);
   if (kFill) rows.Load(Nowhere, 0, static_cast<int>(threadIdx.x), kWarp);
+  WaitForCopies();
   __syncwarp();
   RightMatrix right[2];
   rows.Right(0, 0, right);
@@ -179,6 +183,7 @@ __global__ void LoadRight() {
 __global__ void LanesLoadFromTwoLines() {
   const SharedRows<16, 32> rows(0);
   rows.Load(Nowhere, 0, static_cast<int>(threadIdx.x), kWarp);
+  WaitForCopies();
   __syncwarp();
   RightMatrix right[2];
   if (threadIdx.x % 2 == 0) {
@@ -198,6 +203,7 @@ __global__ void LoadWhatAnotherWarpWrites() {
   const SharedRows<16, 32> rows(0);
   if (threadIdx.x < kWarp) {
     rows.Load(Nowhere, 0, static_cast<int>(threadIdx.x), kWarp);
+    WaitForCopies();
   } else {
     rows.Left(0, 0);
   }

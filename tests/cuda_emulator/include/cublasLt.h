@@ -2,7 +2,8 @@
 //
 // Products are sums in fp32 over k in ascending order, or in blocks, as the algorithm says. As the
 // library would, the heuristic proposes other algorithms for other sizes, split-K first unless the
-// preference forbids it, and some that don't work for all sizes. What the library would refuse, or
+// preference forbids it, some that don't work for all sizes, and some whose bits depend on the size
+// or the run without saying so. What the library would refuse, or
 // only punish by being slow, is an error: sizes that don't match, rows and addresses that aren't
 // multiples of 16 bytes, memory that isn't the device's or ends too early, a result that lies in
 // an operand, an algorithm made for another product, attributes of the wrong size.

@@ -100,6 +100,16 @@ class DynamicShared {
     return {values_ + i, access_ + i * static_cast<int64_t>(sizeof(T) / 2), "DynamicShared", i};
   }
 
+  // Begins to copy `count` elements, zeros if `from` is null. They come when the thread waits.
+  void BeginCopy(int64_t i, int count, const T* from) const {
+    cuda_emulator::CheckSharedIndex("DynamicShared", i, count_);
+    cuda_emulator::CheckSharedIndex("DynamicShared", i + count - 1, count_);
+    constexpr auto kRecords = static_cast<int64_t>(sizeof(T) / 2);  // for each element
+    cuda_emulator::Block::Current().BeginCopy({values_ + i, from,
+                                               static_cast<size_t>(count) * sizeof(T),
+                                               access_ + i * kRecords, count, kRecords, i});
+  }
+
   // Faults where a transaction of 16 bytes can't begin.
   void CheckAligned(int64_t i) const { cuda_emulator::CheckAligned<16>(values_ + i); }
 

@@ -1,4 +1,5 @@
-// The warp-wide matrix instructions of policy/cuda/tensor_core.h, with the layout that it names.
+// The warp-wide matrix instructions and the copies of policy/cuda/tensor_core.h, with the layout
+// that it names.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -34,10 +35,15 @@ void LoadMatrices(const DynamicShared<__nv_bfloat16>& from, int row_begin, uint3
   }
 }
 
-inline void StoreShared8(const DynamicShared<__nv_bfloat16>& to, int at, const uint4& eight) {
+inline void CopyToShared8(const DynamicShared<__nv_bfloat16>& to, int at, const __nv_bfloat16* from,
+                          bool is_there) {
   to.CheckAligned(at);
-  const uint32_t pairs[4] = {eight.x, eight.y, eight.z, eight.w};
-  for (int i = 0; i < 8; ++i) {
-    to[at + i] = __nv_bfloat16{static_cast<uint16_t>(pairs[i / 2] >> 16 * (i % 2))};
-  }
+  if (is_there) cuda_emulator::CheckAligned<16>(from);
+  to.BeginCopy(at, 8, is_there ? from : nullptr);
 }
+
+inline void CopyToShared(const DynamicShared<float>& to, int at, const float* from, bool is_there) {
+  to.BeginCopy(at, 1, is_there ? from : nullptr);
+}
+
+inline void WaitForCopies() { cuda_emulator::Block::Current().WaitForCopies(); }

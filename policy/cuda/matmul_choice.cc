@@ -1,0 +1,137 @@
+#include "policy/cuda/matmul_choice.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "core/error.h"
+
+namespace agon::policy::cuda {
+namespace {
+
+struct Bucket {
+  int first, last;  // rows
+  std::array<int, 3> tried;
+};
+constexpr std::array<Bucket, 3> kBuckets = {
+    {{1, 16, {1, 7, 16}}, {17, 128, {17, 100, 128}}, {129, 1 << 16, {129, 512, kMostTrialRows}}}};
+
+bool SumsRows(const MatmulShape& shape) { return shape.kind == MatmulShape::Kind::kWeightGradient; }
+
+[[noreturn]] void ThrowNone(const MatmulShape& shape, size_t num_tried, const char* flaw) {
+  throw Error(ErrorKind::kUnsupported,
+              "cuBLASLt has no algorithm for " + Describe(shape) + " that can be used: of " +
+                  std::to_string(num_tried) + " that it proposes each " + flaw,
+              "matmul", "report this with the GPU's name and the CUDA version");
+}
+
+class Chooser {
+ public:
+  Chooser(cublasLtHandle_t handle, const MatmulShape& shape, CudaMemory& memory,
+          cudaStream_t stream)
+      : shape_(shape), product_(handle, shape), trial_(handle, shape, memory, stream) {}
+
+  std::map<int, MatmulAlgorithm> OfRows() {
+    Propose(kReferenceRows);
+    for (const Bucket& bucket : kBuckets) Propose(bucket.tried.back());
+    const auto leader = std::find_if(proposals_.begin(), proposals_.end(),
+                                     [&](const auto& algorithm) { return Leads(algorithm); });
+    if (leader == proposals_.end()) {
+      ThrowNone(shape_, proposals_.size(),
+                "gives a row other bits among other rows, or only works for some numbers of rows");
+    }
+    std::map<int, MatmulAlgorithm> chosen;
+    for (size_t i = 0; i < kBuckets.size(); ++i) {
+      chosen[static_cast<int>(i)] = Fastest(*leader, kBuckets[i]);
+    }
+    return chosen;
+  }
+
+  MatmulAlgorithm OfSums(int most_rows) {
+    Propose(most_rows);
+    for (const MatmulAlgorithm& algorithm : proposals_) {
+      if (!product_.Works(algorithm, most_rows / 2 + 1) || !product_.Works(algorithm, most_rows)) {
+        continue;
+      }
+      const int tried = std::min(most_rows, kMostTrialRows);
+      const bool is_steady = trial_.Expect(algorithm, tried) &&
+                             trial_.GivesExpected(algorithm, tried) &&
+                             trial_.GivesExpected(algorithm, tried);
+      if (is_steady) return algorithm;
+    }
+    ThrowNone(shape_, proposals_.size(), "gives other bits from run to run");
+  }
+
+ private:
+  void Propose(int rows) {
+    for (const MatmulAlgorithm& proposal : product_.Propose(rows)) {
+      const auto is_same = [&](const MatmulAlgorithm& other) {
+        return std::memcmp(&proposal, &other, sizeof other) == 0;
+      };
+      if (std::none_of(proposals_.begin(), proposals_.end(), is_same)) {
+        proposals_.push_back(proposal);
+      }
+    }
+  }
+
+  bool Works(const MatmulAlgorithm& algorithm, const Bucket& bucket) {
+    return product_.Works(algorithm, bucket.first) && product_.Works(algorithm, bucket.last);
+  }
+  bool GivesExpected(const MatmulAlgorithm& algorithm, const Bucket& bucket) {
+    return std::all_of(bucket.tried.begin(), bucket.tried.end(),
+                       [&](int rows) { return trial_.GivesExpected(algorithm, rows); });
+  }
+
+  // If the algorithm can say what the bits are, they are what is expected from now on.
+  bool Leads(const MatmulAlgorithm& algorithm) {
+    const auto works = [&](const Bucket& bucket) { return Works(algorithm, bucket); };
+    return std::all_of(kBuckets.begin(), kBuckets.end(), works) &&
+           trial_.Expect(algorithm, kMostTrialRows) &&
+           std::all_of(kBuckets.begin(), kBuckets.end(),
+                       [&](const Bucket& bucket) { return GivesExpected(algorithm, bucket); });
+  }
+
+  MatmulAlgorithm Fastest(const MatmulAlgorithm& leader, const Bucket& bucket) {
+    const int rows = bucket.tried.back();
+    MatmulAlgorithm best = leader;
+    float least = trial_.Milliseconds(leader, rows);
+    for (const MatmulAlgorithm& algorithm : proposals_) {
+      if (!Works(algorithm, bucket) || !GivesExpected(algorithm, bucket)) continue;
+      const float time = trial_.Milliseconds(algorithm, rows);
+      if (time >= least) continue;
+      least = time;
+      best = algorithm;
+    }
+    return best;
+  }
+
+  MatmulShape shape_;
+  MatmulProduct product_;
+  MatmulTrial trial_;
+  std::vector<MatmulAlgorithm> proposals_;
+};
+
+}  // namespace
+
+int RowBucket(const MatmulShape& shape, int rows) {
+  if (SumsRows(shape)) return std::bit_width(static_cast<unsigned>(rows - 1));
+  int bucket = 0;
+  while (static_cast<size_t>(bucket) + 1 < kBuckets.size() &&
+         rows > kBuckets[static_cast<size_t>(bucket)].last) {
+    ++bucket;
+  }
+  return bucket;
+}
+
+std::map<int, MatmulAlgorithm> ChooseAlgorithms(cublasLtHandle_t handle, const MatmulShape& shape,
+                                                int rows, CudaMemory& memory, cudaStream_t stream) {
+  Chooser chooser(handle, shape, memory, stream);
+  if (!SumsRows(shape)) return chooser.OfRows();
+  const int bucket = RowBucket(shape, rows);
+  return {{bucket, chooser.OfSums(1 << bucket)}};
+}
+
+}  // namespace agon::policy::cuda

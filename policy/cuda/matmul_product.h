@@ -1,0 +1,47 @@
+// One product with a weight matrix as cuBLASLt sees it: column-major, so that our rows are its
+// columns.
+#pragma once
+
+#include <cublasLt.h>
+#include <cuda_runtime.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/cuda/matmul.h"
+
+namespace agon::policy::cuda {
+
+using MatmulAlgorithm = cublasLtMatmulAlgo_t;
+
+class MatmulProduct {
+ public:
+  // Keeps the handle.
+  MatmulProduct(cublasLtHandle_t handle, const MatmulShape& shape);
+  ~MatmulProduct();
+  MatmulProduct(const MatmulProduct&) = delete;
+
+  // What cuBLASLt proposes for so many rows, the best first, less what says itself that blocks
+  // share a sum: splits K or needs memory.
+  std::vector<MatmulAlgorithm> Propose(int rows);
+  bool Works(const MatmulAlgorithm& algorithm, int rows);
+  void Run(const char* op, const MatmulAlgorithm& algorithm, int rows, const void* left,
+           const void* right, void* result, cudaStream_t stream);
+
+ private:
+  class Layout;
+
+  void SetTransposed(cublasLtMatmulDescAttributes_t which, bool is_transposed);
+  void SetRows(int rows);
+
+  cublasLtHandle_t handle_;
+  MatmulShape shape_;
+  std::unique_ptr<Layout> left_, right_, result_;
+  cublasLtMatmulDesc_t product_ = nullptr;
+};
+
+// Words for a message.
+std::string Describe(const MatmulShape& shape);
+
+}  // namespace agon::policy::cuda

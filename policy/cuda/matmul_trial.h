@@ -1,0 +1,52 @@
+// Runs of one product on fixed data, to see which algorithms give equal bits and how long they
+// take.
+//
+// The second half of each sum takes back the first, in reverse order: what is left is what rounding
+// did, so another order of a sum shows in the bits, also where they are few. Rows repeat after
+// kPeriod, a prime, so that equal rows stand at every place of a tile.
+#pragma once
+
+#include "policy/cuda/matmul_product.h"
+
+namespace agon::policy::cuda {
+
+inline constexpr int kMostTrialRows = 1024;
+
+class MatmulTrial {
+ public:
+  // Memory that a trial of the shape takes.
+  static size_t Bytes(const MatmulShape& shape);
+
+  MatmulTrial(cublasLtHandle_t handle, const MatmulShape& shape, CudaMemory& memory,
+              cudaStream_t stream);
+
+  // What `algorithm` makes of `rows` rows, at least kPeriod, is what is expected from now on.
+  // False if it doesn't work for them.
+  bool Expect(const MatmulAlgorithm& algorithm, int rows);
+  // Whether it works for `rows` rows and gives them the bits that are expected. Waits.
+  bool GivesExpected(const MatmulAlgorithm& algorithm, int rows);
+  // Mean of a few runs. Waits. REQUIRES: the algorithm works for so many rows.
+  float Milliseconds(const MatmulAlgorithm& algorithm, int rows);
+
+ private:
+  static constexpr int kPeriod = 67;
+  static constexpr int kMostOut = 4096;  // of a taller W the first rows are tried
+
+  struct Sizes;  // bytes
+
+  bool SumsRows() const { return shape_.kind == MatmulShape::Kind::kWeightGradient; }
+  // As T, the type of the operands.
+  template <typename T>
+  void Fill();
+  bool Run(const MatmulAlgorithm& algorithm, int rows);
+
+  static MatmulShape Tried(MatmulShape shape);
+
+  const MatmulShape shape_;
+  MatmulProduct product_;
+  cudaStream_t stream_;
+  char *left_, *right_, *result_, *expected_;
+  int32_t* num_differences_;
+};
+
+}  // namespace agon::policy::cuda
