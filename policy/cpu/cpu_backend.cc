@@ -196,6 +196,18 @@ std::vector<MemoryUse> CpuBackend::Memory() const {
           threads};
 }
 
+const KernelTable& ChooseKernels(ComputeType compute, const KernelTable* bf16) {
+  if (compute != ComputeType::kFloat32 && bf16) return *bf16;
+  if (compute == ComputeType::kBfloat16) {
+    throw Error(ErrorKind::kUnsupported, "this CPU has no AVX512_BF16", "compute = \"bf16\"",
+                "use compute = \"auto\" or \"fp32\"");
+  }
+  for (const KernelTable* table : {FloatKernelsAvx512(), FloatKernelsAvx2()}) {
+    if (table) return *table;
+  }
+  return *FloatKernelsBaseline();
+}
+
 }  // namespace agon::policy::cpu
 
 namespace agon::policy {
@@ -206,17 +218,8 @@ ComputeType BestCpuCompute() {
 
 std::unique_ptr<Backend> NewCpuBackend(const ModelConfig& config, ComputeType compute) {
   if (compute == ComputeType::kAuto) compute = BestCpuCompute();
-  const cpu::KernelTable* table = cpu::Bf16KernelsAvx512();
-  if (compute == ComputeType::kFloat32) {
-    table = cpu::FloatKernelsAvx512();
-    if (!table) table = cpu::FloatKernelsAvx2();
-    if (!table) table = cpu::FloatKernelsBaseline();
-  }
-  if (!table) {
-    throw Error(ErrorKind::kUnsupported, "this CPU has no AVX512_BF16", "compute = \"bf16\"",
-                "use compute = \"auto\" or \"f32\"");
-  }
-  return std::make_unique<cpu::CpuBackend>(config, compute, *table);
+  const cpu::KernelTable& kernels = cpu::ChooseKernels(compute, cpu::Bf16KernelsAvx512());
+  return std::make_unique<cpu::CpuBackend>(config, compute, kernels);
 }
 
 }  // namespace agon::policy

@@ -32,6 +32,10 @@ struct CpuLinear final : PackedLinear {
   char *forward, *backward;
 };
 
+// The machine's best for `compute`. `bf16`: those for bf16, null where the CPU has no AVX512_BF16;
+// throws kUnsupported if they are asked for.
+const KernelTable& ChooseKernels(ComputeType compute, const KernelTable* bf16);
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const ModelConfig& config, ComputeType compute, const KernelTable& kernels);

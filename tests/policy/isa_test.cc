@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "policy/cpu/cpu_backend.h"
+#include "tests/contains.h"
+#include "tests/error_of.h"
 #include "tests/policy/tiny_policy.h"
 
 namespace agon::policy {
@@ -92,6 +94,15 @@ TEST(Isa, ComputeTypeIsWhatTheMachineHas) {
   const auto policy = TinyPolicy(ComputeType::kAuto);
   EXPECT_EQ(policy->compute(),
             cpu::Bf16KernelsAvx512() ? ComputeType::kBfloat16 : ComputeType::kFloat32);
+}
+
+TEST(Isa, Bf16IsRefusedWhereTheCpuHasNone) {
+  const auto refusal = [] { cpu::ChooseKernels(ComputeType::kBfloat16, nullptr); };
+  const std::string error = ErrorOf(refusal, ErrorKind::kUnsupported);
+  for (const char* part : {"AVX512_BF16", "bf16", "auto", "fp32"}) {
+    EXPECT_TRUE(Contains(error, part)) << error;
+  }
+  EXPECT_EQ(cpu::ChooseKernels(ComputeType::kAuto, nullptr).element_bytes, 4);
 }
 
 TEST(Memory, StaysWhatItWasAfterTheSecondStep) {
