@@ -10,6 +10,7 @@
 #include "serve/model_directory.h"
 #include "trainer/run_corpus.h"
 #include "trainer/run_device.h"
+#include "trainer/run_memory.h"
 #include "trainer/run_stages.h"
 #include "trainer/start_model.h"
 
@@ -37,6 +38,7 @@ Run::Run(const Recipe& recipe, const RunOptions& options, std::ostream& out)
       team_(options.ranks ? Team(*options.ranks, recipe.run.num_shards)
                           : Team(recipe.run.num_shards)) {
   summary_.run_dir = options.out;
+  workload_ = WorkloadOf(recipe, options.out, team_.ranks());
   // What is wrong with a GPU shows before any work is done.
   if (device_.kind == policy::Device::Kind::kCuda) TakeMemory();
   if (leads()) {

@@ -75,6 +75,7 @@ class Run {
   void RunStage(const Stage& stage);
   void LogStart(const std::string& stage, int first_step);
   void TrainStage(const Stage& stage);
+  void KeepMemory(StageMemory memory);
   void RunLoop(const Stage& stage, const StageContext& context);
   void ConcludeLearnedReward();
   void EvaluateStage(const std::string& stage);

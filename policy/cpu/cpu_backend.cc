@@ -21,13 +21,14 @@ Scratch::Scratch(Scratch&& other) noexcept
       data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)) {}
 
-char* Scratch::Get(size_t bytes) {
+char* Scratch::Take(size_t bytes, bool is_sparse) {
   if (bytes > bytes_) {
     if (data_) ::munmap(data_, bytes_);
     data_ = nullptr;
     // Anonymous maps are zeroed, page-aligned, and cost nothing until touched.
-    bytes = (bytes + (size_t{1} << 21) - 1) >> 21 << 21;
-    void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bytes = (bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (is_sparse ? MAP_NORESERVE : 0);
+    void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (p == MAP_FAILED) {
       bytes_ = 0;
       throw Error(
@@ -35,7 +36,7 @@ char* Scratch::Get(size_t bytes) {
           "cannot allocate " + std::to_string(bytes >> 20) + " MiB for " + purpose_, "",
           "lower the tokens per micro-batch, the rows decoded at once, or the model preset");
     }
-    ::madvise(p, bytes, MADV_HUGEPAGE);
+    if (!is_sparse) ::madvise(p, bytes, MADV_HUGEPAGE);
     data_ = static_cast<char*>(p);
     bytes_ = bytes;
   }

@@ -71,8 +71,9 @@ TEST_F(RunTest, WritesWhatTheFormatPromises) {
         "checkpoints/rl-000005/tokenizer_config.json"}) {
     EXPECT_TRUE(fs::exists(root_ / "a" / file)) << file;
   }
-  for (const char* part : {"eval sft", "eval rl", "pass@1", "paired by task", "report.html",
-                           "rl-chat --model", "rl-000005"}) {
+  for (const char* part : {"memory: ", " reserved in rl, the most of all stages", "  activations ",
+                           "the rest ", "eval sft", "eval rl", "pass@1", "paired by task",
+                           "report.html", "rl-chat --model", "rl-000005"}) {
     EXPECT_NE(summary.find(part), std::string::npos) << part << " in\n" << summary;
   }
   std::istringstream lines(ReadFile(root_ / "a/log.jsonl"));
