@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <csignal>
+#include <cstdio>
 #include <ostream>
 
 #include "core/error.h"
@@ -123,11 +124,20 @@ void Run::PrepareText() {
   chat_.emplace(*tokenizer_);
 }
 
+// Of the logs, what a finished step can't have written is worth a word.
+void Run::TruncateLogs(const std::vector<std::string>& finished, const std::string& stage,
+                       int step) {
+  for (const std::string& complaint : log_.TruncateAfter(finished, stage, step)) {
+    log_.Event("warning: " + complaint);
+    std::fprintf(stderr, "warning: %s\n", complaint.c_str());
+  }
+}
+
 void Run::FindStart() {
   start_ = FindLastCheckpoint(options_.out);
   team_.ranks().Barrier();  // everyone has read before anyone writes
   if (!start_) {
-    log_.TruncateAfter({}, "", 0);
+    TruncateLogs({}, "", 0);
     return;
   }
   const TrainerState& state = start_->state;
@@ -135,7 +145,7 @@ void Run::FindStart() {
     throw Error(ErrorKind::kUsage, "was written under another recipe", start_->dir.string(),
                 "delete this checkpoint, or start anew with another --out");
   }
-  log_.TruncateAfter(state.finished_stages, state.stage, state.step);
+  TruncateLogs(state.finished_stages, state.stage, state.step);
   finished_ = state.finished_stages;
   if (state.done) finished_.push_back(state.stage);
   log_.Event("going on after " + start_->dir.filename().string());

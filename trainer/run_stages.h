@@ -63,6 +63,7 @@ class Run {
 
   void BuildCorpusTogether();
   void PrepareText();
+  void TruncateLogs(const std::vector<std::string>& finished, const std::string& stage, int step);
   void FindStart();
   std::string LanguageModelBefore(const std::string& stage) const;
   void PreparePreferences();

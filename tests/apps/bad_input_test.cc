@@ -144,5 +144,19 @@ TEST_F(BadInputTest, AFailedCheckpointLosesNothingAndTheRunGoesOn) {
          1, {weights.string()});
 }
 
+TEST_F(BadInputTest, ADamagedLineOfALogIsNamedAndTheFileKept) {
+  ASSERT_EQ(Train("tiny.toml").exit_status, 0);
+  const std::string log = ReadFile(root_ / "run/log.jsonl");
+  const std::string damaged = "{\"stage\":\"sft\",\n" + log;
+  WriteFileAtomic(root_ / "run/log.jsonl", damaged);
+  const CommandResult result = Train("tiny.toml", {"--resume"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(result.err, "warning: " + Path("run/log.jsonl") +
+                            ":1: no record of a step, left out; the file as it was is "
+                            "log.jsonl.damaged\n");
+  EXPECT_EQ(ReadFile(root_ / "run/log.jsonl"), log);
+  EXPECT_EQ(ReadFile(root_ / "run/log.jsonl.damaged"), damaged);
+}
+
 }  // namespace
 }  // namespace agon
