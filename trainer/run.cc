@@ -153,9 +153,16 @@ void Run::FindStart() {
 
 void RequestStop() { g_stop_requested = 1; }
 
-void StopOnSignals() {
+void StopOnSignals(bool speaks) {
   struct sigaction action {};
   action.sa_handler = [](int) { RequestStop(); };
+  if (speaks) {
+    action.sa_handler = [](int) {
+      RequestStop();
+      PrintFromHandler(
+          "stopping after this step or evaluation, all is saved then; once more stops at once");
+    };
+  }
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
