@@ -109,7 +109,7 @@ void Execute(Options& options) {
   options.run.resume_command = ResumeCommand(options);
   const bool leads = options.run.ranks->is_leader();
   if (leads) CheckArenaEntry(options.arena, recipe, options.run.out);
-  trainer::StopOnSignals();
+  trainer::StopOnSignals(leads);
   trainer::RunRecipe(recipe, options.run, std::cout);
   if (leads) Compete(options, recipe);
 }

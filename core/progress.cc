@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <vector>
 
 namespace agon {
 namespace {
@@ -26,6 +28,10 @@ constexpr milliseconds kRateWindow{15000};
 constexpr milliseconds kRateSampleInterval{500};
 
 std::atomic<bool> progress_enabled{true};
+
+// Lines that handlers printed: an open bar isn't where it was.
+std::atomic<int> num_interruptions{0};
+static_assert(std::atomic<int>::is_always_lock_free, "used in a signal's handler");
 
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -84,6 +90,21 @@ std::string OneLine(std::string_view text) {
   return line;
 }
 
+// `text` in rows of at most `columns`, broken between numbers where one ends in time.
+std::vector<std::string> Rows(std::string_view text, int columns) {
+  std::vector<std::string> rows;
+  while (CountColumns(text) > columns) {
+    const std::string fits = TruncateColumns(text, columns);
+    size_t end = text.substr(0, fits.size() + 2).rfind("  ");
+    const bool breaks = end != std::string_view::npos && end > 0;
+    if (!breaks) end = fits.size();
+    rows.emplace_back(text.substr(0, end));
+    text.remove_prefix(end + (breaks ? 2 : 0));
+  }
+  rows.emplace_back(text);
+  return rows;
+}
+
 std::string DrawBar(double fraction, int columns, bool utf8) {
   static constexpr std::array<const char*, 8> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const int eighths = static_cast<int>(fraction * columns * 8);
@@ -119,12 +140,17 @@ struct Progress::Impl {
   bool updated = false, finished = false;
   Clock::time_point start, last_drawn;
   std::deque<Sample> samples;  // oldest first, spanning about kRateWindow
+  size_t rows_drawn = 0;       // on the terminal, the cursor is in the last
+  int interruptions = 0;       // when they were drawn
+  bool is_below = false;       // the detail: stays there, so that the bar doesn't jump
 
   void Observe(Clock::time_point now, int64_t new_done);
   double Rate(Clock::time_point now) const;
   double Fraction() const;
   std::string Counts(Clock::time_point now) const;
-  void Draw(Clock::time_point now) const;
+  void Draw(Clock::time_point now);
+  std::vector<std::string> TerminalRows(const std::string& counts);
+  std::string Rewind();
   void Close(bool complete);
 };
 
@@ -167,22 +193,47 @@ std::string Progress::Impl::Counts(Clock::time_point now) const {
   return text;
 }
 
-void Progress::Impl::Draw(Clock::time_point now) const {
-  const std::string counts = Counts(now);
-  const std::string tail = detail.empty() ? "" : "  " + detail;
-  if (!terminal) {
-    WriteStderr(label + ": " + counts + tail + "\n");
-    return;
-  }
+// What a terminal shows: the bar, and the detail beside or below it.
+std::vector<std::string> Progress::Impl::TerminalRows(const std::string& counts) {
   // The last column stays free: some terminals wrap as soon as it is written.
-  const int columns = TerminalColumns() - 1;
+  const int columns = std::max(TerminalColumns() - 1, 1);
+  const int needed = CountColumns(label) + 1 + CountColumns(counts) + (total > 0 ? 13 : 0);
+  is_below |= !detail.empty() && needed + 2 + CountColumns(detail) > columns;
+  const std::string tail = detail.empty() || is_below ? "" : "  " + detail;
   std::string line = label + " ";
   const int spare = columns - CountColumns(line) - CountColumns(counts) - CountColumns(tail) - 3;
   // In few steps, so that the bar keeps its width while the numbers beside it grow.
   const int bar_columns = spare >= 30 ? 30 : spare >= 20 ? 20 : 10;
   if (total > 0) line += DrawBar(Fraction(), bar_columns, utf8) + " ";
-  line += counts + tail;
-  WriteStderr("\r" + TruncateColumns(line, columns) + "\x1b[K");
+  std::vector<std::string> rows = {TruncateColumns(line + counts + tail, columns)};
+  if (is_below && !detail.empty()) {
+    for (const std::string& row : Rows(detail, std::max(columns - 2, 1))) {
+      rows.push_back("  " + row);
+    }
+  }
+  return rows;
+}
+
+// To where the bar begins.
+std::string Progress::Impl::Rewind() {
+  std::string codes = "\r";
+  if (rows_drawn > 1 && interruptions == num_interruptions)
+    codes += "\x1b[" + std::to_string(rows_drawn - 1) + "A";
+  rows_drawn = 0;
+  interruptions = num_interruptions;
+  return codes;
+}
+
+void Progress::Impl::Draw(Clock::time_point now) {
+  const std::string counts = Counts(now);
+  if (!terminal) {
+    WriteStderr(label + ": " + counts + (detail.empty() ? "" : "  " + detail) + "\n");
+    return;
+  }
+  const std::vector<std::string> rows = TerminalRows(counts);
+  std::string text = Rewind();
+  for (const std::string& row : rows) text += (rows_drawn++ > 0 ? "\n" : "") + row + "\x1b[K";
+  WriteStderr(text + "\x1b[J");
 }
 
 void Progress::Impl::Close(bool complete) {
@@ -198,7 +249,7 @@ void Progress::Impl::Close(bool complete) {
   const auto moved = static_cast<double>(done - first_done);
   if (moved > 0 && seconds > 0) line += "  " + FormatCount(moved / seconds) + " " + unit + "/s";
   if (!detail.empty()) line += "  " + detail;
-  WriteStderr((terminal ? "\r\x1b[K" : "") + line + "\n");
+  WriteStderr((terminal ? Rewind() + "\x1b[J" : "") + line + "\n");
 }
 
 Progress::Progress(std::string_view label, int64_t total, std::string_view unit)
@@ -227,10 +278,27 @@ void Progress::Update(int64_t done, std::string_view detail) {
   impl_->Draw(now);
 }
 
+void Progress::PrintLine(std::string_view line) {
+  const bool is_drawn = impl_->rows_drawn > 0;
+  if (is_drawn) WriteStderr(impl_->Rewind() + "\x1b[J");
+  std::printf("%s\n", OneLine(line).c_str());
+  std::fflush(stdout);
+  if (is_drawn) impl_->Draw(Clock::now());
+}
+
 void Progress::Finish(std::string_view detail) {
   if (impl_->total > 0) impl_->Observe(Clock::now(), impl_->total);
   impl_->detail = OneLine(detail);
   impl_->Close(true);
+}
+
+void PrintFromHandler(std::string_view line) {
+  const int error = errno;  // of what was interrupted
+  ++num_interruptions;
+  for (const std::string_view text : {std::string_view("\n"), line, std::string_view("\n")}) {
+    WriteStderr(text);
+  }
+  errno = error;
 }
 
 void SetProgressEnabled(bool enabled) { progress_enabled = enabled; }

@@ -17,15 +17,21 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `done` of total; `detail` follows the bar (numbers of this step), "" for none.
+  // `done` of total; `detail` follows the bar (numbers of this step, two spaces between them), ""
+  // for none. Where a terminal is too narrow for both, the numbers stand below the bar.
   // Cheap: redraws at most ten times a second. Not thread-safe.
   void Update(int64_t done, std::string_view detail = "");
+  // A line on stdout that stays, above the bar.
+  void PrintLine(std::string_view line);
   void Finish(std::string_view detail = "");
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// A line on stderr from a signal's handler: async-signal-safe. An open bar goes on below it.
+void PrintFromHandler(std::string_view line);
 
 // Turns all progress off (tests, --quiet).
 void SetProgressEnabled(bool enabled);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <iostream>
 #include <system_error>
 
 #include "core/error.h"
@@ -11,9 +12,9 @@ namespace agon::judge {
 void WriteReport(const std::filesystem::path& dir, const ReportInput& input) {
   RunLogs logs;
   if (input.run_log) {
-    logs.log = ReadRunLog(*input.run_log);
+    logs.log = ReadRunLog(*input.run_log, &std::cerr);
     const std::filesystem::path run_dir = input.run_log->parent_path();
-    logs.timing = ReadRunLog(run_dir / "timing.jsonl");
+    logs.timing = ReadRunLog(run_dir / "timing.jsonl", &std::cerr);
     logs.exploits = ReadExploits(run_dir / "exploits.jsonl");
     logs.best_of_n = ReadBestOfN(run_dir / "best_of_n.json");
     logs.knowledge = ReadKnowledge(run_dir / "knowledge.json");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <ostream>
 #include <string_view>
 
 #include "core/error.h"
@@ -27,12 +28,15 @@ std::optional<Json> ParseLine(std::string_view line) {
   }
 }
 
-void AddLine(std::string_view line, std::vector<StageSteps>& stages) {
+// False if it is no record of a step.
+bool AddLine(std::string_view line, std::vector<StageSteps>& stages) {
   const std::optional<Json> json = ParseLine(line);
-  if (!json || !json->is_object() || !json->contains("stage") || !json->contains("step")) return;
+  if (!json || !json->is_object() || !json->contains("stage") || !json->contains("step")) {
+    return false;
+  }
   const Json& name = json->at("stage");
   const Json& step = json->at("step");
-  if (!name.is_string() || !step.is_number_integer()) return;
+  if (!name.is_string() || !step.is_number_integer()) return false;
   const auto stage = name.get<std::string>();
   auto found = std::find_if(stages.begin(), stages.end(),
                             [&](const StageSteps& s) { return s.stage == stage; });
@@ -44,6 +48,7 @@ void AddLine(std::string_view line, std::vector<StageSteps>& stages) {
     const auto number = value.get<double>();
     if (std::isfinite(number)) numbers[key] = number;
   }
+  return true;
 }
 
 }  // namespace
@@ -67,15 +72,30 @@ std::vector<std::pair<double, double>> StageLog::Over(const std::string& x,
   return points;
 }
 
-std::vector<StageLog> ReadRunLog(const std::filesystem::path& file) {
+std::string DescribeBadLines(const std::filesystem::path& file, const std::vector<int>& numbers) {
+  std::string text =
+      file.string() + ":" + std::to_string(numbers.front()) + ": no record of a step, left out";
+  const size_t more = numbers.size() - 1;
+  if (more > 0) {
+    text += " (and " + std::to_string(more) + (more > 1 ? " lines" : " line") + " more)";
+  }
+  return text;
+}
+
+std::vector<StageLog> ReadRunLog(const std::filesystem::path& file, std::ostream* warnings) {
   if (!std::filesystem::exists(file)) return {};
   const std::string text = ReadFile(file);
   std::vector<StageSteps> stages;
-  for (size_t begin = 0; begin < text.size();) {
+  std::vector<int> bad;
+  int number = 1;
+  for (size_t begin = 0; begin < text.size(); ++number) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    if (end > begin) AddLine(std::string_view(text).substr(begin, end - begin), stages);
+    const bool is_read =
+        end == begin || AddLine(std::string_view(text).substr(begin, end - begin), stages);
+    if (!is_read && end < text.size()) bad.push_back(number);
     begin = end + 1;
   }
+  if (warnings && !bad.empty()) *warnings << "warning: " << DescribeBadLines(file, bad) << "\n";
   std::vector<StageLog> logs;
   for (const StageSteps& stage : stages) {
     StageLog log;

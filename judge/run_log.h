@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iosfwd>
 #include <map>
 #include <string>
 #include <utility>
@@ -23,9 +24,14 @@ struct StageLog {
 };
 
 // Stages in order of appearance. Reads log.jsonl or timing.jsonl; a line that is not a
-// JSON object with "stage" and "step" (cut by a kill, or foreign) is left out, and of two
-// lines for one step the later one counts. A missing file gives no stage.
-std::vector<StageLog> ReadRunLog(const std::filesystem::path& file);
+// JSON object with "stage" and "step" is left out, and of two lines for one step the later one
+// counts. A missing file gives no stage. If lines were left out, but for a last one that a kill
+// cut, `warnings` gets a line that names them.
+std::vector<StageLog> ReadRunLog(const std::filesystem::path& file,
+                                 std::ostream* warnings = nullptr);
+
+// "runs/a/log.jsonl:17: no record of a step, left out (and 2 lines more)". REQUIRES: numbers.
+std::string DescribeBadLines(const std::filesystem::path& file, const std::vector<int>& numbers);
 
 // The stage of that name, or nullptr.
 const StageLog* FindStage(const std::vector<StageLog>& stages, const std::string& name);

@@ -20,7 +20,7 @@ void Generator::Reserve(int max_rows, int max_tokens, int num_top) {
   gathered_rows_.Reserve(slots);
   window_.Reserve(num_slots, max_rows, backend_.StepsAtOnce());
   top_memory_->Get(slots * static_cast<size_t>(num_top) * sizeof(TokenLogprob));
-  is_planned_ = true;
+  is_planned_ = !backend_.SharesHostMemory();  // the host's may grow
 }
 
 void Generator::FailBeyondPlan(int num_slots, int max_tokens) const {

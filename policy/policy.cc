@@ -48,7 +48,7 @@ class RanksOnPaper final : public Communicator {
 
 class TransformerPolicy final : public Policy {
  public:
-  // Without weights. A workload's memory is taken at once, unless it is the host's.
+  // Without weights. A workload's memory is taken at once.
   TransformerPolicy(const ModelConfig& config, ComputeType compute, const Device& device,
                     const Room& room, const std::optional<Workload>& workload)
       : config_(config),
@@ -60,7 +60,7 @@ class TransformerPolicy final : public Policy {
         transformer_(config_, layout_, *backend_, weights_.data(), gradients_,
                      workload ? workload->recompute : Recompute::kNone),
         generator_(config_, *backend_, transformer_),
-        planned_shards_(workload && !backend_->SharesHostMemory() ? workload->num_shards : 0) {
+        planned_shards_(workload ? workload->num_shards : 0) {
     if (planned_shards_ > 0) Reserve(*workload);
   }
 
@@ -202,9 +202,13 @@ class TransformerPolicy final : public Policy {
     // A sequence is never cut.
     if (workload.batch_tokens > 0) limits.batch_rows = std::max(workload.batch_tokens, context);
     limits.head_rows = limits.batch_rows;
-    transformer_.ReserveBatch(limits.batch_rows, workload.prefix_sharers, workload.num_top,
-                              limits.learns);
-    if (workload.decoded_rows > 0) {
+    // The host's grows where nothing was planned.
+    if (limits.batch_rows > 0 || !backend_->SharesHostMemory()) {
+      transformer_.ReserveBatch(limits.batch_rows, workload.prefix_sharers, workload.num_top,
+                                limits.learns);
+    }
+    // The host's cache of what only decodes grows, too: a whole model's context may be long.
+    if (workload.decoded_rows > 0 && (limits.learns || !backend_->SharesHostMemory())) {
       generator_.Reserve(workload.decoded_rows, context, workload.num_top);
       limits.head_rows = std::max(
           limits.head_rows, Generator::NumSlots(workload.decoded_rows, backend_->StepsAtOnce()));

@@ -241,9 +241,10 @@ enum class Recompute {
   kLayer,  // the residual stream before each layer, which then runs once more
 };
 
-// The most that will be asked of a policy. On a GPU all of its memory is taken for it when the
-// policy is made: nothing grows or moves later, and a call that needs more throws Error(kFailed)
-// with the purpose. On a CPU memory grows as it is touched, and only `recompute` matters.
+// The most that will be asked of a policy: all of its memory is taken for it when the policy is
+// made, and nothing grows or moves later. On a GPU a call that needs more throws Error(kFailed)
+// with the purpose. On a CPU what is taken costs nothing until it is touched, a call that needs
+// more gets it, and the KV cache of what doesn't learn grows with what is asked.
 struct Workload {
   int batch_tokens = 0;    // of a PackedBatch, of which at most as many are scored
   int prefix_sharers = 1;  // segments of it that continue one prefix; where it learns

@@ -13,7 +13,8 @@ case "${1:-}" in
 esac
 
 folders=()
-for folder in core net datasets policy envs judge trainer arena apps tests benchmarks; do
+for folder in core net datasets policy serve envs judge trainer arena apps examples tests \
+  benchmarks; do
   [ ! -d "$folder" ] || folders+=("$folder")
 done
 find "${folders[@]}" -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh' |

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-folders=(core net datasets policy envs judge trainer arena apps)
+folders=(core net datasets policy serve envs judge trainer arena apps examples)
 case "${1:-}" in
   -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
   --all) mapfile -t files < <(find "${folders[@]}" -name '*.cc' 2> /dev/null | sort) ;;

@@ -78,9 +78,9 @@ std::vector<CompletionReply> CompleteAll(Completer& completer,
 std::unique_ptr<Completer> MakeLocalCompleter(std::shared_ptr<LocalModel> model);
 
 struct EndpointOptions {
-  std::string url;      // "http://127.0.0.1:8000/v1"
-  std::string model;    // as the endpoint names it
-  std::string api_key;  // "" for none
+  std::string url;           // "http://127.0.0.1:8000/v1"
+  std::string model;         // as the endpoint names it
+  std::string api_key;       // "" for none
   int num_connections = 16;  // requests under way at once
   int timeout_ms = 120000;   // for one try
   int max_tries = 6;

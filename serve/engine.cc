@@ -216,9 +216,8 @@ class Engine::Impl final : public policy::PromptSource {
     if (tokens.empty()) throw Error(ErrorKind::kUsage, "the prompt has no token", "prompt");
     if (total > context_tokens_) {
       throw Error(ErrorKind::kUsage,
-                  std::to_string(tokens.size()) + " tokens and " +
-                      std::to_string(max_new_tokens) + " new ones don't fit the context of " +
-                      std::to_string(context_tokens_),
+                  std::to_string(tokens.size()) + " tokens and " + std::to_string(max_new_tokens) +
+                      " new ones don't fit the context of " + std::to_string(context_tokens_),
                   "prompt", "shorten the prompt or ask for fewer tokens");
     }
     for (const int32_t token : tokens) {
@@ -301,9 +300,8 @@ class Engine::Impl final : public policy::PromptSource {
     while (!to_score_.empty()) {
       const ScoreRequest& next = to_score_.front().request;
       num_tokens += next.tokens.size();
-      const bool fits = jobs.empty() ||
-                        (num_tokens <= static_cast<size_t>(options_.score_tokens) &&
-                         next.temperature == jobs[0].request.temperature);
+      const bool fits = jobs.empty() || (num_tokens <= static_cast<size_t>(options_.score_tokens) &&
+                                         next.temperature == jobs[0].request.temperature);
       if (!fits) break;
       jobs.push_back(std::move(to_score_.front()));
       to_score_.pop_front();

@@ -23,17 +23,17 @@ namespace agon::serve {
 inline constexpr int kMaxTop = 20;
 
 struct EngineOptions {
-  int max_rows = 128;            // completions decoded at once
-  int context_tokens = 0;        // longest prompt with its new tokens; 0: the model's context
-  size_t max_waiting = 512;      // requests that wait for a row or to be scored
-  int score_tokens = 2048;       // scored between two steps of decoding, about
-  std::string name = "default";  // label of the metrics
+  int max_rows = 128;               // completions decoded at once
+  int context_tokens = 0;           // longest prompt with its new tokens; 0: the model's context
+  size_t max_waiting = 512;         // requests that wait for a row or to be scored
+  int score_tokens = 2048;          // scored between two steps of decoding, about
+  std::string name = "default";     // label of the metrics
   net::Metrics* metrics = nullptr;  // gets agon_engine_...; must outlive the engine
 };
 
 struct GenerateRequest {
-  std::vector<int32_t> prompt;  // not empty
-  int max_new_tokens = 1;       // with the prompt at most context_tokens()
+  std::vector<int32_t> prompt;     // not empty
+  int max_new_tokens = 1;          // with the prompt at most context_tokens()
   policy::Sampling sampling = {};  // max_rows isn't used
   uint64_t seed = 0;
   int num_samples = 1;  // completions 0, 1, ...

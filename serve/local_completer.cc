@@ -76,8 +76,8 @@ class LocalCompleter final : public Completer {
       gathered->texts[so_far.sample] += stream.Add(model->Bytes(token));
       return !stream.is_stopped();
     };
-    callbacks.on_completion = [gathered, wants_logprobs =
-                                             request.wants_logprobs](policy::Completion done) {
+    callbacks.on_completion = [gathered,
+                               wants_logprobs = request.wants_logprobs](policy::Completion done) {
       CompletionChoice& choice = gathered->reply.choices[done.sample];
       choice.text = gathered->texts[done.sample] + gathered->streams[done.sample].Finish();
       gathered->reply.num_new_tokens += static_cast<int>(done.tokens.size());

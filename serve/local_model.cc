@@ -30,8 +30,8 @@ LocalModel::LocalModel(std::pair<ModelDirectory, std::string> loaded, EngineOpti
 LocalModel::LocalModel(std::unique_ptr<policy::Policy> policy, datasets::Tokenizer tokenizer,
                        std::string identity, EngineOptions options)
     : name_(options.name), identity_(std::move(identity)), tokenizer_(std::move(tokenizer)) {
-  const bool has_chat = tokenizer_.SpecialId("<|im_start|>") && tokenizer_.SpecialId("<|im_end|>") &&
-                        tokenizer_.SpecialId("<|endoftext|>");
+  const bool has_chat = tokenizer_.SpecialId("<|im_start|>") &&
+                        tokenizer_.SpecialId("<|im_end|>") && tokenizer_.SpecialId("<|endoftext|>");
   if (has_chat) chat_.emplace(tokenizer_);
   for (const char* token : {"<|im_end|>", "<|endoftext|>"}) {
     if (const auto id = tokenizer_.SpecialId(token)) stop_token_ids_.push_back(*id);

@@ -28,8 +28,8 @@ datasets::Tokenizer LoadTokenizerOf(const std::filesystem::path& dir,
   datasets::Tokenizer tokenizer = datasets::Tokenizer::Load(file);
   if (tokenizer.vocab_size() > model.vocab_size) {
     throw Error(ErrorKind::kCorrupt,
-                "the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
-                    " ids, the model " + std::to_string(model.vocab_size),
+                "the tokenizer has " + std::to_string(tokenizer.vocab_size()) + " ids, the model " +
+                    std::to_string(model.vocab_size),
                 file.string(), "use the tokenizer that the model was trained with");
   }
   return tokenizer;

@@ -66,13 +66,13 @@ void OpenAiApi::AddRoutes(net::HttpServer& server) {
   server.AsyncRoute("POST", "/v1/completions", [this](const net::HttpExchangePtr& exchange) {
     Answer(exchange, [&] { Text(exchange); });
   });
-  server.Route(
-      "GET", "/health",
-      [](const net::HttpRequest&) { return net::HttpResponse{200, "{\"status\":\"ok\"}\n"}; },
-      {.is_public = true});
+  server.Route("GET", "/health",
+               [](const net::HttpRequest&) {
+                 return net::HttpResponse{200, "{\"status\":\"ok\"}\n"};
+               },
+               {.is_public = true});
   server.Route("GET", "/metrics", [this](const net::HttpRequest&) {
-    return net::HttpResponse{
-        200, metrics_.Text(), {{"Content-Type", net::Metrics::kContentType}}};
+    return net::HttpResponse{200, metrics_.Text(), {{"Content-Type", net::Metrics::kContentType}}};
   });
 }
 
@@ -117,7 +117,8 @@ void OpenAiApi::Chat(const net::HttpExchangePtr& exchange) const {
     spec.prompts.push_back(std::move(*request.prompt_token_ids));
   } else {
     if (model.chat() == nullptr) {
-      throw ApiError(400, "'" + model.name() + "' has no chat tokens: use /v1/completions", "model");
+      throw ApiError(400, "'" + model.name() + "' has no chat tokens: use /v1/completions",
+                     "model");
     }
     spec.prompts.push_back(model.chat()->EncodePrompt(request.messages));
   }

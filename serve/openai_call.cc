@@ -198,7 +198,8 @@ void ApiCall::SendPiece(ApiChoice& choice, Progress& progress, const policy::Com
   }
   limit = std::max(limit, progress.num_sent_bytes);
   const std::string_view text =
-      std::string_view(choice.text).substr(progress.num_sent_bytes, limit - progress.num_sent_bytes);
+      std::string_view(choice.text)
+          .substr(progress.num_sent_bytes, limit - progress.num_sent_bytes);
   const bool shows_tokens = spec_.sampling.wants_logprobs || spec_.sampling.wants_token_ids;
   if (text.empty() && !is_end && !shows_tokens) return;
   Send(format_.Piece(choice, so_far, text, progress.num_sent_tokens, progress.num_sent_characters));

@@ -132,10 +132,10 @@ ApiFormat::ApiFormat(const LocalModel& model, const ApiSampling& sampling, bool 
     : model_(model), sampling_(sampling), is_chat_(is_chat), echo_(echo) {
   const auto head = [&](const char* object) {
     const std::string text = DumpJson({{"id", (is_chat ? "chatcmpl-" : "cmpl-") + id},
-                                   {"object", object},
-                                   {"created", created},
-                                   {"model", model.name()},
-                                   {"system_fingerprint", "agon-" + model.identity()}});
+                                       {"object", object},
+                                       {"created", created},
+                                       {"model", model.name()},
+                                       {"system_fingerprint", "agon-" + model.identity()}});
     return text.substr(0, text.size() - 1) + ",\"choices\":[";
   };
   whole_head_ = head(is_chat ? "chat.completion" : "text_completion");
@@ -162,15 +162,13 @@ std::string ApiFormat::Whole(const std::vector<ApiChoice>& choices, const ApiUsa
       if (echo_) {
         for (const int32_t token : *choice.prompt) prompt_text += model_.Bytes(token);
       }
-      json["text"] = echo_ ? ReplaceBrokenUtf8(prompt_text) + choice.text
-                : choice.text;
+      json["text"] = echo_ ? ReplaceBrokenUtf8(prompt_text) + choice.text : choice.text;
       if (sampling_.wants_logprobs) {
         if (echo_) AppendPrompt(choice, tokens);
         AppendNew(choice.completion, 0, tokens);
       }
-      json["logprobs"] = sampling_.wants_logprobs
-                             ? TextLogprobs(model_, tokens, sampling_.num_top, 0)
-                             : Json();
+      json["logprobs"] =
+          sampling_.wants_logprobs ? TextLogprobs(model_, tokens, sampling_.num_top, 0) : Json();
     }
     json["finish_reason"] = OrNull(choice.finish_reason);
     if (sampling_.wants_token_ids) {

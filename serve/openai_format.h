@@ -15,12 +15,12 @@ namespace agon::serve {
 // One completion as far as it has come.
 struct ApiChoice {
   int index = 0;
-  const std::vector<int32_t>* prompt = nullptr;     // its tokens
+  const std::vector<int32_t>* prompt = nullptr;        // its tokens
   const policy::TokenScores* prompt_scores = nullptr;  // of prompt[1..], with echo and logprobs
-  std::string text;                                 // all that is certain
-  policy::Completion completion;                    // at the end, if it isn't streamed
-  std::vector<CalledTool> calls;                    // at the end
-  std::string finish_reason;                        // "" until the end
+  std::string text;                                    // all that is certain
+  policy::Completion completion;                       // at the end, if it isn't streamed
+  std::vector<CalledTool> calls;                       // at the end
+  std::string finish_reason;                           // "" until the end
 };
 
 struct ApiUsage {
@@ -39,9 +39,9 @@ class ApiFormat {
 
   // Events of a stream, each a "data: ...\n\n".
   std::string Opening(const ApiChoice& choice) const;  // "" where the route has none
-  // What is new: `text`, and the tokens of `so_far` from `first_token` on, whose text_offset is that
-  // of the reply in one piece: the characters of the tokens before, `offset`. The end is told when
-  // finish_reason is set.
+  // What is new: `text`, and the tokens of `so_far` from `first_token` on, whose text_offset is
+  // that of the reply in one piece: the characters of the tokens before, `offset`. The end is told
+  // when finish_reason is set.
   std::string Piece(const ApiChoice& choice, const policy::Completion& so_far,
                     std::string_view text, size_t first_token, int64_t offset) const;
   std::string Usage(const ApiUsage& usage) const;

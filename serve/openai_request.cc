@@ -238,7 +238,8 @@ ChatRequest ParseChatRequest(std::string_view body) {
   request.sampling = ParseSampling(fields);
   const auto limit = fields.Int("max_completion_tokens", 1, INT32_MAX);
   const auto old_limit = fields.Int("max_tokens", 1, INT32_MAX);
-  if (limit || old_limit) request.sampling.max_tokens = static_cast<int>(*(limit ? limit : old_limit));
+  if (limit || old_limit)
+    request.sampling.max_tokens = static_cast<int>(*(limit ? limit : old_limit));
   request.sampling.wants_logprobs = fields.Bool("logprobs");
   request.sampling.num_top = static_cast<int>(fields.Int("top_logprobs", 0, kMaxTop).value_or(0));
   if (request.sampling.num_top > 0 && !request.sampling.wants_logprobs) {
@@ -285,14 +286,13 @@ TextRequest ParseTextRequest(std::string_view body) {
   if (request.echo && request.sampling.is_stream) Refuse("echo", "can't be streamed");
   const Json* prompt = fields.Find("prompt");
   if (prompt == nullptr) prompt = fields.Find("prompt_token_ids");
-  constexpr const char* kShape =
-      "must be a string, an array of token ids, or an array of either";
+  constexpr const char* kShape = "must be a string, an array of token ids, or an array of either";
   if (prompt == nullptr) Refuse("prompt", kShape);
   const bool is_ids = prompt->is_array() && !prompt->empty() && (*prompt)[0].is_number();
   const Json list = prompt->is_array() && !is_ids ? *prompt : Json::array({*prompt});
   if (list.empty()) Refuse("prompt", kShape);
-  if (list.size() > kMaxPrompts || list.size() * static_cast<size_t>(request.sampling.n) >
-                                       kMaxCompletions) {
+  if (list.size() > kMaxPrompts ||
+      list.size() * static_cast<size_t>(request.sampling.n) > kMaxCompletions) {
     Refuse("prompt", "may hold " + std::to_string(kMaxPrompts) + " prompts, and with n " +
                          std::to_string(kMaxCompletions) + " completions");
   }

@@ -50,7 +50,7 @@ struct ApiSampling {
   int n = 1;
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
-  int num_top = 0;             // alternatives wanted per token
+  int num_top = 0;  // alternatives wanted per token
   bool wants_logprobs = false;
   bool is_stream = false, wants_usage = false;  // usage in a last piece of the stream
   bool wants_token_ids = false;
@@ -58,9 +58,9 @@ struct ApiSampling {
 
 struct ChatRequest {
   ApiSampling sampling;
-  Messages messages;                      // with the tools' description in the system message
+  Messages messages;  // with the tools' description in the system message
   std::optional<std::vector<int32_t>> prompt_token_ids;  // used as they are instead of messages
-  std::vector<ToolSpec> tools;            // empty for tool_choice "none"
+  std::vector<ToolSpec> tools;                           // empty for tool_choice "none"
 };
 
 struct TextRequest {

@@ -11,7 +11,7 @@ namespace agon::serve {
 struct ServeCommand {
   std::vector<std::string> models;  // "NAME=DIR", or "DIR" with its last part as the name
   std::string host = "127.0.0.1";
-  int port = 8000;  // 0: any that is free
+  int port = 8000;             // 0: any that is free
   std::string device = "cpu";  // see policy::ParseDevice
   std::string token;
   int max_rows = 128;      // per model

@@ -23,8 +23,7 @@ std::optional<CalledTool> ReadCall(std::string_view text, const std::vector<Tool
   text = Trim(text);
   if (!text.starts_with('{')) {
     if (tools.size() != 1 || tools[0].only_param.empty()) return std::nullopt;
-    return CalledTool{tools[0].name,
-                      Json{{tools[0].only_param, ReplaceBrokenUtf8(text)}}.dump()};
+    return CalledTool{tools[0].name, Json{{tools[0].only_param, ReplaceBrokenUtf8(text)}}.dump()};
   }
   try {
     const Json json = ParseJson(text, "call");

@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <csignal>
+#include <cstdio>
 #include <ostream>
 
 #include "core/error.h"
@@ -10,6 +11,7 @@
 #include "serve/model_directory.h"
 #include "trainer/run_corpus.h"
 #include "trainer/run_device.h"
+#include "trainer/run_memory.h"
 #include "trainer/run_stages.h"
 #include "trainer/start_model.h"
 
@@ -37,6 +39,7 @@ Run::Run(const Recipe& recipe, const RunOptions& options, std::ostream& out)
       team_(options.ranks ? Team(*options.ranks, recipe.run.num_shards)
                           : Team(recipe.run.num_shards)) {
   summary_.run_dir = options.out;
+  workload_ = WorkloadOf(recipe, options.out, team_.ranks());
   // What is wrong with a GPU shows before any work is done.
   if (device_.kind == policy::Device::Kind::kCuda) TakeMemory();
   if (leads()) {
@@ -121,11 +124,20 @@ void Run::PrepareText() {
   chat_.emplace(*tokenizer_);
 }
 
+// Of the logs, what a finished step can't have written is worth a word.
+void Run::TruncateLogs(const std::vector<std::string>& finished, const std::string& stage,
+                       int step) {
+  for (const std::string& complaint : log_.TruncateAfter(finished, stage, step)) {
+    log_.Event("warning: " + complaint);
+    std::fprintf(stderr, "warning: %s\n", complaint.c_str());
+  }
+}
+
 void Run::FindStart() {
   start_ = FindLastCheckpoint(options_.out);
   team_.ranks().Barrier();  // everyone has read before anyone writes
   if (!start_) {
-    log_.TruncateAfter({}, "", 0);
+    TruncateLogs({}, "", 0);
     return;
   }
   const TrainerState& state = start_->state;
@@ -133,7 +145,7 @@ void Run::FindStart() {
     throw Error(ErrorKind::kUsage, "was written under another recipe", start_->dir.string(),
                 "delete this checkpoint, or start anew with another --out");
   }
-  log_.TruncateAfter(state.finished_stages, state.stage, state.step);
+  TruncateLogs(state.finished_stages, state.stage, state.step);
   finished_ = state.finished_stages;
   if (state.done) finished_.push_back(state.stage);
   log_.Event("going on after " + start_->dir.filename().string());
@@ -141,9 +153,16 @@ void Run::FindStart() {
 
 void RequestStop() { g_stop_requested = 1; }
 
-void StopOnSignals() {
+void StopOnSignals(bool speaks) {
   struct sigaction action {};
   action.sa_handler = [](int) { RequestStop(); };
+  if (speaks) {
+    action.sa_handler = [](int) {
+      RequestStop();
+      PrintFromHandler(
+          "stopping after this step or evaluation, all is saved then; once more stops at once");
+    };
+  }
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);

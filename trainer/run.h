@@ -29,8 +29,9 @@ struct RunOptions {
   std::string resume_command;
 };
 
-// Ctrl-C and SIGTERM make RunRecipe stop after the step it is in; a second one kills.
-void StopOnSignals();
+// Ctrl-C and SIGTERM make RunRecipe stop after the step it is in, and say so if this process
+// `speaks`; a second one kills.
+void StopOnSignals(bool speaks = true);
 // What the handler does. Async-signal-safe.
 void RequestStop();
 

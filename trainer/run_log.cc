@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "judge/run_log.h"
 
 namespace agon::trainer {
 namespace {
@@ -28,12 +29,17 @@ std::string Line(std::string_view stage, int step, const Numbers& numbers) {
   return line + "}";
 }
 
+struct KeptLines {
+  std::string text;
+  std::vector<int> damaged;  // their numbers, from 1
+};
+
 // The lines of a log that stay when `stage` continues after `step`.
-std::string KeptLines(const std::string& text, const std::vector<std::string>& finished,
-                      std::string_view stage, int step) {
-  std::string kept;
+KeptLines LinesUpTo(const std::string& text, const std::vector<std::string>& finished,
+                    std::string_view stage, int step) {
+  KeptLines kept;
   size_t begin = 0;
-  while (begin < text.size()) {
+  for (int number = 1; begin < text.size(); ++number) {
     const size_t end = text.find('\n', begin);
     if (end == std::string::npos) break;  // torn by a kill
     const std::string_view line(text.data() + begin, end - begin);
@@ -43,15 +49,25 @@ std::string KeptLines(const std::string& text, const std::vector<std::string>& f
       const auto of = JsonField<std::string>(record, "stage", "log line");
       const bool done = std::find(finished.begin(), finished.end(), of) != finished.end();
       if (done || (of == stage && JsonField<int>(record, "step", "log line") <= step)) {
-        kept.append(line);
-        kept.push_back('\n');
+        kept.text.append(line);
+        kept.text.push_back('\n');
       }
     } catch (const Error&) {
       // A damaged line can't be trusted to belong to a finished step: it is written again
       // if its step is, and lost otherwise; the weights don't depend on it.
+      kept.damaged.push_back(number);
     }
   }
   return kept;
+}
+
+// A name that nothing has.
+std::filesystem::path DamagedCopyOf(const std::filesystem::path& file) {
+  std::filesystem::path copy = file.string() + ".damaged";
+  for (int i = 2; std::filesystem::exists(copy); ++i) {
+    copy = file.string() + ".damaged-" + std::to_string(i);
+  }
+  return copy;
 }
 
 }  // namespace
@@ -74,16 +90,26 @@ RunLog::~RunLog() = default;
 RunLog::RunLog(RunLog&&) noexcept = default;
 RunLog& RunLog::operator=(RunLog&&) noexcept = default;
 
-void RunLog::TruncateAfter(const std::vector<std::string>& finished_stages, std::string_view stage,
-                           int step) {
-  if (!files_) return;
+std::vector<std::string> RunLog::TruncateAfter(const std::vector<std::string>& finished_stages,
+                                               std::string_view stage, int step) {
+  std::vector<std::string> complaints;
+  if (!files_) return complaints;
   files_.reset();
   for (const char* name : {"log.jsonl", "timing.jsonl", "exploits.jsonl"}) {
     const auto path = run_dir_ / name;
     if (!std::filesystem::exists(path)) continue;
-    WriteFileAtomic(path, KeptLines(ReadFile(path), finished_stages, stage, step));
+    const std::string text = ReadFile(path);
+    const KeptLines kept = LinesUpTo(text, finished_stages, stage, step);
+    if (!kept.damaged.empty()) {
+      const auto copy = DamagedCopyOf(path);
+      WriteFileAtomic(copy, text);
+      complaints.push_back(judge::DescribeBadLines(path, kept.damaged) +
+                           "; the file as it was is " + copy.filename().string());
+    }
+    WriteFileAtomic(path, kept.text);
   }
   files_ = std::make_unique<Files>(run_dir_);
+  return complaints;
 }
 
 void RunLog::Append(std::string_view stage, int step, const Numbers& numbers) {

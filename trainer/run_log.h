@@ -27,9 +27,11 @@ class RunLog {
   RunLog& operator=(RunLog&&) noexcept;
 
   // Keeps the lines of finished stages and those of `stage` up to `step`: what follows will
-  // be written again. A torn last line is dropped.
-  void TruncateAfter(const std::vector<std::string>& finished_stages, std::string_view stage,
-                     int step);
+  // be written again. A torn last line is dropped. A damaged line before it is, too; then the file
+  // as it was stays beside it ("log.jsonl.damaged"), and a line for people is returned that names
+  // both.
+  std::vector<std::string> TruncateAfter(const std::vector<std::string>& finished_stages,
+                                         std::string_view stage, int step);
 
   void Append(std::string_view stage, int step, const Numbers& numbers);
   void AppendTiming(std::string_view stage, int step, const Numbers& numbers);

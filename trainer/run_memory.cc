@@ -1,6 +1,7 @@
 #include "trainer/run_memory.h"
 
 #include <algorithm>
+#include <fstream>
 #include <iterator>
 #include <utility>
 
@@ -140,33 +141,29 @@ std::vector<Household> HouseholdsOf(const Recipe& recipe, const std::filesystem:
   return households;
 }
 
-// By policy and purpose; policies of one name are one line.
-std::vector<policy::MemoryUse> UsesOf(const Household& household, const policy::Device& device) {
-  std::vector<policy::MemoryUse> uses;
-  for (const Tenant& tenant : household.tenants) {
-    for (policy::MemoryUse use :
-         policy::Policy::PlanMemory(tenant.model, tenant.compute, device, tenant.workload)) {
-      use.purpose = tenant.name + ": " + use.purpose;
-      const auto same = std::find_if(uses.begin(), uses.end(), [&](const policy::MemoryUse& other) {
-        return other.purpose == use.purpose;
-      });
-      if (same == uses.end()) {
-        uses.push_back(std::move(use));
-      } else {
-        same->bytes += use.bytes;
-      }
+// Policies of one name are one line.
+void Add(const std::string& name, const std::vector<policy::MemoryUse>& of_policy,
+         std::vector<policy::MemoryUse>& uses) {
+  for (policy::MemoryUse use : of_policy) {
+    if (!name.empty()) use.purpose = name + ": " + use.purpose;
+    const auto same = std::find_if(uses.begin(), uses.end(), [&](const policy::MemoryUse& other) {
+      return other.purpose == use.purpose;
+    });
+    if (same == uses.end()) {
+      uses.push_back(std::move(use));
+    } else {
+      same->bytes += use.bytes;
     }
   }
-  return uses;
 }
 
-int64_t Total(const std::vector<policy::MemoryUse>& uses) {
+}  // namespace
+
+int64_t StageMemory::Total() const {
   int64_t bytes = 0;
   for (const policy::MemoryUse& use : uses) bytes += use.bytes;
   return bytes;
 }
-
-}  // namespace
 
 policy::Workload WorkloadOf(const Recipe& recipe, const std::filesystem::path& run_dir,
                             const policy::Communicator& ranks) {
@@ -200,14 +197,35 @@ policy::Workload ValueWorkload(const Recipe& recipe, const policy::Communicator&
                   recipe, ranks);
 }
 
-MemoryPlan PlanMemory(const Recipe& recipe, const std::filesystem::path& run_dir,
-                      const policy::Device& device, const policy::Communicator& ranks) {
-  MemoryPlan most;
+StageMemory PlanMemory(const Recipe& recipe, const std::filesystem::path& run_dir,
+                       const policy::Device& device, const policy::Communicator& ranks) {
+  StageMemory most;
   for (const Household& household : HouseholdsOf(recipe, run_dir, ranks)) {
-    auto uses = UsesOf(household, device);
-    if (Total(uses) > Total(most.uses)) most = {household.stage, std::move(uses)};
+    StageMemory memory{household.stage, {}};
+    for (const Tenant& t : household.tenants) {
+      Add(t.name, policy::Policy::PlanMemory(t.model, t.compute, device, t.workload), memory.uses);
+    }
+    if (memory.Total() > most.Total()) most = std::move(memory);
   }
   return most;
+}
+
+std::vector<policy::MemoryUse> TakenBy(
+    const std::vector<std::pair<std::string, const policy::Policy*>>& policies) {
+  std::vector<policy::MemoryUse> uses;
+  for (const auto& [name, policy] : policies) {
+    if (policy) Add(name, policy->Memory(), uses);
+  }
+  return uses;
+}
+
+int64_t PeakResidentBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    int64_t kibibytes = 0;
+    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
+  }
+  return 0;
 }
 
 }  // namespace agon::trainer

@@ -99,6 +99,7 @@ void Run::Report() {
   input.facts["time"] = FormatDuration(seconds);
   judge::WriteReport(options_.out, input);
   log_.Event("report written");
+  summary_.peak_bytes = PeakResidentBytes();
   out_ << (options_.json ? SummaryJson(summary_) : RenderSummary(summary_)) << std::flush;
 }
 

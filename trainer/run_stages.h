@@ -63,6 +63,7 @@ class Run {
 
   void BuildCorpusTogether();
   void PrepareText();
+  void TruncateLogs(const std::vector<std::string>& finished, const std::string& stage, int step);
   void FindStart();
   std::string LanguageModelBefore(const std::string& stage) const;
   void PreparePreferences();
@@ -75,6 +76,7 @@ class Run {
   void RunStage(const Stage& stage);
   void LogStart(const std::string& stage, int first_step);
   void TrainStage(const Stage& stage);
+  void KeepMemory(StageMemory memory);
   void RunLoop(const Stage& stage, const StageContext& context);
   void ConcludeLearnedReward();
   void EvaluateStage(const std::string& stage);

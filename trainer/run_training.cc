@@ -14,8 +14,7 @@ namespace agon::trainer {
 
 // One allocation for all stages.
 void Run::TakeMemory() {
-  workload_ = WorkloadOf(recipe_, options_.out, team_.ranks());
-  const MemoryPlan plan = PlanMemory(recipe_, options_.out, device_, team_.ranks());
+  const StageMemory plan = PlanMemory(recipe_, options_.out, device_, team_.ranks());
   arena_ = policy::NewArena(device_, plan.uses);
   device_.arena = arena_.get();
   if (!leads() || options_.json) return;
@@ -204,7 +203,6 @@ void Run::TrainStage(const Stage& stage) {
 
   std::vector<std::shared_ptr<judge::RewardModel>> reward_models;
   if (stage.name == "rl") reward_models = MakeRewardModels(ResolvedRl(), device_);
-  std::vector<policy::MemoryUse> memory;
   const auto save = [&](int step) {
     if (!leads()) return HelpSaveCheckpoint(*policy_, value.get());
     const bool done = step == stage.num_steps || rl.stopped;
@@ -213,10 +211,6 @@ void Run::TrainStage(const Stage& stage) {
                    *policy_, *chat_, value.get(), stage.name == "rl" ? recipe_.rl.keep_every : 0);
     log_.Event("saved " + stage.name + " step " + std::to_string(step));
   };
-  const auto stop_requested = [&] {
-    if (memory.empty()) memory = policy_->Memory();  // after the first step
-    return StopRequested();
-  };
   RunLoop(stage, {.policy = *policy_,
                   .chat = *chat_,
                   .log = log_,
@@ -224,7 +218,7 @@ void Run::TrainStage(const Stage& stage) {
                   .first_step = first_step,
                   .save_every = recipe_.run.save_every,
                   .save = save,
-                  .stop_requested = stop_requested,
+                  .stop_requested = StopRequested,
                   .verbose = options_.verbose,
                   .ceiling_gflops = CeilingGflops(),
                   .rl = &rl,
@@ -235,8 +229,18 @@ void Run::TrainStage(const Stage& stage) {
                   .go_back = [&](int step) { GoBackTo(step); }});
   team_.ranks().Barrier();  // what the leader saved is there for all
   finished_.push_back(stage.name);
-  log_.Event(stage.name + " finished; memory by purpose:\n" + RenderMemory(memory));
-  if (options_.verbose) out_ << "memory of " << stage.name << ":\n" << RenderMemory(memory);
+  KeepMemory({stage.name, TakenBy({{"", policy_.get()},
+                                   {"reference", reference.get()},
+                                   {"value model", value.get()}})});
+}
+
+// Of a stage that has ended. Nothing that was taken is given back before, so it is the most.
+void Run::KeepMemory(StageMemory memory) {
+  log_.Event(memory.stage + " finished; memory by purpose:\n" + RenderMemory(memory.uses));
+  if (options_.verbose && leads()) {
+    out_ << "memory of " << memory.stage << ":\n" << RenderMemory(memory.uses);
+  }
+  if (memory.Total() > summary_.memory.Total()) summary_.memory = std::move(memory);
 }
 
 void Run::RunLoop(const Stage& stage, const StageContext& context) {

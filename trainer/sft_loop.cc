@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "envs/demonstration.h"
+#include "judge/episode.h"
 #include "trainer/step_meter.h"
 #include "trainer/supervised.h"
 #include "trainer/trainer.h"
@@ -14,7 +15,7 @@ namespace {
 // labeler, drawn once.
 void AppendDemonstration(const envs::Env& env, envs::Split split, uint64_t index,
                          const SftConfig& config, const datasets::ChatTemplate& chat,
-                         std::vector<MaskedSequence>& sequences) {
+                         int max_tokens, std::vector<MaskedSequence>& sequences) {
   const envs::Task task = env.Get(split, config.seed, index);
   const RngKey key{.run_seed = config.seed, .stream = RngStream::kLabeler, .task = index};
   const bool thinks = key.Uniform(0) < config.share_step_by_step;
@@ -26,6 +27,12 @@ void AppendDemonstration(const envs::Env& env, envs::Split split, uint64_t index
   }
   for (const Messages& messages : *conversations) {
     datasets::Rendered rendered = chat.Render(messages);
+    if (rendered.ids.size() > static_cast<size_t>(max_tokens)) {
+      throw Error(ErrorKind::kUsage,
+                  "the demonstration has " + std::to_string(rendered.ids.size()) +
+                      " tokens, more than the model's context of " + std::to_string(max_tokens),
+                  judge::TaskLabel(task.id), "choose easier tasks, or raise model.max_positions");
+    }
     sequences.push_back({std::move(rendered.ids), std::move(rendered.loss_mask)});
   }
 }
@@ -35,10 +42,11 @@ void AppendDemonstration(const envs::Env& env, envs::Split split, uint64_t index
 void RunSft(const SftConfig& config, const StageContext& context) {
   policy::Policy& policy = context.policy;
   const auto env = envs::MakeEnv(config.env);
+  const int max_tokens = policy.config().max_positions;
   std::vector<MaskedSequence> val_set;
   for (int i = 0; i < config.val_tasks; ++i) {
     AppendDemonstration(*env, envs::Split::kVal, static_cast<uint64_t>(i), config, context.chat,
-                        val_set);
+                        max_tokens, val_set);
   }
 
   StepMeter meter("sft", config.num_steps, context);
@@ -49,7 +57,8 @@ void RunSft(const SftConfig& config, const StageContext& context) {
     std::vector<MaskedSequence> batch;
     for (int i = 0; i < config.tasks_per_step; ++i) {
       const uint64_t index = draw.Below(static_cast<uint64_t>(config.num_tasks));
-      AppendDemonstration(*env, envs::Split::kTrain, index, config, context.chat, batch);
+      AppendDemonstration(*env, envs::Split::kTrain, index, config, context.chat, max_tokens,
+                          batch);
     }
     const float lr = config.schedule.At(step, config.num_steps);
     const SupervisedLoss loss = meter.In(

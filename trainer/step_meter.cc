@@ -32,7 +32,7 @@ void StepMeter::Finish(int step, double tokens, double flop, std::string_view de
   const std::string line =
       std::string(detail) + "  " + FormatCount(tokens / seconds) + " tok/s" + ceiling;
   progress_.Update(step, line);
-  if (context_.verbose) std::printf("%s step %d  %s\n", stage_.c_str(), step, line.c_str());
+  if (context_.verbose) progress_.PrintLine(stage_ + " step " + std::to_string(step) + "  " + line);
 }
 
 void SaveOrStop(int step, int num_steps, const StageContext& context) {

@@ -19,13 +19,14 @@ class StepMeter {
 
   void Start();            // a step begins
   double Seconds() const;  // since Start
-  // What work() returns. A failure of it (no number, no memory) says in which step it was.
+  // What work() returns. An Error of it (no number, no memory, a prompt too long) says in which
+  // step it was.
   template <typename Work>
   auto In(int step, const Work& work) const {
     try {
       return work();
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kFailed) throw;
+      if (error.kind() == ErrorKind::kInterrupted) throw;
       throw Failed(step, error);
     }
   }

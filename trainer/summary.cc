@@ -1,5 +1,6 @@
 #include "trainer/summary.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/file.h"
@@ -30,6 +31,33 @@ std::string Line(const StageSummary& stage) {
   std::snprintf(text, sizeof text, "%-10s %12s   %s\n", stage.stage.c_str(), time.c_str(),
                 stage.result.c_str());
   return text;
+}
+
+// Of the stage that took most, with its largest purposes by name.
+std::string CompactMemory(const RunSummary& summary) {
+  if (summary.memory.uses.empty()) return "";
+  constexpr size_t kNamed = 5;
+  std::vector<policy::MemoryUse> uses = summary.memory.uses;
+  std::stable_sort(uses.begin(), uses.end(),
+                   [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  std::string text = "memory: " + FormatBytes(summary.memory.Total()) + " reserved in " +
+                     summary.memory.stage + ", the most of all stages; the process's peak was " +
+                     FormatBytes(summary.peak_bytes) + "\n";
+  policy::MemoryUse rest{"the rest", summary.memory.Total()};
+  uses.resize(std::min(kNamed, uses.size()));
+  for (const policy::MemoryUse& use : uses) rest.bytes -= use.bytes;
+  uses.push_back(rest);
+  constexpr size_t kColumns = 80;
+  std::string line;
+  for (const policy::MemoryUse& use : uses) {
+    const std::string item = use.purpose + " " + FormatBytes(use.bytes);
+    if (!line.empty() && line.size() + 2 + item.size() > kColumns) {
+      text += line + ",\n";
+      line.clear();
+    }
+    line += (line.empty() ? "  " : ", ") + item;
+  }
+  return text + line + "\n";
 }
 
 }  // namespace
@@ -64,6 +92,7 @@ std::string RenderSummary(const RunSummary& summary) {
             Format(", %+.1f points [%+.1f, %+.1f], paired by task\n", 100 * c.diff, 100 * c.ci_low,
                    100 * c.ci_high);
   }
+  text += CompactMemory(summary);
   text += "report: " + (summary.run_dir / "report.html").string() + "\n";
   if (!summary.model.empty()) {
     text += "talk to it: rl-chat --model " + summary.model.string() + "\n";
@@ -96,11 +125,15 @@ std::string SummaryJson(const RunSummary& summary) {
                            {"diff", c.diff},
                            {"ci95", {c.ci_low, c.ci_high}}});
   }
+  Json memory = Json::object();
+  for (const policy::MemoryUse& use : summary.memory.uses) memory[use.purpose] = use.bytes;
   const Json json = {{"run", summary.run_dir.string()},
                      {"stages", stages},
                      {"metrics", metrics},
                      {"comparisons", comparisons},
                      {"model", summary.model.string()},
+                     {"memory", {{"stage", summary.memory.stage}, {"bytes", memory}}},
+                     {"peak_resident_bytes", summary.peak_bytes},
                      {"report", (summary.run_dir / "report.html").string()}};
   return DumpJson(json, 2) + "\n";
 }

@@ -8,6 +8,7 @@
 
 #include "judge/eval.h"
 #include "policy/policy.h"
+#include "trainer/run_memory.h"
 
 namespace agon::trainer {
 
@@ -24,6 +25,8 @@ struct RunSummary {
   std::vector<judge::EvalResult> models;  // before, after
   std::vector<judge::Comparison> comparisons;
   std::filesystem::path model;  // the final checkpoint
+  StageMemory memory;           // of the stage that took most, in this process
+  int64_t peak_bytes = 0;       // of this process in the machine's memory
 };
 
 // The last value of `field` that the run's log has for `stage`.

@@ -1,6 +1,7 @@
 #include "judge/runs/run_group.h"
 
 #include <algorithm>
+#include <iostream>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -58,7 +59,7 @@ RecordedRun ReadRun(const fs::path& dir) {
                 "take the recipe.toml that rl-train wrote");
   }
   run.seed = std::stoull(seed);
-  run.log = ReadRunLog(dir / "log.jsonl");
+  run.log = ReadRunLog(dir / "log.jsonl", &std::cerr);
   ReadLastEvaluation(run);
   run.reward_models = ReadRewardQuality(dir / "reward_models.json");
   return run;

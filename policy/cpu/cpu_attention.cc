@@ -9,6 +9,8 @@
 namespace agon::policy::cpu {
 namespace {
 
+constexpr int kRowsPerChunk = 64;  // of partial sums
+
 AttentionSegment Convert(const PackedBatch::Segment& s) {
   return {s.begin, s.length, s.prefix_begin, s.prefix_length};
 }
@@ -88,20 +90,25 @@ void CpuBackend::QkNormRope(const void* qkv, const int32_t* positions, int rows,
   });
 }
 
+// Partial sums over fixed chunks of rows, added in order: the same for any thread count.
+size_t CpuBackend::QkPartialBytes(int rows) const {
+  const int chunks = (rows + kRowsPerChunk - 1) / kRowsPerChunk;
+  return static_cast<size_t>(chunks) * 2 * shape_.head_dim * sizeof(float);
+}
+
 void CpuBackend::QkNormRopeGradient(const void* qkv, const int32_t* positions, int rows,
                                     const float* q_gain, const float* k_gain, const float* dqk,
                                     const float* dv, void* dqkv, float* dq_gain, float* dk_gain) {
-  // Partial sums over fixed chunks of rows, added in order: the same for any thread count.
-  constexpr int kChunk = 64;
-  const int d = shape_.head_dim, chunks = (rows + kChunk - 1) / kChunk;
-  const size_t bytes = static_cast<size_t>(chunks) * 2 * d * sizeof(float);
+  const int d = shape_.head_dim, chunks = (rows + kRowsPerChunk - 1) / kRowsPerChunk;
+  const size_t bytes = QkPartialBytes(rows);
   float* partials = reinterpret_cast<float*>(partials_.Get(bytes));
   std::memset(partials, 0, bytes);
   ParallelItems(chunks, [&](int64_t chunk) {
-    const int begin = static_cast<int>(chunk) * kChunk;
+    const int begin = static_cast<int>(chunk) * kRowsPerChunk;
     kernels_.qk_norm_rope_backward(qkv, positions, q_gain, k_gain, cosine_.data(), sine_.data(),
                                    dqk, dv, dqkv, partials + chunk * 2 * d, begin,
-                                   std::min(rows, begin + kChunk), shape_, config_.rms_norm_eps);
+                                   std::min(rows, begin + kRowsPerChunk), shape_,
+                                   config_.rms_norm_eps);
   });
   for (int chunk = 0; chunk < chunks; ++chunk) {
     for (int i = 0; i < d; ++i) {
@@ -160,8 +167,12 @@ std::unique_ptr<KvCache> CpuBackend::NewKvCache(int num_slots, int capacity) {
   cache->num_kv_heads = shape_.num_kv_heads;
   cache->panel_bytes =
       static_cast<int64_t>(cache->capacity_tokens) * shape_.head_dim * kernels_.element_bytes;
-  cache->data = cache->storage.Get(static_cast<size_t>(num_slots) * config_.num_layers *
-                                   shape_.num_kv_heads * 2 * cache->panel_bytes);
+  const size_t slot_bytes =
+      static_cast<size_t>(config_.num_layers) * shape_.num_kv_heads * 2 * cache->panel_bytes;
+  const size_t bytes = num_slots * slot_bytes;
+  // A long slot is hardly ever full, and a huge page of it would be touched whole.
+  cache->data =
+      slot_bytes < kHugePageBytes ? cache->storage.Get(bytes) : cache->storage.GetSparse(bytes);
   kv_cache_bytes_ = std::max(kv_cache_bytes_, cache->storage.Use().bytes);
   return cache;
 }

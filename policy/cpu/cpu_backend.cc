@@ -21,13 +21,14 @@ Scratch::Scratch(Scratch&& other) noexcept
       data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)) {}
 
-char* Scratch::Get(size_t bytes) {
+char* Scratch::Take(size_t bytes, bool is_sparse) {
   if (bytes > bytes_) {
     if (data_) ::munmap(data_, bytes_);
     data_ = nullptr;
     // Anonymous maps are zeroed, page-aligned, and cost nothing until touched.
-    bytes = (bytes + (size_t{1} << 21) - 1) >> 21 << 21;
-    void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bytes = (bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (is_sparse ? MAP_NORESERVE : 0);
+    void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (p == MAP_FAILED) {
       bytes_ = 0;
       throw Error(
@@ -35,7 +36,7 @@ char* Scratch::Get(size_t bytes) {
           "cannot allocate " + std::to_string(bytes >> 20) + " MiB for " + purpose_, "",
           "lower the tokens per micro-batch, the rows decoded at once, or the model preset");
     }
-    ::madvise(p, bytes, MADV_HUGEPAGE);
+    if (!is_sparse) ::madvise(p, bytes, MADV_HUGEPAGE);
     data_ = static_cast<char*>(p);
     bytes_ = bytes;
   }
@@ -199,6 +200,18 @@ std::vector<MemoryUse> CpuBackend::Memory() const {
           threads};
 }
 
+const KernelTable& ChooseKernels(ComputeType compute, const KernelTable* bf16) {
+  if (compute != ComputeType::kFloat32 && bf16) return *bf16;
+  if (compute == ComputeType::kBfloat16) {
+    throw Error(ErrorKind::kUnsupported, "this CPU has no AVX512_BF16", "compute = \"bf16\"",
+                "use compute = \"auto\" or \"fp32\"");
+  }
+  for (const KernelTable* table : {FloatKernelsAvx512(), FloatKernelsAvx2()}) {
+    if (table) return *table;
+  }
+  return *FloatKernelsBaseline();
+}
+
 }  // namespace agon::policy::cpu
 
 namespace agon::policy {
@@ -209,17 +222,8 @@ ComputeType BestCpuCompute() {
 
 std::unique_ptr<Backend> NewCpuBackend(const ModelConfig& config, ComputeType compute) {
   if (compute == ComputeType::kAuto) compute = BestCpuCompute();
-  const cpu::KernelTable* table = cpu::Bf16KernelsAvx512();
-  if (compute == ComputeType::kFloat32) {
-    table = cpu::FloatKernelsAvx512();
-    if (!table) table = cpu::FloatKernelsAvx2();
-    if (!table) table = cpu::FloatKernelsBaseline();
-  }
-  if (!table) {
-    throw Error(ErrorKind::kUnsupported, "this CPU has no AVX512_BF16", "compute = \"bf16\"",
-                "use compute = \"auto\" or \"f32\"");
-  }
-  return std::make_unique<cpu::CpuBackend>(config, compute, *table);
+  const cpu::KernelTable& kernels = cpu::ChooseKernels(compute, cpu::Bf16KernelsAvx512());
+  return std::make_unique<cpu::CpuBackend>(config, compute, kernels);
 }
 
 }  // namespace agon::policy

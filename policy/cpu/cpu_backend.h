@@ -10,6 +10,13 @@
 
 namespace agon::policy::cpu {
 
+inline int64_t RoundUp(int64_t x) { return (x + 31) / 32 * 32; }
+
+// Rows of the vocabulary's head that one item of work computes.
+inline constexpr int kHeadRowsPerItem = 24;
+
+inline constexpr size_t kHugePageBytes = size_t{1} << 21;
+
 // Anonymous pages of the host.
 class Scratch final : public DeviceMemory {
  public:
@@ -17,10 +24,14 @@ class Scratch final : public DeviceMemory {
   ~Scratch() override;
   Scratch(Scratch&&) noexcept;
   Scratch(const Scratch&) = delete;
-  char* Get(size_t bytes) override;
+  char* Get(size_t bytes) override { return Take(bytes, false); }
+  // The same, of which only some places will be touched: the others never cost anything.
+  char* GetSparse(size_t bytes) { return Take(bytes, true); }
   MemoryUse Use() const override { return {purpose_, static_cast<int64_t>(bytes_)}; }
 
  private:
+  char* Take(size_t bytes, bool is_sparse);
+
   std::string purpose_;
   char* data_ = nullptr;
   size_t bytes_ = 0;
@@ -32,6 +43,10 @@ struct CpuLinear final : PackedLinear {
   char *forward, *backward;
 };
 
+// The machine's best for `compute`. `bf16`: those for bf16, null where the CPU has no AVX512_BF16;
+// throws kUnsupported if they are asked for.
+const KernelTable& ChooseKernels(ComputeType compute, const KernelTable* bf16);
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const ModelConfig& config, ComputeType compute, const KernelTable& kernels);
@@ -42,6 +57,7 @@ class CpuBackend final : public Backend {
   std::unique_ptr<DeviceMemory> NewMemory(std::string purpose) override {
     return std::make_unique<Scratch>(std::move(purpose));
   }
+  void Reserve(const OpLimits& limits) override;
   bool SharesHostMemory() const override { return true; }
   void Zero(void* p, size_t bytes) override;
   void Copy(void* to, const void* from, size_t bytes) override;
@@ -119,6 +135,11 @@ class CpuBackend final : public Backend {
   // which threads took part; inside it ThreadScratch is this thread's.
   void ReserveThreadScratch(size_t bytes);
   char* ThreadScratch() const;
+  // Rows whose logit gradients are kept at once.
+  int HeadBlockRows(int64_t vocab) const;
+  // Of one panel of 32 columns, packed for the product of a weight's gradient.
+  size_t PanelBytes(int rows) const;
+  size_t QkPartialBytes(int rows) const;
 
   ModelConfig config_;
   ComputeType compute_;

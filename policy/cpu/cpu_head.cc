@@ -8,12 +8,18 @@
 namespace agon::policy::cpu {
 namespace {
 
-constexpr int kRowsPerItem = 24;
+constexpr int kRowsPerItem = kHeadRowsPerItem;
 // Rows whose logit gradients are kept at once for the weight gradient, at most this many
 // bytes and a multiple of kRowsPerItem.
 constexpr int64_t kLogitGradientBytes = 8 << 20;
 
 }  // namespace
+
+int CpuBackend::HeadBlockRows(int64_t vocab) const {
+  const int64_t fit =
+      kLogitGradientBytes / (vocab * kernels_.element_bytes) / kRowsPerItem * kRowsPerItem;
+  return static_cast<int>(std::max<int64_t>(fit, 4 * kRowsPerItem));
+}
 
 void CpuBackend::ScoreTokens(const PackedLinear& head, const void* hidden, int rows,
                              const int32_t* targets, float temperature, float* logprobs,
@@ -21,8 +27,7 @@ void CpuBackend::ScoreTokens(const PackedLinear& head, const void* hidden, int r
   const auto& w = static_cast<const CpuLinear&>(head);
   const int64_t v = w.out_padded, element = kernels_.element_bytes;
   const bool with_gradient = dlogprobs != nullptr;
-  const int64_t fit = kLogitGradientBytes / (v * element) / kRowsPerItem * kRowsPerItem;
-  const int block = static_cast<int>(std::max<int64_t>(fit, 4 * kRowsPerItem));
+  const int block = HeadBlockRows(v);
   const float inv_temperature = 1.0f / temperature;
   const char* x = static_cast<const char*>(hidden);
   ReserveThreadScratch(kRowsPerItem * static_cast<size_t>(v) * sizeof(float));

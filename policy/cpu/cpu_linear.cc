@@ -6,8 +6,6 @@
 namespace agon::policy::cpu {
 namespace {
 
-int RoundUp(int x) { return (x + 31) / 32 * 32; }
-
 const CpuLinear& Cast(const PackedLinear& linear) { return static_cast<const CpuLinear&>(linear); }
 
 }  // namespace
@@ -16,8 +14,8 @@ std::unique_ptr<PackedLinear> CpuBackend::NewLinear(int out, int in, bool gated)
   auto linear = std::make_unique<CpuLinear>();
   linear->out = out;
   linear->in = in;
-  linear->out_padded = RoundUp(out);
-  linear->in_padded = RoundUp(in);
+  linear->out_padded = static_cast<int>(RoundUp(out));
+  linear->in_padded = static_cast<int>(RoundUp(in));
   linear->glu_half = gated ? out / 2 : 0;
   AGON_CHECK(in % 32 == 0, "layer inputs are multiples of 32");
   AGON_CHECK(!gated || out % 64 == 0, "gated layers are multiples of 64");
@@ -116,11 +114,15 @@ void CpuBackend::UnfoldGains(std::span<const FoldedGain> gains, int c) {
   }
 }
 
+size_t CpuBackend::PanelBytes(int rows) const {
+  const int pair = 4 / kernels_.element_bytes;
+  return static_cast<size_t>((rows + pair - 1) / pair) * 128;
+}
+
 void CpuBackend::LinearWeightGradient(const PackedLinear& linear, const void* dy, const void* x,
                                       int rows, float* dw) {
   const auto& w = Cast(linear);
-  const int pair = 4 / kernels_.element_bytes;
-  const size_t panel_bytes = static_cast<size_t>((rows + pair - 1) / pair) * 128;
+  const size_t panel_bytes = PanelBytes(rows);
   const int dy_count = w.out_padded / 32, x_count = w.in_padded / 32;
   char* dy_panels = dy_panels_.Get(panel_bytes * dy_count);
   char* x_panels = x_panels_.Get(panel_bytes * x_count);

@@ -24,9 +24,20 @@ class BadInputTest : public ::testing::Test {
 
   std::string Path(const std::string& name) const { return (root_ / name).string(); }
 
-  CommandResult Train(const std::string& recipe, std::vector<std::string> more = {}) const {
-    more.insert(more.begin(), {Path(recipe), "--quiet", "--out", Path("run")});
+  CommandResult Train(const std::string& recipe, std::vector<std::string> more = {},
+                      const std::string& run = "run") const {
+    more.insert(more.begin(), {Path(recipe), "--quiet", "--out", Path(run)});
     return RunCommand("rl-train", more);
+  }
+
+  void ExpectSameBits(const std::string& a, const std::string& b) const {
+    for (const char* file :
+         {"log.jsonl", "recipe.toml", "checkpoints/sft-000001/model.safetensors",
+          "checkpoints/rl-000001/model.safetensors",
+          "checkpoints/rl-000001/trainer_state/optimizer.safetensors", "eval/sft/samples.jsonl",
+          "eval/rl/samples.jsonl", "eval/rl/results.json"}) {
+      EXPECT_TRUE(ReadFile(root_ / a / file) == ReadFile(root_ / b / file)) << file;
+    }
   }
 
   static void Expect(const CommandResult& result, int exit_status,
@@ -128,6 +139,8 @@ TEST_F(BadInputTest, AFailedCheckpointLosesNothingAndTheRunGoesOn) {
   const CommandResult rest = Train("tiny.toml", {"--resume"});
   ASSERT_EQ(rest.exit_status, 0) << rest.err;
   EXPECT_TRUE(fs::exists(root_ / "run/report.html"));
+  ASSERT_EQ(Train("tiny.toml", {}, "undisturbed").exit_status, 0);
+  ExpectSameBits("run", "undisturbed");
   for (const auto& entry : fs::recursive_directory_iterator(root_ / "run")) {
     EXPECT_EQ(entry.path().string().find(".tmp-"), std::string::npos) << entry.path();
   }
@@ -142,6 +155,20 @@ TEST_F(BadInputTest, AFailedCheckpointLosesNothingAndTheRunGoesOn) {
   Expect(RunCommand("rl-eval", {"--model", weights.parent_path().string(), "--suite",
                                 "math/arithmetic", "--tasks", "2", "--out", Path("eval")}),
          1, {weights.string()});
+}
+
+TEST_F(BadInputTest, ADamagedLineOfALogIsNamedAndTheFileKept) {
+  ASSERT_EQ(Train("tiny.toml").exit_status, 0);
+  const std::string log = ReadFile(root_ / "run/log.jsonl");
+  const std::string damaged = "{\"stage\":\"sft\",\n" + log;
+  WriteFileAtomic(root_ / "run/log.jsonl", damaged);
+  const CommandResult result = Train("tiny.toml", {"--resume"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(result.err, "warning: " + Path("run/log.jsonl") +
+                            ":1: no record of a step, left out; the file as it was is "
+                            "log.jsonl.damaged\n");
+  EXPECT_EQ(ReadFile(root_ / "run/log.jsonl"), log);
+  EXPECT_EQ(ReadFile(root_ / "run/log.jsonl.damaged"), damaged);
 }
 
 }  // namespace

@@ -1,76 +1,33 @@
 #include "core/progress.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <pty.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
-#include <functional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "tests/contains.h"
+#include "tests/terminal.h"
+
 namespace agon {
 namespace {
-
-// What `body` writes to stderr while it is the open file `writer`, read from `reader`.
-std::string CaptureFrom(int reader, int writer, const std::function<void()>& body) {
-  std::string output;
-  std::thread collector([&] {
-    char buffer[4096];
-    ssize_t count;
-    // A pseudoterminal whose other end is closed ends in an error, a pipe in 0.
-    while ((count = ::read(reader, buffer, sizeof buffer)) > 0) output.append(buffer, count);
-  });
-  const int saved = ::dup(STDERR_FILENO);
-  ::dup2(writer, STDERR_FILENO);
-  ::close(writer);
-  body();
-  ::dup2(saved, STDERR_FILENO);
-  ::close(saved);
-  collector.join();
-  ::close(reader);
-  return output;
-}
-
-std::string OnPipe(const std::function<void()>& body) {
-  int ends[2];
-  EXPECT_EQ(::pipe(ends), 0);
-  return CaptureFrom(ends[0], ends[1], body);
-}
-
-std::string OnTerminal(int columns, const std::function<void()>& body,
-                       const char* locale = "C.UTF-8") {
-  int reader, writer;
-  winsize size{};
-  size.ws_col = static_cast<unsigned short>(columns);
-  size.ws_row = 24;
-  EXPECT_EQ(::openpty(&reader, &writer, nullptr, nullptr, &size), 0);
-  ::setenv("TERM", "xterm", 1);
-  ::setenv("LC_ALL", locale, 1);
-  return CaptureFrom(reader, writer, body);
-}
 
 int CountLetters(const std::string& text) {
   return static_cast<int>(std::count_if(
       text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && (c & 0xC0) != 0x80; }));
 }
 
-// The drawings of a bar: the pieces between carriage returns, without the erase at their ends.
-std::vector<std::string> Drawings(const std::string& output) {
-  std::vector<std::string> drawings;
-  size_t begin = 0;
-  while ((begin = output.find('\r', begin)) != std::string::npos) {
-    ++begin;
-    const std::string piece = output.substr(begin, output.find('\r', begin) - begin);
-    const size_t erase = piece.find("\x1b[K");
-    if (erase != std::string::npos && erase > 0) drawings.push_back(piece.substr(0, erase));
-  }
+// What a terminal shows of one bar each time it is drawn.
+std::vector<std::string> Drawings(const std::string& output, int columns) {
+  std::vector<std::string> drawings = ScreensOf(output, columns);
+  drawings.pop_back();  // what stays
+  drawings.pop_back();  // an erased bar
   return drawings;
 }
 
@@ -119,7 +76,7 @@ TEST(ProgressTest, TerminalGetsABarAtMostTenTimesASecond) {
   });
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const auto drawings = Drawings(output);
+  const auto drawings = Drawings(output, 100);
   ASSERT_GE(drawings.size(), 3u);
   EXPECT_LE(static_cast<double>(drawings.size()), seconds * 10 + 2);
   EXPECT_NE(drawings.back().find("█"), std::string::npos) << drawings.back();
@@ -134,12 +91,9 @@ TEST(ProgressTest, FinishErasesTheBarAndLeavesOneLine) {
     progress.Finish("again");
     progress.Update(6);
   });
-  const size_t erase = output.rfind("\r\x1b[K");
-  ASSERT_NE(erase, std::string::npos);
-  const std::string left = output.substr(erase + 4);
+  const std::string left = ScreensOf(output, 100).back();
   EXPECT_EQ(left.rfind("sft: 10 step in ", 0), 0u) << left;
-  // The terminal turns the newline into a carriage return and a newline.
-  EXPECT_EQ(std::count(output.begin(), output.end(), '\n'), 1);
+  EXPECT_EQ(std::count(left.begin(), left.end(), '\n'), 1) << left;
   EXPECT_EQ(output.find("again"), std::string::npos);
 }
 
@@ -148,23 +102,91 @@ TEST(ProgressTest, NoLineIsWiderThanTheTerminal) {
     const std::string output = OnTerminal(columns, [] {
       Progress progress("reward-model", 100, "step");
       for (int i = 1; i <= 3; ++i) {
-        progress.Update(i * 30, "perte 2,31 é █ and more words of detail");
+        progress.Update(i * 30, "perte 2,31 é █  and more  words of detail");
         WaitMs(110);
       }
     });
-    const auto drawings = Drawings(output);
+    const auto drawings = Drawings(output, columns);
     EXPECT_EQ(drawings.size(), 3u);
     for (const std::string& drawing : drawings) {
-      EXPECT_LT(CountLetters(drawing), columns) << drawing;
+      std::istringstream rows(drawing);
+      for (std::string row; std::getline(rows, row);) EXPECT_LT(CountLetters(row), columns) << row;
+      EXPECT_TRUE(columns < 40 || Contains(drawing, "words of detail")) << drawing;
     }
   }
+}
+
+// What rl-train says of a step of RL.
+constexpr char kStepOfRl[] =
+    "reward 0.512  length 31.4  kl 0.0012  clip 0.013  zero-var 14  cut 12%  71.3 k tok/s  "
+    "45% of ceiling";
+
+TEST(ProgressTest, NumbersThatDontFitBesideTheBarStandBelowIt) {
+  const std::string output = OnTerminal(80, [] {
+    Progress progress("rl", 100, "step");
+    for (int step = 1; step <= 4; ++step) {
+      // Once below they stay there.
+      progress.Update(step, step == 3 ? "reward 0.5" : kStepOfRl);
+      WaitMs(110);
+    }
+  });
+  const auto drawings = Drawings(output, 80);
+  ASSERT_EQ(drawings.size(), 4u);
+  EXPECT_EQ(drawings[0].find("rl ▕"), 0u) << drawings[0];
+  EXPECT_TRUE(Contains(drawings[0], "1/100 step")) << drawings[0];
+  EXPECT_TRUE(Contains(drawings[0],
+                       "\n  reward 0.512  length 31.4  kl 0.0012  clip 0.013  zero-var 14  cut 12%"
+                       "\n  71.3 k tok/s  45% of ceiling\n"))
+      << drawings[0];
+  EXPECT_TRUE(Contains(drawings[2], "\n  reward 0.5\n")) << drawings[2];
+  EXPECT_TRUE(Contains(drawings[3], "45% of ceiling")) << drawings[3];
+  const std::string left = ScreensOf(output, 80).back();
+  EXPECT_EQ(left.rfind("rl: stopped at 4/100 step", 0), 0u) << left;
+}
+
+TEST(ProgressTest, APrintedLineStaysAboveTheBar) {
+  const std::string output = OnTerminal(80, [] {
+    Progress progress("rl", 3, "step");
+    for (int step = 1; step <= 3; ++step) {
+      progress.Update(step, kStepOfRl);
+      progress.PrintLine("rl step " + std::to_string(step) + "  reward 0.5");
+      WaitMs(step == 1 ? 0 : 110);
+    }
+  });
+  const auto drawings = Drawings(output, 80);
+  EXPECT_EQ(drawings.back().rfind("rl step 1  reward 0.5\nrl step 2  reward 0.5\n"
+                                  "rl step 3  reward 0.5\nrl ▕",
+                                  0),
+            0u)
+      << drawings.back();
+  EXPECT_TRUE(Contains(drawings.back(), "45% of ceiling\n")) << drawings.back();
+  EXPECT_TRUE(Contains(ScreensOf(output, 80).back(), "rl step 3  reward 0.5\nrl: 3 step in "));
+
+  EXPECT_EQ(
+      OnPipe([] { Progress("rl", 3, "step").PrintLine("rl step 1"); }).rfind("rl step 1\n", 0), 0u);
+}
+
+TEST(ProgressTest, ABarGoesOnBelowAHandlersLine) {
+  const std::string output = OnTerminal(80, [] {
+    Progress progress("rl", 3, "step");
+    progress.Update(1, kStepOfRl);
+    PrintFromHandler("stopping after this step");
+    for (int step = 2; step <= 3; ++step) {
+      WaitMs(110);
+      progress.Update(step, kStepOfRl);
+    }
+  });
+  const std::string drawn = Drawings(output, 80).back();
+  EXPECT_TRUE(Contains(drawn, "\nstopping after this step\nrl ▕")) << drawn;
+  EXPECT_TRUE(Contains(drawn, "3/3 step")) << drawn;
+  EXPECT_FALSE(Contains(drawn, "2/3 step")) << drawn;
 }
 
 TEST(ProgressTest, BarFillsInProportion) {
   const auto bar_of = [](int done, const char* locale) {
     const std::string output = OnTerminal(
         120, [&] { Progress("x", 100, "step").Update(done); }, locale);
-    return Drawings(output).at(0);
+    return Drawings(output, 120).at(0);
   };
   EXPECT_NE(bar_of(50, "C").find("[" + std::string(15, '#') + std::string(15, ' ') + "]"),
             std::string::npos);
@@ -180,7 +202,7 @@ TEST(ProgressTest, DetailCannotMoveTheCursor) {
     Progress progress("x", 10, "step");
     progress.Update(1, "a\nb\x1b[2Jc\rd");
   });
-  EXPECT_NE(output.find("a b [2Jc d"), std::string::npos) << output;
+  EXPECT_TRUE(Contains(Drawings(output, 100).at(0), "a b [2Jc d")) << output;
 }
 
 TEST(ProgressTest, UnfinishedWorkSaysWhereItStopped) {
@@ -199,7 +221,7 @@ TEST(ProgressTest, UnknownTotalHasCountsOnly) {
     progress.Update(7);
     progress.Finish();
   });
-  const std::string drawing = Drawings(output).at(1);
+  const std::string drawing = Drawings(output, 100).at(1);
   EXPECT_EQ(drawing.find('%'), std::string::npos);
   EXPECT_EQ(drawing.find("left"), std::string::npos);
   EXPECT_NE(drawing.find("7 MB"), std::string::npos);

@@ -23,7 +23,7 @@ namespace {
 
 TEST(MathGradeTest, EveryMarkerCounts) {
   for (const char* response :
-       {"\\boxed{72}", "so\n#### 72", "Answer: 72", "answer: 72.", "**Answer:** $72$",
+       {"\\boxed{72}", "so\n#### 72", "Answer: 72", "answer: 72.", "#### 72.", "**Answer:** $72$",
         "Answer: \\(72\\)", "$\\boxed{72}$\nAnswer: 72 clips", "Answer: 70 no\nAnswer: 72",
         "Final Answer: The final answer is $72$. I hope it is correct.",
         "\\boxed{70+2} so\n#### 72", "\\boxed{72} and again \\boxed{72.0}"}) {

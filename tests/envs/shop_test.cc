@@ -194,6 +194,8 @@ TEST(ShopTest, RewardIsExactlyOneOrZero) {
   EXPECT_EQ(RewardOf(*env, task, "Answer: " + right), 1);
   EXPECT_EQ(RewardOf(*env, task, "1+1=2\nanswer: $" + right + ".00"), 1);
   EXPECT_EQ(RewardOf(*env, task, "\\boxed{" + right + "}"), 1);
+  EXPECT_EQ(RewardOf(*env, task, "so\n#### " + right + "."), 1) << "a full stop ends a sentence";
+  EXPECT_EQ(RewardOf(*env, task, "Answer: " + right + ".\n#### " + right + "."), 1);
   EXPECT_EQ(RewardOf(*env, task, "Answer: " + wrong), 0);
   EXPECT_EQ(RewardOf(*env, task, right), 0) << "no marker";
   EXPECT_EQ(RewardOf(*env, task, "Answer: " + right + " or " + wrong), 0);

@@ -3,16 +3,18 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <sstream>
+
 #include "core/file.h"
 
 namespace agon::judge {
 namespace {
 
-std::vector<StageLog> Read(const std::string& text) {
+std::vector<StageLog> Read(const std::string& text, std::ostream* warnings = nullptr) {
   const std::filesystem::path file = std::filesystem::path(testing::TempDir()) /
                                      ("log_test_" + std::to_string(getpid()) + ".jsonl");
   WriteFileAtomic(file, text);
-  return ReadRunLog(file);
+  return ReadRunLog(file, warnings);
 }
 
 using Points = std::vector<std::pair<double, double>>;
@@ -43,6 +45,23 @@ TEST(RunLogTest, SurvivesWhatAKillLeavesAndWhatItDoesNotKnow) {
   EXPECT_EQ(stages[0].last_step, 2);
   EXPECT_EQ(stages[0].Get("reward"), (Points{{1, 0.5}}));
   EXPECT_EQ(stages[0].Get("loss"), (Points{{2, 0.1}}));
+}
+
+TEST(RunLogTest, LinesLeftOutAreNamed) {
+  const auto warnings_of = [](const std::string& text) {
+    std::ostringstream warnings;
+    Read(text, &warnings);
+    return warnings.str();
+  };
+  const std::string good = "{\"stage\":\"rl\",\"step\":1,\"reward\":0.5}\n";
+  EXPECT_EQ(warnings_of(good + "\n" + good), "");
+  EXPECT_EQ(warnings_of(good + "{\"stage\":\"rl\",\"st"), "") << "a run that goes on";
+  const std::string one = warnings_of(good + "{\"stage\":\"rl\",\"st\n" + good);
+  EXPECT_EQ(one.rfind("warning: ", 0), 0u) << one;
+  EXPECT_TRUE(one.ends_with(".jsonl:2: no record of a step, left out\n")) << one;
+  const std::string several = warnings_of("[]\n" + good + "x\n{}\n");
+  EXPECT_TRUE(several.ends_with(".jsonl:1: no record of a step, left out (and 2 lines more)\n"))
+      << several;
 }
 
 TEST(RunLogTest, AStepWrittenAgainCountsOnce) {

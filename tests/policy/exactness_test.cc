@@ -33,8 +33,10 @@ std::vector<Prompt> MixedPrompts(int num_prompts, int num_samples, int vocab_siz
   return prompts;
 }
 
-std::vector<Completion> Sample(Policy& policy, const std::vector<Prompt>& prompts, int max_rows) {
+std::vector<Completion> Sample(Policy& policy, const std::vector<Prompt>& prompts, int max_rows,
+                               float temperature = 1.0f) {
   Sampling sampling;
+  sampling.temperature = temperature;
   sampling.stop_token_ids = {3, 5};
   sampling.max_rows = max_rows;
   return policy.Generate(prompts, sampling, {.run_seed = kSeed, .stream = RngStream::kSample});
@@ -50,10 +52,11 @@ void AppendTrajectory(const std::vector<Prompt>& prompts, const Completion& c, P
 // Largest |rollout - trainer| with `per_batch` trajectories packed together in this order.
 float MaxDifference(Policy& policy, const std::vector<Prompt>& prompts,
                     const std::vector<Completion>& completions, const std::vector<size_t>& order,
-                    size_t per_batch) {
+                    size_t per_batch, float temperature = 1.0f) {
   float most = 0;
   for (size_t begin = 0; begin < order.size(); begin += per_batch) {
     PackedBatch batch;
+    batch.temperature = temperature;
     std::vector<float> expected;
     for (size_t i = begin; i < std::min(order.size(), begin + per_batch); ++i) {
       const Completion& c = completions[order[i]];
@@ -99,11 +102,12 @@ TEST_P(Exactness, RolloutAndTrainerLogprobsAreEqualBits) {
   }
 }
 
-TEST_P(Exactness, SharedPromptChangesNoBit) {
-  const auto prompts = MixedPrompts(40, 8, policy_->config().vocab_size);
-  const auto completions = Sample(*policy_, prompts, 512);
+// Every group of eight in one packed batch behind one copy of its prompt.
+void ExpectSharedPromptsScoreAlike(Policy& policy, const std::vector<Prompt>& prompts,
+                                   const std::vector<Completion>& completions, float temperature) {
   for (size_t p = 0; p < prompts.size(); ++p) {
     PackedBatch batch;
+    batch.temperature = temperature;
     std::vector<std::vector<int32_t>> group;
     std::vector<float> expected;
     for (size_t g = 0; g < 8; ++g) {
@@ -112,8 +116,55 @@ TEST_P(Exactness, SharedPromptChangesNoBit) {
       expected.insert(expected.end(), c.rollout_logprobs.begin(), c.rollout_logprobs.end());
     }
     AppendGroup(prompts[p].tokens, group, batch);
-    EXPECT_EQ(policy_->Score(batch).logprobs, expected);
+    EXPECT_EQ(policy.Score(batch).logprobs, expected) << "temperature " << temperature;
   }
+}
+
+TEST_P(Exactness, SharedPromptChangesNoBit) {
+  const auto prompts = MixedPrompts(40, 8, policy_->config().vocab_size);
+  ExpectSharedPromptsScoreAlike(*policy_, prompts, Sample(*policy_, prompts, 512), 1.0f);
+}
+
+// The trainer divides logits as the sampler did.
+TEST_P(Exactness, LogprobsAreEqualBitsAtOtherTemperatures) {
+  const auto prompts = MixedPrompts(20, 8, policy_->config().vocab_size);
+  std::vector<size_t> order(160);
+  for (size_t i = 0; i < order.size(); ++i) order[i] = order.size() - 1 - i;
+  for (const float temperature : {0.7f, 1.3f}) {
+    const auto completions = Sample(*policy_, prompts, 64, temperature);
+    EXPECT_EQ(MaxDifference(*policy_, prompts, completions, order, 7, temperature), 0.0f);
+    EXPECT_GT(MaxDifference(*policy_, prompts, completions, order, 7, 1.0f), 0.1f);
+    ExpectSharedPromptsScoreAlike(*policy_, prompts, completions, temperature);
+  }
+}
+
+// Nothing that was computed with earlier weights is left: no key, no value, no packed weight.
+TEST_P(Exactness, GenerationAfterAnUpdateIsThatOfAFreshPolicy) {
+  const auto prompts = MixedPrompts(12, 8, policy_->config().vocab_size);
+  const auto before = Sample(*policy_, prompts, 64);
+  PackedBatch batch;
+  for (const Completion& c : before) AppendTrajectory(prompts, c, batch);
+  policy_->ConfigureOptimizer({});
+  policy_->ScoreAndBackward(batch, std::vector<float>(batch.rows.size(), -0.01f));
+  policy_->OptimizerStep(3e-2f);
+  const auto after = Sample(*policy_, prompts, 64);
+
+  auto fresh = Policy::Create(policy_->config(), GetParam(), 99);
+  for (const std::string& name : policy_->TensorNames()) {
+    std::ranges::copy(policy_->Weight(name), fresh->Weight(name).begin());
+  }
+  fresh->WeightsChanged();
+  const auto expected = Sample(*fresh, prompts, 64);
+  ASSERT_EQ(after.size(), expected.size());
+  int num_changed = 0;
+  for (size_t i = 0; i < after.size(); ++i) {
+    EXPECT_EQ(after[i].tokens, expected[i].tokens);
+    EXPECT_EQ(after[i].rollout_logprobs, expected[i].rollout_logprobs);
+    EXPECT_EQ(after[i].policy_version, before[i].policy_version + 1);
+    num_changed += after[i].rollout_logprobs != before[i].rollout_logprobs;
+  }
+  EXPECT_GT(num_changed, static_cast<int>(after.size()) * 9 / 10);
+  ExpectSharedPromptsScoreAlike(*policy_, prompts, after, 1.0f);
 }
 
 // Of few rows, of rows several times in a row, as answers to one prompt, and anywhere.

@@ -1,10 +1,11 @@
-// The kernels of every instruction set give the same numbers, and a policy's memory stays
-// what it was after its second step.
+// The kernels of every instruction set give the same numbers.
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "policy/cpu/cpu_backend.h"
+#include "tests/contains.h"
+#include "tests/error_of.h"
 #include "tests/policy/tiny_policy.h"
 
 namespace agon::policy {
@@ -96,28 +97,13 @@ TEST(Isa, ComputeTypeIsWhatTheMachineHas) {
             cpu::Bf16KernelsAvx512() ? ComputeType::kBfloat16 : ComputeType::kFloat32);
 }
 
-TEST(Memory, StaysWhatItWasAfterTheSecondStep) {
-  auto policy = TinyPolicy(ComputeType::kAuto);
-  policy->ConfigureOptimizer({});
-  const auto total = [&] {
-    int64_t bytes = 0;
-    for (const MemoryUse& use : policy->Memory()) bytes += use.bytes;
-    return bytes;
-  };
-  int64_t after_second = 0;
-  for (int step = 1; step <= 6; ++step) {
-    Rng rng({.run_seed = 1, .stream = RngStream::kTest});
-    Prompt prompt{.tokens = RandomTokens(rng, 20, 75), .max_new_tokens = 30, .num_samples = 8};
-    policy->Generate(std::vector<Prompt>{prompt}, {}, {.run_seed = 1});
-    PackedBatch batch;
-    for (int i = 0; i < 8; ++i) AppendSequence(RandomTokens(rng, 50, 75), 20, batch);
-    policy->ScoreAndBackward(batch, std::vector<float>(batch.rows.size(), -0.01f));
-    policy->OptimizerStep(1e-3f);
-    if (step == 2) after_second = total();
-    if (step <= 2) continue;
-    EXPECT_EQ(total(), after_second) << "step " << step;
+TEST(Isa, Bf16IsRefusedWhereTheCpuHasNone) {
+  const auto refusal = [] { cpu::ChooseKernels(ComputeType::kBfloat16, nullptr); };
+  const std::string error = ErrorOf(refusal, ErrorKind::kUnsupported);
+  for (const char* part : {"AVX512_BF16", "bf16", "auto", "fp32"}) {
+    EXPECT_TRUE(Contains(error, part)) << error;
   }
-  for (const MemoryUse& use : policy->Memory()) EXPECT_FALSE(use.purpose.empty());
+  EXPECT_EQ(cpu::ChooseKernels(ComputeType::kAuto, nullptr).element_bytes, 4);
 }
 
 }  // namespace

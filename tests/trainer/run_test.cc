@@ -13,11 +13,30 @@
 #include "core/json.h"
 #include "tests/tiny_recipe.h"
 #include "tests/trainer/run_folder.h"
+#include "tests/trainer/toy_env.h"
 #include "trainer/run_directory.h"
 #include "trainer/signature.h"
 
 namespace agon::trainer {
 namespace {
+
+// Its prompts outgrow the model's context after as many as are looked at before a run.
+class OutgrowingEnv : public ToyEnv {
+ public:
+  OutgrowingEnv() : ToyEnv("toy/outgrowing-v1", GradeLetter) {}
+  envs::Task Get(envs::Split split, uint64_t seed, uint64_t index) const override {
+    envs::Task task = ToyEnv::Get(split, seed, index);
+    if (index >= kFirstTooLong) task.messages[0].content.append(600, 'x');
+    return task;
+  }
+
+  static constexpr uint64_t kFirstTooLong = 1000000 + 256;  // RL's tasks begin at a million
+};
+
+std::unique_ptr<envs::Env> MakeOutgrowing(std::string_view) {
+  return std::make_unique<OutgrowingEnv>();
+}
+const bool outgrowing_registered = envs::internal::Register("toy/outgrowing-v1", MakeOutgrowing);
 
 const std::string kTiny = TinyRecipe(5, 2, "kl = \"k3\"\nkl_coef = 0.01\n");
 
@@ -71,8 +90,9 @@ TEST_F(RunTest, WritesWhatTheFormatPromises) {
         "checkpoints/rl-000005/tokenizer_config.json"}) {
     EXPECT_TRUE(fs::exists(root_ / "a" / file)) << file;
   }
-  for (const char* part : {"eval sft", "eval rl", "pass@1", "paired by task", "report.html",
-                           "rl-chat --model", "rl-000005"}) {
+  for (const char* part : {"memory: ", " reserved in rl, the most of all stages", "  activations ",
+                           "the rest ", "eval sft", "eval rl", "pass@1", "paired by task",
+                           "report.html", "rl-chat --model", "rl-000005"}) {
     EXPECT_NE(summary.find(part), std::string::npos) << part << " in\n" << summary;
   }
   std::istringstream lines(ReadFile(root_ / "a/log.jsonl"));
@@ -180,6 +200,24 @@ TEST_F(RunTest, AStopSavesAndSaysHowToGoOn) {
   EXPECT_FALSE(fs::is_empty(root_ / "b/checkpoints"));
   Train("b", true);
   ExpectSameResult("a", "b");
+}
+
+TEST_F(RunTest, APromptThatIsTooLongMidwayIsNamedAndNothingIsLost) {
+  ASSERT_TRUE(outgrowing_registered);
+  const std::vector<std::string> overrides = {"rl.env=toy/outgrowing", "rl.tasks_per_step=130",
+                                              "rl.group_size=2",       "rl.max_new_tokens=2",
+                                              "rl.overlong=zero",      "run.save_every=1"};
+  const std::string message = Failure("a", false, ErrorKind::kUsage, overrides);
+  for (const char* part : {"rl step 2", "toy/outgrowing-v1 train task 1000256", "context of 512"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << part << " in " << message;
+  }
+  const fs::path weights = root_ / "a/checkpoints/rl-000001/model.safetensors";
+  const std::string log = ReadFile(root_ / "a/log.jsonl"), saved = ReadFile(weights);
+  EXPECT_NE(log.find("{\"stage\":\"rl\",\"step\":1,"), std::string::npos) << log;
+  EXPECT_EQ(log.find("{\"stage\":\"rl\",\"step\":2,"), std::string::npos) << log;
+  EXPECT_EQ(Failure("a", true, ErrorKind::kUsage, overrides), message);
+  EXPECT_EQ(ReadFile(root_ / "a/log.jsonl"), log);
+  EXPECT_EQ(ReadFile(weights), saved);
 }
 
 TEST_F(RunTest, RefusesAFolderThatIsntEmpty) {

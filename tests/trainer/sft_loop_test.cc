@@ -88,6 +88,16 @@ TEST_F(SftLoop, AFailureSaysItsStep) {
   EXPECT_TRUE(Contains(error, "sft step 2: Attention in layer 0")) << error;
 }
 
+TEST_F(SftLoop, ADemonstrationThatIsTooLongIsNamed) {
+  TabularPolicy small(tokenizer_.vocab_size(), 20);
+  SftConfig config = Config(3);
+  config.val_tasks = 0;
+  const std::string error = ErrorOf([&] { RunSft(config, ContextOf(small)); }, ErrorKind::kUsage);
+  EXPECT_TRUE(Contains(error, config.env + "-v1 train task ")) << error;
+  EXPECT_TRUE(Contains(error, "context of 20")) << error;
+  EXPECT_TRUE(LogText().empty());
+}
+
 TEST_F(SftLoop, TheSeedDecidesTheDemonstrations) {
   SftConfig config = Config(3);
   RunSft(config, Context());
