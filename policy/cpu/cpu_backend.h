@@ -38,6 +38,11 @@ class Scratch final : public DeviceMemory {
 };
 
 struct CpuLinear final : PackedLinear {
+  // Counts its bytes in `all_bytes`, which outlives it.
+  explicit CpuLinear(int64_t& all_bytes) : all_bytes(all_bytes) {}
+  ~CpuLinear() override { all_bytes -= storage.Use().bytes; }
+
+  int64_t& all_bytes;
   int out, in, out_padded, in_padded, glu_half;
   Scratch storage{"packed weights"};
   char *forward, *backward;

@@ -11,7 +11,7 @@ const CpuLinear& Cast(const PackedLinear& linear) { return static_cast<const Cpu
 }  // namespace
 
 std::unique_ptr<PackedLinear> CpuBackend::NewLinear(int out, int in, bool gated) {
-  auto linear = std::make_unique<CpuLinear>();
+  auto linear = std::make_unique<CpuLinear>(packed_weight_bytes_);
   linear->out = out;
   linear->in = in;
   linear->out_padded = static_cast<int>(RoundUp(out));
