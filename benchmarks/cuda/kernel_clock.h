@@ -65,17 +65,17 @@ class KernelClock {
   }
   KernelClock(const KernelClock&) = delete;
 
-  // `run` queues one call on the default stream. The median, each call with caches that hold
-  // nothing of it: what is written in between is larger than any of them.
+  // `run` queues one call on `stream`, the default one if null. The median, each call with caches
+  // that hold nothing of it: what is written in between is larger than any of them.
   void Time(const std::string& name, const std::string& shape, const Work& work,
-            const std::function<void()>& run) {
+            const std::function<void()>& run, cudaStream_t stream = nullptr) {
     run();
     if constexpr (kMeasures) {
       for (size_t i = 0; i < begin_.size(); ++i) {
-        Check(cudaMemsetAsync(flush_, static_cast<int>(i), kFlushBytes), "clock");
-        Check(cudaEventRecord(begin_[i]), "clock");
+        Check(cudaMemsetAsync(flush_, static_cast<int>(i), kFlushBytes, stream), "clock");
+        Check(cudaEventRecord(begin_[i], stream), "clock");
         run();
-        Check(cudaEventRecord(end_[i]), "clock");
+        Check(cudaEventRecord(end_[i], stream), "clock");
       }
     }
     Check(cudaDeviceSynchronize(), name.c_str());

@@ -1,6 +1,10 @@
 // Products with weights, in training and in decoding.
+#include <memory>
+
 #include "benchmarks/cuda/kernel_bench.h"
+#include "policy/cuda/gpu.h"
 #include "policy/cuda/matmul.h"
+#include "policy/cuda/space.h"
 
 namespace agon::benchmarks {
 
@@ -34,18 +38,21 @@ class Products {
     const auto left = Halves(gives_weight ? int64_t{rows} * in : int64_t{out} * in);
     const auto right = Halves(int64_t{rows} * (kind == Kind::kForward ? in : out));
     const Array<float> to(static_cast<int64_t>(result));
-    clock_.Time(name,
-                std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out),
-                work, [&] {
-                  matmul_.Run(name.c_str(), product, rows, static_cast<const Bf16*>(left),
-                              static_cast<const Bf16*>(right), static_cast<float*>(to), nullptr);
-                });
+    clock_.Time(
+        name, std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out), work,
+        [&] {
+          matmul_.Run(name.c_str(), product, rows, static_cast<const Bf16*>(left),
+                      static_cast<const Bf16*>(right), static_cast<float*>(to));
+        },
+        gpu_.stream());
   }
 
  private:
   const double b_;
   KernelClock& clock_;
-  Matmul matmul_;
+  const Gpu gpu_{0};
+  const std::unique_ptr<Space> space_ = NewSpace(gpu_, {});
+  Matmul matmul_{gpu_, *space_};
 };
 
 void TimePacking(const Bench& s, KernelClock& clock) {

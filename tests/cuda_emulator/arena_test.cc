@@ -202,16 +202,16 @@ TEST(RunMemory, IsThatOfTheStageThatNeedsMost) {
     return PlanMemory(ParseRecipe(TinyRecipe(1, 1), "tiny", overrides), "/nowhere", device,
                       *policy::NewSoloCommunicator());
   };
-  const auto bytes = [](const MemoryPlan& of, std::string_view purpose) {
+  const auto bytes = [](const StageMemory& of, std::string_view purpose) {
     for (const auto& use : of.uses) {
       if (use.purpose == purpose) return use.bytes;
     }
     return int64_t{0};
   };
-  const MemoryPlan plain = plan({"rl.kl_tasks=0"});
+  const StageMemory plain = plan({"rl.kl_tasks=0"});
   EXPECT_EQ(plain.stage, "training");
   EXPECT_EQ(bytes(plain, "reference: weights (fp32)"), 0);
-  const MemoryPlan ppo = plan({"rl.advantage=gae", "rl.kl=k3", "rl.kl_coef=0.01"});
+  const StageMemory ppo = plan({"rl.advantage=gae", "rl.kl=k3", "rl.kl_coef=0.01"});
   EXPECT_EQ(ppo.stage, "rl");
   EXPECT_GT(bytes(ppo, "reference: weights (fp32)"), 0);
   EXPECT_EQ(bytes(ppo, "reference: gradients (fp32)"), 0);
@@ -219,13 +219,13 @@ TEST(RunMemory, IsThatOfTheStageThatNeedsMost) {
   EXPECT_EQ(bytes(ppo, "value model: optimizer moments"),
             2 * bytes(ppo, "value model: gradients (fp32)"));
   EXPECT_EQ(bytes(ppo, "policy: weights (fp32)"), bytes(plain, "policy: weights (fp32)"));
-  const MemoryPlan rlhf = plan({"reward_model.num_steps=1", "reward_model.source=demonstrations",
-                                "reward_model.num_members=3", "reward_model.env=text/reply",
-                                "rl.env=text/reply", "rl.reward_models=[\"reward-model\"]"});
+  const StageMemory rlhf = plan({"reward_model.num_steps=1", "reward_model.source=demonstrations",
+                                 "reward_model.num_members=3", "reward_model.env=text/reply",
+                                 "rl.env=text/reply", "rl.reward_models=[\"reward-model\"]"});
   EXPECT_EQ(rlhf.stage, "rl");
   EXPECT_EQ(bytes(rlhf, "reward models: weights (fp32)"),
             3 * bytes(rlhf, "policy: weights (fp32)"));
-  const MemoryPlan again =
+  const StageMemory again =
       plan({"rl.advantage=gae", "rl.kl=k3", "rl.kl_coef=0.01", "run.recompute=layer"});
   for (const char* learns : {"policy: activations", "value model: activations"}) {
     EXPECT_LT(bytes(again, learns), bytes(ppo, learns));
