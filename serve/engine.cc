@@ -43,7 +43,7 @@ struct GenerateJob {
   bool has_token = false;
   Clock::time_point begin = Clock::now();
 
-  void End(std::exception_ptr error) {
+  void End(std::exception_ptr error) const {
     if (callbacks.on_end) callbacks.on_end(std::move(error));
   }
 };

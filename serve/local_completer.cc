@@ -43,14 +43,14 @@ class LocalCompleter final : public Completer {
 
   void Complete(CompletionRequest request, CompletionCallback callback) override {
     try {
-      Submit(std::move(request), callback);
+      Submit(request, callback);
     } catch (const Error&) {
       callback({}, std::current_exception());
     }
   }
 
  private:
-  void Submit(CompletionRequest request, const CompletionCallback& callback) {
+  void Submit(const CompletionRequest& request, const CompletionCallback& callback) {
     GenerateRequest generate;
     generate.prompt = Encode(*model_, request.prompt);
     const int room = model_->engine().context_tokens() - static_cast<int>(generate.prompt.size());

@@ -128,7 +128,8 @@ EngineWork::Generation ApiCall::Generation(size_t prompt) {
     };
   }
   callbacks.on_completion = [self, prompt](policy::Completion completion) {
-    self->OnCompletion(self->PlaceOf(prompt, completion.sample), std::move(completion));
+    const size_t place = self->PlaceOf(prompt, completion.sample);
+    self->OnCompletion(place, std::move(completion));
   };
   callbacks.on_end = [self](const std::exception_ptr& error) { self->OnEnd(error); };
   return {MakeRequest(prompt), std::move(callbacks)};
@@ -140,7 +141,7 @@ EngineWork::Scoring ApiCall::Scoring(size_t prompt) {
   request.temperature = spec_.sampling.temperature > 0 ? spec_.sampling.temperature : 1.0f;
   request.num_top = spec_.sampling.num_top;
   return {std::move(request), [self = shared_from_this(), prompt](policy::TokenScores scores,
-                                                                  std::exception_ptr error) {
+                                                                  const std::exception_ptr& error) {
             self->prompt_scores_[prompt] = std::move(scores);
             self->OnEnd(error);
           }};

@@ -175,7 +175,7 @@ std::string ApiFormat::Whole(const std::vector<ApiChoice>& choices, const ApiUsa
       json["token_ids"] = choice.completion.tokens;
       json["prompt_token_ids"] = *choice.prompt;
     }
-    if (&choice != &choices[0]) out += ",";
+    if (&choice != choices.data()) out += ",";
     out += DumpJson(json);
   }
   out += "],\"usage\":" + DumpJson(UsageJson(usage));

@@ -67,8 +67,8 @@ std::vector<CalledTool> TakeToolCalls(std::string_view text, const std::vector<T
   content->clear();
   while (true) {
     const size_t open = text.find(kOpen);
-    const size_t close = open == text.npos ? open : text.find(kClose, open);
-    if (close == text.npos) break;
+    const size_t close = open == std::string_view::npos ? open : text.find(kClose, open);
+    if (close == std::string_view::npos) break;
     const size_t end = close + kClose.size();
     const size_t inside = open + kOpen.size();
     content->append(text.substr(0, open));

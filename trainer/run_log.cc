@@ -23,7 +23,7 @@ std::string Line(std::string_view stage, int step, const Numbers& numbers) {
       continue;
     }
     char text[32];
-    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+    char* const end = std::to_chars(text, text + sizeof text, value).ptr;
     line.append(text, end);
   }
   return line + "}";
