@@ -36,9 +36,12 @@ TEST(CudaStep, TheOptimizerTakesAsManyLaunchesForAnyNumberOfTensors) {
 TEST(CudaStep, NobodyWaitsForABackwardPass) {
   const auto policy = WithLayers(2);
   const PackedBatch batch = Sequence();
-  policy->Score(batch);
-  MachineCounts().waits = 0;
-  policy->Backward(std::vector<float>(batch.rows.size(), -0.1f));
+  const std::vector<float> dlogprobs(batch.rows.size(), -0.1f);
+  for (int step = 0; step < 2; ++step) {  // the first chooses algorithms
+    policy->Score(batch);
+    MachineCounts().waits = 0;
+    policy->Backward(dlogprobs);
+  }
   EXPECT_EQ(MachineCounts().waits, 0);
 }
 
