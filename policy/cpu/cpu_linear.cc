@@ -28,14 +28,14 @@ std::unique_ptr<PackedLinear> CpuBackend::NewLinear(int out, int in, bool gated)
 }
 
 void CpuBackend::SetLinears(std::span<const LinearWeight> weights) {
-  for (const auto& [linear, weight, input_gain] : weights) {
-    const auto& w = Cast(*linear);
+  for (const LinearWeight& one : weights) {
+    const auto& w = Cast(*one.linear);
     // Every layer's rounded rows pass through one scratch: it is only read by PackRows below.
     char* rounded =
         rounded_.Get(static_cast<size_t>(w.out_padded) * w.in_padded * kernels_.element_bytes);
     ParallelRanges(w.out_padded / 32, 1, [&](int64_t begin, int64_t end) {
-      kernels_.pack_linear(weight, input_gain, w.out, w.in, w.glu_half, static_cast<int>(begin),
-                           static_cast<int>(end), rounded, w.forward);
+      kernels_.pack_linear(one.weight, one.input_gain, w.out, w.in, w.glu_half,
+                           static_cast<int>(begin), static_cast<int>(end), rounded, w.forward);
     });
     ParallelRanges(w.in_padded / 32, 1, [&](int64_t begin, int64_t end) {
       kernels_.pack_rows(rounded, w.in_padded, w.out_padded, w.in_padded, static_cast<int>(begin),

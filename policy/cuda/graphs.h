@@ -2,7 +2,8 @@
 //
 // A step of a small model takes less time than its launches do. A graph holds addresses; weights
 // may change, for they stay where they are. In a planned Room all memory does, and a graph is
-// recorded once; in one that grows, again when memory came or went.
+// recorded once; in one that grows, again when memory came or went. AGON_CUDA_GRAPHS=off in the
+// environment launches each step by itself, with the same bits: for whoever looks for a fault.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -38,10 +39,12 @@ class Graphs {
     uint64_t generation = 0;  // of the memory that it holds addresses of
   };
 
+  static bool IsOff();
   cudaGraphExec_t Record(const std::function<void()>& body);
 
   const Gpu& gpu_;
   const Space& space_;
+  const bool is_off_ = IsOff();
   std::map<int, Graph> graphs_;
 };
 

@@ -56,8 +56,12 @@ class RanksTest : public ::testing::Test {
     if (std::system("command -v mpirun > /dev/null 2>&1") != 0) GTEST_SKIP() << "no mpirun";
   }
 
-  std::vector<std::string> Arguments(const std::string& run) const {
-    return {(root_ / "tiny.toml").string(), "--quiet", "--set", "run.num_shards=2", "--out",
+  std::vector<std::string> Arguments(const std::string& run, int num_shards = 2) const {
+    return {(root_ / "tiny.toml").string(),
+            "--quiet",
+            "--set",
+            "run.num_shards=" + std::to_string(num_shards),
+            "--out",
             (root_ / run).string()};
   }
   void ExpectSameResult(const std::string& a, const std::string& b) const {
@@ -89,6 +93,15 @@ TEST_F(RanksTest, TwoProcessesWriteTheBitsOfOne) {
   const CommandResult rest = RunCommand("rl-train", arguments);
   ASSERT_EQ(rest.exit_status, 0) << rest.err;
   ExpectSameResult("one", "two");
+}
+
+TEST_F(RanksTest, FourProcessesWriteTheBitsOfOne) {
+  const CommandResult one = RunCommand("rl-train", Arguments("one", 4));
+  ASSERT_EQ(one.exit_status, 0) << one.err;
+  const CommandResult four = RunOnRanks(4, Arguments("four", 4));
+  ASSERT_EQ(four.exit_status, 0) << four.err;
+  ExpectSameResult("one", "four");
+  EXPECT_NE(ReadFile(root_ / "four/events.log").find("optimizer moments (1/4)"), std::string::npos);
 }
 
 TEST_F(RanksTest, AKilledRankIsNamedAndTheRunGoesOnWithoutIt) {

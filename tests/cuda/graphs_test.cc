@@ -1,7 +1,12 @@
 #include "policy/cuda/graphs.h"
 
+#include <cstdlib>
+
 #include "core/error.h"
 #include "tests/cuda/backend_fixture.h"
+#ifdef CUDA_EMULATOR
+#include "tests/cuda_emulator/runtime.h"
+#endif
 
 namespace agon::policy::cuda {
 namespace {
@@ -58,6 +63,32 @@ TEST_F(CudaGraphs, AnErrorInARecordingLeavesTheStreamUsable) {
   Device<float> x(std::vector<float>{1, 2});
   backend.Combine(2.0f, x, 0.0f, x, 2, x);
   EXPECT_EQ(x.Read(), (std::vector<float>{2, 4}));
+}
+
+TEST_F(CudaGraphs, DecodingIsTheSameWithoutThem) {
+  ModelConfig model = TinyConfig();
+  const Prompt prompt{.tokens = {1, 2, 3, 4}, .max_new_tokens = 12, .num_samples = 5};
+  const auto decode = [&] {
+    const auto policy =
+        Policy::Create(model, ComputeType::kFloat32, 3, {policy::Device::Kind::kCuda, 0});
+    return policy->Generate({&prompt, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
+  };
+  const auto with = decode();
+  ::setenv("AGON_CUDA_GRAPHS", "off", 1);
+#ifdef CUDA_EMULATOR
+  const int64_t graphs = cuda_emulator::MachineCounts().graphs;
+  EXPECT_GT(graphs, 0);
+#endif
+  const auto without = decode();
+  ::unsetenv("AGON_CUDA_GRAPHS");
+#ifdef CUDA_EMULATOR
+  EXPECT_EQ(cuda_emulator::MachineCounts().graphs, graphs);
+#endif
+  ASSERT_EQ(with.size(), 5u);
+  for (size_t i = 0; i < with.size(); ++i) {
+    EXPECT_EQ(with[i].tokens, without[i].tokens);
+    EXPECT_TRUE(SameBits(with[i].rollout_logprobs, without[i].rollout_logprobs));
+  }
 }
 
 }  // namespace
