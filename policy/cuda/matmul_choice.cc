@@ -17,7 +17,9 @@ struct Bucket {
   std::array<int, 3> tried;
 };
 constexpr std::array<Bucket, 3> kBuckets = {
-    {{1, 16, {1, 7, 16}}, {17, 128, {17, 100, 128}}, {129, 1 << 16, {129, 512, kMostTrialRows}}}};
+    {{1, 16, {1, 7, 16}},
+     {17, 128, {17, 100, 128}},
+     {129, 1 << 16, {129, std::min(512, kMostTrialRows), kMostTrialRows}}}};
 
 bool SumsRows(const MatmulShape& shape) { return shape.kind == MatmulShape::Kind::kWeightGradient; }
 

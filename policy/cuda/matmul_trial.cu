@@ -10,7 +10,6 @@ namespace agon::policy::cuda {
 namespace {
 
 constexpr int kThreads = 256, kPerBlock = 32 * kThreads;  // elements or words
-constexpr int kTimedRuns = 4;
 
 // Random bits of a place in an operand.
 __device__ uint32_t Hash(uint32_t seed, uint32_t row, uint32_t k) {

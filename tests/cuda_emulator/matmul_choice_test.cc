@@ -122,11 +122,11 @@ TEST_F(MatmulChoice, ATrialTellsOrdersOfASumApart) {
     MatmulShape shape = ProductOf(Kind::kForward, 32, 64);
     shape.is_bf16 = is_bf16;
     cuda_emulator::SetProposals({Algorithm::kInOrder, Algorithm::kInBlocks, Algorithm::kWideTile});
-    const auto proposals = MatmulProduct(handle, shape).Propose(512);
+    const auto proposals = MatmulProduct(handle, shape).Propose(kMostTrialRows);
     CudaMemory memory(*space_, "test");
     MatmulTrial trial(handle, shape, memory, gpu_.stream());
-    EXPECT_TRUE(trial.Expect(proposals[1], 512));
-    EXPECT_FALSE(trial.GivesExpected(proposals[0], 512));
+    EXPECT_TRUE(trial.Expect(proposals[1], kMostTrialRows));
+    EXPECT_FALSE(trial.GivesExpected(proposals[0], kMostTrialRows));
     EXPECT_TRUE(trial.GivesExpected(proposals[1], 100));
     EXPECT_TRUE(trial.GivesExpected(proposals[2], 100));
     EXPECT_FALSE(trial.GivesExpected(proposals[2], 1)) << "it doesn't work for one row";

@@ -106,12 +106,17 @@ bool Await(NcclRank& rank, int peer, std::unique_lock<std::mutex>& lock,
   return false;
 }
 
-// A group of one rank, in its stream.
-void RunGroup(NcclRank& rank, const std::vector<Transfer>& transfers) {
-  if (!IsLive(&rank)) return;
+using Sent = std::vector<std::pair<int, std::shared_ptr<Parcel>>>;
+
+// Memory of a rank that gave up may go: nobody takes it any more.
+void Retract(NcclRank& rank, const Sent& sent) {
+  for (const auto& [peer, parcel] : sent) std::erase(rank.world->mail[{rank.rank, peer}], parcel);
+}
+
+// Transfers of one rank, in its stream. False, with the rank's error, if one can't be.
+bool RunTransfers(NcclRank& rank, const std::vector<Transfer>& transfers,
+                  std::unique_lock<std::mutex>& lock, Sent& sent) {
   World& world = *rank.world;
-  std::unique_lock lock(world.mutex);
-  std::vector<std::pair<int, std::shared_ptr<Parcel>>> sent;
   for (const Transfer& t : transfers) {
     if (!t.from) continue;
     sent.emplace_back(t.peer, std::make_shared<Parcel>(Parcel{t.from, t.bytes}));
@@ -121,13 +126,13 @@ void RunGroup(NcclRank& rank, const std::vector<Transfer>& transfers) {
   for (const Transfer& t : transfers) {
     if (!t.to) continue;
     auto& mail = world.mail[{t.peer, rank.rank}];
-    if (!Await(rank, t.peer, lock, [&] { return !mail.empty(); })) return;
+    if (!Await(rank, t.peer, lock, [&] { return !mail.empty(); })) return false;
     Parcel& parcel = *mail.front();
     if (parcel.bytes != t.bytes) {
       rank.error =
           Fail(ncclInvalidUsage, Name(t.peer) + " sends " + std::to_string(parcel.bytes) +
                                      " bytes, " + std::to_string(t.bytes) + " are expected");
-      return;
+      return false;
     }
     std::memcpy(t.to, parcel.data, t.bytes);
     parcel.is_taken = true;
@@ -135,8 +140,16 @@ void RunGroup(NcclRank& rank, const std::vector<Transfer>& transfers) {
     world.changed.notify_all();
   }
   for (const auto& [peer, parcel] : sent) {
-    if (!Await(rank, peer, lock, [&parcel = parcel] { return parcel->is_taken; })) return;
+    if (!Await(rank, peer, lock, [&parcel = parcel] { return parcel->is_taken; })) return false;
   }
+  return true;
+}
+
+void RunGroup(NcclRank& rank, const std::vector<Transfer>& transfers) {
+  if (!IsLive(&rank)) return;
+  std::unique_lock lock(rank.world->mutex);
+  Sent sent;
+  if (!RunTransfers(rank, transfers, lock, sent)) Retract(rank, sent);
 }
 
 ncclResult_t Add(NcclRank* rank, cudaStream_t stream, const Transfer& transfer) {
