@@ -50,22 +50,26 @@ class Browser:
 
     def __init__(self, width=1280, height=900, phone=False, dark=False, scripts=True, language="en"):
         self.profile = tempfile.mkdtemp(prefix="agon-browser-")
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL)
         self.session = None
+        port = self._drive()
         try:
-            self._start(width, height, phone, dark, scripts, language)
+            self._start(port, width, height, phone, dark, scripts, language)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, width, height, phone, dark, scripts, language):
-        for line in self.driver.stdout:
-            if b"started successfully on port" in line:
-                port = int(line.rsplit(b" ", 1)[1].strip(b".\n"))
-                break
-        else:
-            raise RuntimeError("chromedriver did not start")
+    def _drive(self):
+        """Starts a driver and returns its port. One in many ends at once, as where its port is taken."""
+        for _ in range(3):
+            self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE,
+                                           stderr=subprocess.DEVNULL)
+            for line in self.driver.stdout:
+                if b"started successfully on port" in line:
+                    return int(line.rsplit(b" ", 1)[1].strip(b".\n"))
+            self.driver.wait()
+        raise RuntimeError("chromedriver did not start")
+
+    def _start(self, port, width, height, phone, dark, scripts, language):
         self.url = f"http://127.0.0.1:{port}"
         options = {
             "binary": shutil.which("chromium"),
