@@ -1,7 +1,8 @@
 # The emulator, the kernels compiled against it, and the tests of both. tests/cuda holds the
 # tests of kernels: run in the emulator everywhere, and on the GPU (label `gpu`) where nvcc is.
 function(agon_cuda_tests target prefix)
-  target_link_libraries(${target} PRIVATE ${AGON_FOLDERS} GTest::gtest GTest::gtest_main)
+  target_link_libraries(${target} PRIVATE ${AGON_FOLDERS} test_folder GTest::gtest
+    GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> ${agon_plain_if_sanitized})
   gtest_discover_tests(${target} TEST_PREFIX ${prefix}. TEST_FILTER "-*Slow*" DISCOVERY_TIMEOUT 60
