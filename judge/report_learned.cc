@@ -172,7 +172,7 @@ std::string LearnedRewardSentence(const RunLogs& logs) {
     text += " The fitted curve has its peak at distance " + FormatShort(*peak) + ".";
   }
   if (const auto step = Last(*log, "went_back_to")) {
-    text += " The run ended here and went back to the model after step " +
+    text += " It had fallen for sure: the run ended and went back to the model after step " +
             std::to_string(static_cast<int64_t>(*step)) + ", whose reward was " +
             FormatShort(At(gold, *step + 1)) + ".";
   }

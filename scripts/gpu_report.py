@@ -174,7 +174,7 @@ def inexact(report):
 def number(value):
     if value is None:
         return "not measured"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e15 else f"{value:.3g}"
 
 
 def percent(share):
@@ -229,16 +229,19 @@ def markdown(report):
     lines += [""] + figure_lines(report["figures"])
     lines += twin_lines(report["benchmarks"])
     if report["kernels"]:
-        lines += ["", "Kernels, each alone and warm; bound by the card's bytes or FLOP, whichever "
+        lines += ["", "Kernels, each alone, with nothing of it in caches; bound by the card's bytes or FLOP, whichever "
                       "takes longer:", ""] + kernel_lines(report["kernels"])
     return "\n".join(lines) + "\n"
 
 
 def planned(engine_bench, preset):
     """What engine_bench would say of a preset, before it measured anything."""
-    result = subprocess.run(
-        [engine_bench, "--shape", "--preset", preset, "--vocab", str(VOCAB[preset])],
-        capture_output=True, text=True, check=True)
+    try:
+        result = subprocess.run(
+            [engine_bench, "--shape", "--preset", preset, "--vocab", str(VOCAB[preset])],
+            capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"gpu_report.py: {error}; build engine_bench, or name it behind the card")
     return json.loads(result.stdout) | TRAINED
 
 
@@ -271,6 +274,8 @@ def main():
         print(__doc__.strip())
         return 0 if arguments in (["-h"], ["--help"]) else 2
     folder = pathlib.Path(arguments[0])
+    if not folder.is_dir():
+        sys.exit(f"gpu_report.py: no folder {folder}; scripts/gpu_check.sh makes one")
     report = build(folder)
     (folder / "gpu_report.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "gpu_report.md").write_text(markdown(report))

@@ -52,17 +52,6 @@ std::optional<GoldTop> TopOf(Points points) {
   return top;
 }
 
-// The top's, and those around which the nine aren't complete yet.
-std::vector<int> ModelsToKeep(const std::optional<GoldTop>& top, Points points) {
-  std::vector<int> kept;
-  if (top) kept.push_back(top->step);
-  const size_t complete = points.size() > kHalf ? points.size() - kHalf : 0;
-  for (size_t i = std::max(kHalf, complete); i < points.size(); ++i) {
-    kept.push_back(points[i].step);
-  }
-  return kept;
-}
-
 }  // namespace
 
 GoldOutlook ObserveGold(const ObservedGold& point, GoldCourse& course) {
@@ -77,12 +66,22 @@ GoldOutlook ObserveGold(const ObservedGold& point, GoldCourse& course) {
   outlook.fit = FitOveroptimisation(gains, OveroptimisationLaw::kRl);
   if (outlook.fit && gains.size() >= kMinPoints) outlook.peak = outlook.fit->Peak();
   outlook.top = TopOf(course.points);
-  course.kept = ModelsToKeep(outlook.top, course.points);
   if (const auto& top = outlook.top) {
     outlook.is_below = top->fall > kStandardErrors * top->fall_error;
     outlook.is_past = outlook.is_below && top->fall > kLost * (top->gold - outlook.start);
   }
   return outlook;
+}
+
+std::vector<int> ModelsToKeep(const GoldOutlook& outlook, const GoldCourse& course) {
+  std::vector<int> kept;
+  if (outlook.top) kept.push_back(outlook.top->step);
+  // Those around which the nine aren't complete yet.
+  const size_t size = course.points.size();
+  for (size_t i = std::max(kHalf, size - std::min(kHalf, size)); i < size; ++i) {
+    kept.push_back(course.points[i].step);
+  }
+  return kept;
 }
 
 }  // namespace agon::trainer

@@ -24,7 +24,7 @@ struct ObservedGold {
 // The course of a run; part of a checkpoint.
 struct GoldCourse {
   std::vector<ObservedGold> points;  // by step
-  std::vector<int> kept{};           // steps whose models may be gone back to
+  std::vector<int> kept{};           // with rl.stop_at_peak: ModelsToKeep
   std::optional<GoldStart> start{};
   double slope = 0;  // gold that goes with one more of the proxy, among the starting replies
 };
@@ -47,9 +47,11 @@ struct GoldOutlook {
   bool is_past = false;   // and have lost a quarter of what it had gained
 };
 
-// Adds a point, unless a number isn't finite, fits the law of RL to all of them, and notes in
-// course.kept the models that are or may become the top: at most five, the last one mostly among
-// them. Starts from course.start->gold, or the first point where that isn't known.
+// Adds a point, unless a number isn't finite, and fits the law of RL to all of them. Starts from
+// course.start->gold, or the first point where that isn't known.
 GoldOutlook ObserveGold(const ObservedGold& point, GoldCourse& course);
+
+// Steps whose models are the top or may become it: at most five.
+std::vector<int> ModelsToKeep(const GoldOutlook& outlook, const GoldCourse& course);
 
 }  // namespace agon::trainer

@@ -1,6 +1,5 @@
 #include "trainer/overoptimisation.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -11,11 +10,6 @@ namespace {
 // What beta is multiplied by, with the sign turned.
 double Bend(OveroptimisationLaw law, double d) {
   return law == OveroptimisationLaw::kBestOfN ? d * d : d > 0 ? d * std::log(d) : 0.0;
-}
-
-// And its derivative. REQUIRES: d > 0.
-double BendSlope(OveroptimisationLaw law, double d) {
-  return law == OveroptimisationLaw::kBestOfN ? 2.0 * d : 1.0 + std::log(d);
 }
 
 bool Counts(const GoldPoint& point) {
@@ -31,16 +25,6 @@ double BestOfNKl(int n) {
 
 double OveroptimisationFit::At(double distance) const {
   return alpha * distance - beta * Bend(law, distance);
-}
-
-double OveroptimisationFit::Slope(double distance) const {
-  return alpha - beta * BendSlope(law, distance);
-}
-
-double OveroptimisationFit::SlopeError(double distance) const {
-  const double bend = BendSlope(law, distance);
-  const double variance = alpha_variance - 2.0 * bend * covariance + bend * bend * beta_variance;
-  return std::sqrt(std::max(0.0, variance));
 }
 
 std::optional<double> OveroptimisationFit::Peak() const {
@@ -68,20 +52,8 @@ std::optional<OveroptimisationFit> FitOveroptimisation(std::span<const GoldPoint
   }
   const double determinant = xx * yy - xy * xy;
   if (count < 3 || !(determinant > 1e-9 * xx * yy)) return std::nullopt;
-  OveroptimisationFit fit{law, (xg * yy - yg * xy) / determinant,
-                          (xg * xy - yg * xx) / determinant};
-  double squares = 0;
-  for (const GoldPoint& point : points) {
-    if (!Counts(point)) continue;
-    const double error = point.gain - fit.At(point.distance);
-    squares += error * error;
-  }
-  fit.residual = std::sqrt(squares / count);
-  const double variance = squares / (count - 2) / determinant;
-  fit.alpha_variance = variance * yy;
-  fit.beta_variance = variance * xx;
-  fit.covariance = variance * xy;
-  return fit;
+  return OveroptimisationFit{law, (xg * yy - yg * xy) / determinant,
+                             (xg * xy - yg * xx) / determinant};
 }
 
 }  // namespace agon::trainer

@@ -26,14 +26,8 @@ struct GoldPoint {
 struct OveroptimisationFit {
   OveroptimisationLaw law = OveroptimisationLaw::kRl;
   double alpha = 0, beta = 0;
-  double residual = 0;  // root mean square
-  // Of alpha, beta and both, from the residuals.
-  double alpha_variance = 0, beta_variance = 0, covariance = 0;
 
   double At(double distance) const;
-  // Derivative with respect to distance, and its standard error. REQUIRES: distance > 0.
-  double Slope(double distance) const;
-  double SlopeError(double distance) const;
   // Where gold reward is highest: alpha / (2 beta), or exp(alpha / beta - 1). Absent if the
   // curve never turns (beta <= 0), never rises, or turns beyond any number.
   std::optional<double> Peak() const;

@@ -260,7 +260,8 @@ void BindLearnedReward(RlConfig& rl, ConfigTable& t) {
   t.Add(
       "rl.stop_at_peak", &rl.stop_at_peak,
       "end once the environment's reward has lost a quarter of what it had gained, and go back to "
-      "the model where it was highest, both as means over nine steps");
+      "the model where it was highest, both as means over nine steps; at the last step go back if "
+      "it is lower for sure");
 }
 
 void BindEval(EvalSettings& eval, ConfigTable& t) {

@@ -107,9 +107,11 @@ GoldOutlook WatchGold(const RlConfig& config, int step, const RolloutBatch& roll
   const GoldOutlook outlook = ObserveGold(
       {step - 1, Named(rollouts.statistics, "distance"), Named(rollouts.statistics, "gold")},
       course);
+  if (!config.stop_at_peak) return outlook;
+  course.kept = ModelsToKeep(outlook, course);
   const bool is_kept =
       std::find(course.kept.begin(), course.kept.end(), step - 1) != course.kept.end();
-  if (config.stop_at_peak && is_kept && context.keep) context.keep(step - 1);
+  if (is_kept && context.keep) context.keep(step - 1);
   return outlook;
 }
 
@@ -123,7 +125,9 @@ std::string DetailOf(const RlConfig& config, const Numbers& numbers) {
     if (!detail.empty()) detail += "  ";
     detail += text;
   };
-  if (!config.curriculum.empty()) add((config.curriculum + " %.0f").c_str(), "level");
+  if (!config.curriculum.empty()) {
+    detail = config.curriculum + " " + std::to_string(static_cast<int>(Named(numbers, "level")));
+  }
   add("gold %.3f", "gold");
   add("proxy %+.2f", "proxy");
   add("distance %.2f", "distance");

@@ -53,8 +53,10 @@ std::vector<Group> GroupByTaskAndSeat(std::vector<judge::Trajectory> trajectorie
 
 // Those of the tasks that the reference scores, which come first.
 std::span<Group> GroupsOfReference(std::vector<Group>& groups, const RlConfig& config, int step) {
+  const int tasks = TasksOfReference(config);
+  if (tasks == std::numeric_limits<int>::max()) return groups;
   const uint64_t first = TasksOfStep(config, step).first;
-  const auto num_tasks = static_cast<uint64_t>(TasksOfReference(config));
+  const auto num_tasks = static_cast<uint64_t>(tasks);
   const auto is_left_out = [&](const Group& group) {
     return group.front().trajectory.task.id.index - first >= num_tasks;
   };
@@ -114,7 +116,8 @@ int RowsOf(const RlConfig& config) {
 int TasksOfReference(const RlConfig& config) {
   const bool needs_all =
       config.loss.kl != KlEstimator::kNone || config.learned.is_on() || config.kl_limit > 0;
-  return needs_all ? std::numeric_limits<int>::max() : config.kl_tasks;
+  return needs_all ? std::numeric_limits<int>::max()
+                   : std::min(config.kl_tasks, config.tasks_per_step);
 }
 
 Episodes RollOut(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
@@ -123,7 +126,7 @@ Episodes RollOut(const RlConfig& config, const std::shared_ptr<const envs::Env>&
   Episodes episodes;
   episodes.groups = RollOutHere(config, env, opponent, tasks, step, context);
   policy::Communicator& ranks = context.team.ranks();
-  if (config.learned.is_on()) {
+  if (config.learned.is_on() && tasks.first == TasksOfStep(config, step).first) {
     episodes.exploits =
         ShareExploits(FindExploits(config, step, *context.rl, episodes.groups), ranks);
   }

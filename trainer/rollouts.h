@@ -31,13 +31,14 @@ int TasksOfReference(const RlConfig& config);
 
 struct Episodes {
   std::vector<Group> groups;             // by task
-  std::vector<judge::Exploit> exploits;  // with learned rewards
+  std::vector<judge::Exploit> exploits;  // with learned rewards, of the step's first tasks
 };
 
 // Rolls out group_size episodes of each task, in a game one group for each seat that the policy
 // plays. Ranks share the tasks and all get all groups. Rollouts then have `gold`, `scores`,
 // `ref_logprobs` and `values`, no reward yet; a group too small to be compared within is left out.
-// A pure function of (config, tasks, step, weights), whatever the number of ranks.
+// A pure function of (config, tasks, step, weights), for exploits also of context.rl, whatever the
+// number of ranks.
 Episodes RollOut(const RlConfig& config, const std::shared_ptr<const envs::Env>& env,
                  const std::optional<judge::Player>& opponent, const TaskRange& tasks, int step,
                  const StageContext& context);

@@ -31,7 +31,7 @@ struct RunOptions {
 
 // Ctrl-C and SIGTERM make RunRecipe stop after the step it is in, and say so if this process
 // `speaks`; a second one kills.
-void StopOnSignals(bool speaks = true);
+void StopOnSignals(bool speaks);
 // What the handler does. Async-signal-safe.
 void RequestStop();
 

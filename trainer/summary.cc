@@ -41,7 +41,8 @@ std::string CompactMemory(const RunSummary& summary) {
   std::stable_sort(uses.begin(), uses.end(),
                    [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
   std::string text = "memory: " + FormatBytes(summary.memory.Total()) + " reserved in " +
-                     summary.memory.stage + ", the most of all stages; the process's peak was " +
+                     summary.memory.stage + ", the most of all stages; reward models and " +
+                     "opponents come on top. The process's peak was " +
                      FormatBytes(summary.peak_bytes) + "\n";
   policy::MemoryUse rest{"the rest", summary.memory.Total()};
   uses.resize(std::min(kNamed, uses.size()));

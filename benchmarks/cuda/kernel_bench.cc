@@ -23,7 +23,9 @@ int Run(int argc, char** argv) {
   app.add_option("--tokens", o.tokens, "tokens of a micro-batch")->capture_default_str();
   app.add_option("--length", o.length, "tokens of a sequence")->capture_default_str();
   app.add_option("--rows", o.rows, "rows decoded at once")->capture_default_str();
-  app.add_option("--runs", o.runs, "timed runs; the median counts")->capture_default_str();
+  app.add_option("--runs", o.runs, "timed runs; the median counts")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   const Bench bench(o);

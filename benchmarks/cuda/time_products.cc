@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "benchmarks/cuda/kernel_bench.h"
+#include "policy/cuda/cuda_backend.h"
 #include "policy/cuda/gpu.h"
 #include "policy/cuda/matmul.h"
 #include "policy/cuda/space.h"
@@ -71,7 +72,7 @@ void TimePacking(const Bench& s, KernelClock& clock) {
 void TimeProducts(const Bench& s, KernelClock& clock) {
   TimePacking(s, clock);
   Products products(s, clock);
-  const int n = s.o.tokens, qkv = s.h + 2 * s.kv, padded = (s.o.vocab_size + 31) / 32 * 32;
+  const int n = s.o.tokens, qkv = s.h + 2 * s.kv, padded = PaddedOut(s.o.vocab_size);
   products.Time("Linear, queries, keys and values", Kind::kForward, n, s.c, qkv, 0);
   products.Time("LinearAdd, attention's output", Kind::kForward, n, s.h, s.c, 8);
   products.Time("Linear, gate and up", Kind::kForward, n, s.c, 2 * s.f, 0);

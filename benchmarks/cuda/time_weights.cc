@@ -9,7 +9,7 @@ using namespace policy::cuda;
 
 void TimeHead(const Bench& s, KernelClock& clock) {
   const int v = s.o.vocab_size;
-  const int64_t stride = (v + 31) / 32 * 32;
+  const int64_t stride = PaddedOut(v);
   // As many as the backend takes at once.
   const int rows = static_cast<int>(std::min<int64_t>(s.o.rows, kLogitBytes / (4 * stride)));
   const auto logits = Floats(rows * stride);

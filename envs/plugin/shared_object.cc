@@ -126,7 +126,9 @@ class ForeignEnv final : public Env {
       return env_->plugin->get(env_->env, static_cast<uint32_t>(split), seed, index, context,
                                reply);
     });
-    return TaskFromJson(ParseJson(answer, env_->file), env_->file);
+    Task task = TaskFromJson(ParseJson(answer, env_->file), env_->file);
+    task.id.split = split, task.id.seed = seed, task.id.index = index;  // whatever it says
+    return task;
   }
 
   std::unique_ptr<Episode> Start(const Task& task) const override {

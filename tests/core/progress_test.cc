@@ -118,7 +118,7 @@ TEST(ProgressTest, NoLineIsWiderThanTheTerminal) {
 
 // What rl-train says of a step of RL.
 constexpr char kStepOfRl[] =
-    "reward 0.512  length 31.4  kl 0.0012  clip 0.013  zero-var 14  cut 12%  71.3 k tok/s  "
+    "reward 0.512  length 31.4  kl 0.0012  clip 12.5%  zero-var 14  cut 12%  71.3 k tok/s  "
     "45% of ceiling";
 
 TEST(ProgressTest, NumbersThatDontFitBesideTheBarStandBelowIt) {
@@ -135,7 +135,7 @@ TEST(ProgressTest, NumbersThatDontFitBesideTheBarStandBelowIt) {
   EXPECT_EQ(drawings[0].find("rl ▕"), 0u) << drawings[0];
   EXPECT_TRUE(Contains(drawings[0], "1/100 step")) << drawings[0];
   EXPECT_TRUE(Contains(drawings[0],
-                       "\n  reward 0.512  length 31.4  kl 0.0012  clip 0.013  zero-var 14  cut 12%"
+                       "\n  reward 0.512  length 31.4  kl 0.0012  clip 12.5%  zero-var 14  cut 12%"
                        "\n  71.3 k tok/s  45% of ceiling\n"))
       << drawings[0];
   EXPECT_TRUE(Contains(drawings[2], "\n  reward 0.5\n")) << drawings[2];

@@ -95,10 +95,10 @@ TEST(GoldWatch, TheTopIsAlwaysAmongTheModelsThatWereKept) {
     std::vector<int> on_disk;
     for (int step = 0; step < 60; ++step) {
       const auto outlook = ObserveGold({step, 0.1 * step, rng.Normal()}, course);
-      if (std::count(course.kept.begin(), course.kept.end(), step)) on_disk.push_back(step);
-      std::erase_if(on_disk, [&](int kept) {
-        return std::count(course.kept.begin(), course.kept.end(), kept) == 0;
-      });
+      const std::vector<int> kept = ModelsToKeep(outlook, course);
+      const auto is_kept = [&](int model) { return std::count(kept.begin(), kept.end(), model); };
+      if (is_kept(step)) on_disk.push_back(step);
+      std::erase_if(on_disk, [&](int model) { return !is_kept(model); });
       EXPECT_LE(on_disk.size(), 5u);
       if (outlook.top) {
         EXPECT_TRUE(std::count(on_disk.begin(), on_disk.end(), outlook.top->step)) << step;
@@ -110,9 +110,9 @@ TEST(GoldWatch, TheTopIsAlwaysAmongTheModelsThatWereKept) {
 TEST(GoldWatch, WhatWasNotMeasuredIsLeftOut) {
   GoldCourse course;
   EXPECT_FALSE(ObserveGold({0, NAN, 0.2}, course).fit);
-  ObserveGold({1, 0.1, NAN}, course);
+  const GoldOutlook outlook = ObserveGold({1, 0.1, NAN}, course);
   EXPECT_TRUE(course.points.empty());
-  EXPECT_TRUE(course.kept.empty());
+  EXPECT_TRUE(ModelsToKeep(outlook, course).empty());
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "trainer/best_of_n.h"
 #include "trainer/rewards.h"
 #include "trainer/rl_loop.h"
+#include "trainer/rl_record.h"
 
 namespace agon::trainer {
 namespace {
@@ -178,21 +179,29 @@ TEST_F(RlLearned, EndsWhereGoldIsPredictedToFall) {
   config.group_size = 32;
   config.schedule.learning_rate = 6.0f;
   StageContext context = WithModels({likes_letters});
+  RlState state;
+  context.rl = &state;
+  context.keep = [](int) { FAIL() << "a model is kept that nobody goes back to"; };
   RunRl(config, context);
+  EXPECT_EQ(state.course.points.size(), 120u);
+  EXPECT_TRUE(state.course.kept.empty());
   const auto whole = Logged("gold");
   const auto best = std::max_element(whole.begin(), whole.end());
   ASSERT_LT(whole.back(), *best - 0.5);  // it does fall
 
-  policy_ = TabularPolicy(tokenizer_.vocab_size());
-  fs::remove_all(dir_);
-  log_ = std::make_unique<RunLog>(dir_);
   config.stop_at_peak = true;
-  StageContext watched = WithModels({likes_letters});
   std::map<int, std::vector<float>> kept;
-  watched.keep = [&](int step) { kept[step] = policy_.logits; };
   int back_to = -1;
-  watched.go_back = [&](int step) { policy_.logits = kept.at(back_to = step); };
-  RunRl(config, watched);
+  const auto run_watched = [&] {
+    policy_ = TabularPolicy(tokenizer_.vocab_size());
+    fs::remove_all(dir_);
+    log_ = std::make_unique<RunLog>(dir_);
+    StageContext watched = WithModels({likes_letters});
+    watched.keep = [&](int step) { kept[step] = policy_.logits; };
+    watched.go_back = [&](int step) { policy_.logits = kept.at(back_to = step); };
+    RunRl(config, watched);
+  };
+  run_watched();
   const auto stopped = Logged("gold");
   EXPECT_LT(stopped.size(), 120u);
   EXPECT_GT(stopped.back(), whole.back() + 0.5);
@@ -200,6 +209,36 @@ TEST_F(RlLearned, EndsWhereGoldIsPredictedToFall) {
   ASSERT_EQ(Logged("went_back_to"), std::vector<double>{1.0 * back_to});
   EXPECT_EQ(policy_.logits, kept.at(back_to));
   EXPECT_GT(stopped[static_cast<size_t>(back_to)], *best - 0.1);
+}
+
+TEST_F(RlLearned, TheLastStepGoesBackFromWhatIsLowerForSure) {
+  RlConfig config = Config(10);
+  config.stop_at_peak = true;
+  GoldOutlook outlook;
+  outlook.top = GoldTop{.step = 4, .gold = 0.5, .fall = 0.1, .fall_error = 0.01};
+  outlook.is_below = true;  // but not by a quarter of what it had gained
+  StageContext context = WithModels({WantsCapitals});
+  RlState state;
+  context.rl = &state;
+  std::vector<int> back_to;
+  context.go_back = [&](int step) { back_to.push_back(step); };
+  for (const int step : {9, 10}) {
+    EXPECT_FALSE(state.stopped);
+    const Numbers numbers =
+        RecordStep(config, step, 0.1f, {}, {}, outlook, Curriculum(config, {}), context);
+    EXPECT_EQ(Named(numbers, "went_back_to") == 4.0, step == 10);
+  }
+  EXPECT_TRUE(state.stopped);
+  EXPECT_EQ(back_to, std::vector<int>{4});
+}
+
+TEST(DetailOfAStep, SaysTheCurriculumsLevelWhateverItsName) {
+  RlConfig config;
+  config.curriculum = "100%s%n";
+  const Numbers numbers = {{"reward", 0.5}, {"level", 3}, {"clip_fraction", 0.125}, {"kl", NAN}};
+  EXPECT_EQ(DetailOf(config, numbers), "100%s%n 3  reward 0.500  clip 12.5%");
+  config.curriculum.clear();
+  EXPECT_EQ(DetailOf(config, {{"truncated", 0.25}}), "cut 25%");
 }
 
 TEST_F(RlLearned, AResumedRunIsTheSameRun) {

@@ -298,10 +298,14 @@ TEST_F(RlLoop, KlIsShownThoughNobodyChargesIt) {
   TabularPolicy reference(tokenizer_.vocab_size());
   const StageContext context = ContextOf(policy_, &reference);
   const std::shared_ptr<const envs::Env> env = envs::MakeEnv(config.env);
+  int num_shown = 0, num_others = 0;
   for (const Group& group : CollectRollouts(config, env, std::nullopt, 1, context).groups) {
     const bool is_shown = group[0].trajectory.task.id.index < config.first_task + 2;
+    ++(is_shown ? num_shown : num_others);
     for (const Rollout& rollout : group) EXPECT_EQ(rollout.ref_logprobs.empty(), !is_shown);
   }
+  EXPECT_EQ(num_shown, 2);
+  EXPECT_GT(num_others, 0);
   RunRl(config, context);
   const auto kl = Logged("kl");
   ASSERT_EQ(kl.size(), 3u);

@@ -37,14 +37,14 @@ class StepMeterTest : public LoopTest {
   }
 
   static constexpr char kNumbers[] =
-      "reward 0.512  length 31.4  kl 0.0012  clip 0.013  zero-var 14  cut 12%";
+      "reward 0.512  length 31.4  kl 0.0012  clip 12.5%  zero-var 14  cut 12%";
 };
 
 TEST_F(StepMeterTest, ATerminalShowsTheSpeedAndEveryNumber) {
   const auto screens = ScreensOf(Train(false), 80);
   ASSERT_EQ(screens.size(), 5u);  // three steps, the bar erased, the line that stays
   for (size_t i = 0; i < 3; ++i) {
-    for (const char* part : {"reward 0.512", "length 31.4", "kl 0.0012", "clip 0.013",
+    for (const char* part : {"reward 0.512", "length 31.4", "kl 0.0012", "clip 12.5%",
                              "zero-var 14", "cut 12%", " k tok/s", "% of ceiling"}) {
       EXPECT_TRUE(Contains(screens[i], part)) << part << " in\n" << screens[i];
     }
