@@ -98,6 +98,21 @@ class KvCache {
   virtual int capacity() const = 0;
 };
 
+// Tokens that several slots of a cache begin with.
+struct SharedPrefix {
+  int32_t length;
+  std::vector<int32_t> slots;
+};
+
+// Which slots begin alike, where the backend computes: so it can read the keys of a prefix once for
+// all of them. No bits depend on it.
+class SharedPrefixes {
+ public:
+  virtual ~SharedPrefixes() = default;
+  // Of each slot the row that is decoded next in it, -1: none, as at first. Who decodes sets it.
+  virtual int32_t* rows() = 0;
+};
+
 // Where keys and values of rows are kept: row i's in slots[i] at its position, in one layer. Slot
 // -1 is nobody's row: nothing is stored, and what its attention is doesn't matter.
 struct KvPlaces {
@@ -198,9 +213,16 @@ class Backend {
   virtual std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) = 0;
   // The first `num_tokens` positions of slot `from`, all layers.
   virtual void CopySlot(KvCache& cache, int from, int to, int num_tokens) = 0;
+  // Null where the backend has no use for them.
+  virtual std::unique_ptr<SharedPrefixes> NewPrefixes(const KvCache& /*cache*/) { return nullptr; }
+  // Whether `prefixes` are these now: not if they would save too little. No slot is in two.
+  virtual bool SetPrefixes(SharedPrefixes& /*prefixes*/, std::span<const SharedPrefix> /*shared*/) {
+    return false;
+  }
+  // `prefixes` may be null.
   virtual void AttentionDecode(const KvCache& cache, int layer, const void* qk,
                                const int32_t* slots, const int32_t* positions, int rows,
-                               void* out) = 0;
+                               const SharedPrefixes* prefixes, void* out) = 0;
   // How many rows are to be decoded where `rows` are wanted: at least as many. Grows with `rows`.
   virtual int PaddedRows(int rows) const { return rows; }
   // Queues what `body` queues. For one key `body` makes the same calls with the same arguments

@@ -343,8 +343,7 @@ void Generator::Run(PromptSource& source, int max_tokens, const Sampling& sampli
   if (!TakeJob(request, /*may_wait=*/true)) return;
   if (!cache_ || cache_->num_slots() < num_slots || cache_->capacity() < request.max_tokens) {
     if (is_planned_) FailBeyondPlan(num_slots, request.max_tokens);
-    cache_.reset();
-    cache_ = backend_.NewKvCache(num_slots, request.max_tokens);
+    MakeCache(num_slots, request.max_tokens);
   }
   ReserveMemory(num_slots);
   while (true) {

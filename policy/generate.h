@@ -75,6 +75,7 @@ class Generator {
   size_t HiddenBytes() const {
     return static_cast<size_t>(config_.hidden_size) * backend_.ElementBytes();
   }
+  void MakeCache(int num_slots, int max_tokens);
   void ReserveMemory(int num_rows);
   [[noreturn]] void FailBeyondPlan(int num_slots, int max_tokens) const;
   void Check(const Prompt& prompt, int max_tokens) const;
@@ -100,14 +101,16 @@ class Generator {
   static std::span<const int32_t> Unfed(const Row& row);
   int StepsAtOnce(const Request& request) const;
   void TakeSteps(const Request& request, int num_steps);
-  void SendRows(const Request& request, int places, int num_steps);
+  size_t SendRows(const Request& request, int places, int num_steps);
+  const SharedPrefixes* SharePrefixes(size_t num_rows);
   void Keep(const Request& request, std::span<const RowWindow::Drawn> drawn);
   void CloseRanks(const Request& request);
 
   const ModelConfig& config_;
   Backend& backend_;
   Transformer& transformer_;
-  std::unique_ptr<KvCache> cache_;  // kept between calls; grows, unless it was planned
+  std::unique_ptr<KvCache> cache_;            // kept between calls; grows, unless it was planned
+  std::unique_ptr<SharedPrefixes> prefixes_;  // of the cache
   bool is_planned_ = false;
   std::vector<Row> rows_;
   std::vector<int> free_slots_;

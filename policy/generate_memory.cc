@@ -15,7 +15,7 @@ void Generator::Reserve(int max_rows, int max_tokens, int num_top) {
   const int64_t prompt_tokens = std::max<int64_t>(
       max_tokens, std::min<int64_t>(kPrefillTokens, int64_t{num_slots} * max_tokens));
   transformer_.ReserveDecoding(static_cast<int>(prompt_tokens), num_slots, num_slots);
-  cache_ = backend_.NewKvCache(num_slots, max_tokens);
+  MakeCache(num_slots, max_tokens);
   ReserveMemory(num_slots);
   gathered_rows_.Reserve(slots);
   window_.Reserve(num_slots, max_rows, backend_.StepsAtOnce());
@@ -31,6 +31,13 @@ void Generator::FailBeyondPlan(int num_slots, int max_tokens) const {
               "a KV cache for " + text(num_slots, max_tokens) + " was asked for, but " +
                   text(cache_->num_slots(), cache_->capacity()) + " were planned",
               "the GPU's memory", "this is a bug of the memory plan: please report the command");
+}
+
+void Generator::MakeCache(int num_slots, int max_tokens) {
+  prefixes_.reset();
+  cache_.reset();
+  cache_ = backend_.NewKvCache(num_slots, max_tokens);
+  prefixes_ = backend_.NewPrefixes(*cache_);
 }
 
 void Generator::ReserveMemory(int num_rows) {

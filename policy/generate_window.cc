@@ -40,14 +40,18 @@ int Generator::StepsAtOnce(const Request& request) const {
 void Generator::TakeSteps(const Request& request, int num_steps) {
   const int places =
       std::min(static_cast<int>(rows_.size()), static_cast<int>(request.sampling.max_rows));
-  SendRows(request, places, num_steps);
+  const SharedPrefixes* prefixes = SharePrefixes(SendRows(request, places, num_steps));
   const RowTable& table = window_.table();
   const Sampling& sampling = SamplingOf(request, rows_[0]);
   for (int step = 0; step < num_steps; ++step) {
     backend_.SampleTokens(transformer_.head(), hidden_, places, sampling, table.uniforms,
                           window_.tokens(), window_.logprobs());
     backend_.AdvanceRows(table, step);
-    transformer_.DecodeRows(table.next_tokens, table.next_positions, table.next_slots, places,
+    transformer_.DecodeRows({.tokens = table.next_tokens,
+                             .positions = table.next_positions,
+                             .slots = table.next_slots,
+                             .count = places,
+                             .prefixes = prefixes},
                             *cache_, hidden_);
     // In place: rows are read where they are, or where no place is.
     backend_.GatherRows(hidden_, table.sources, places, config_.hidden_size, hidden_);
@@ -60,7 +64,8 @@ void Generator::TakeSteps(const Request& request, int num_steps) {
   CloseRanks(request);
 }
 
-void Generator::SendRows(const Request& request, int places, int num_steps) {
+// Returns how many rows were sent.
+size_t Generator::SendRows(const Request& request, int places, int num_steps) {
   std::vector<RowWindow::Row> rows;
   for (const Row& row : rows_) {
     // Rows that wait draw their first token as soon as they have a place.
@@ -74,6 +79,24 @@ void Generator::SendRows(const Request& request, int places, int num_steps) {
                     .fed = Unfed(row)});
   }
   window_.Send(rows, places, num_steps, SamplingOf(request, rows_[0]).stop_token_ids, request.key);
+  return rows.size();
+}
+
+// Samples of one prompt begin alike. Null if the backend has no use for that.
+const SharedPrefixes* Generator::SharePrefixes(size_t num_rows) {
+  if (!prefixes_) return nullptr;
+  std::map<int32_t, SharedPrefix> of_prompts;
+  for (const Row& row : std::span(rows_).first(num_rows)) {
+    if (row.job->prompt.num_samples == 1 || !row.IsSampled()) continue;
+    SharedPrefix& prefix = of_prompts[row.job->prompt_idx];
+    prefix.length = static_cast<int32_t>(row.job->prompt.tokens.size());
+    prefix.slots.push_back(row.slot);
+  }
+  std::vector<SharedPrefix> shared;
+  for (auto& [prompt_idx, prefix] : of_prompts) shared.push_back(std::move(prefix));
+  if (!backend_.SetPrefixes(*prefixes_, shared)) return nullptr;
+  window_.table().slot_rows = prefixes_->rows();
+  return prefixes_.get();
 }
 
 // Gives rows their tokens. The source may end a row at a token after which others were drawn: those

@@ -41,6 +41,7 @@ struct RowTable {
   const float* logprobs;
   // (num_places) What is decoded next. Slot -1: nothing.
   int32_t *next_tokens = nullptr, *next_positions = nullptr, *next_slots = nullptr;
+  int32_t* slot_rows = nullptr;  // SharedPrefixes::rows(), if wanted: the place of each slot's row
   // (num_places) Where the place's next hidden state is: in the place itself, or at the number of
   // the waiting row that took it.
   int32_t* sources;

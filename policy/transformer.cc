@@ -333,30 +333,34 @@ void Transformer::Decode(std::span<const int32_t> tokens, std::span<const int32_
   };
   decode_indexes_.Send({padded(tokens, 0), padded(positions, 0), padded(slots, -1)});
   const Indexes& sent = decode_indexes_;
-  RunDecoding(rows, sent[kDecodeTokens], sent[kDecodePositions], sent[kSlots],
-              static_cast<int>(tokens.size()), rows, cache, hidden);
+  RunDecoding(ArraysAt::kIndexes,
+              {.tokens = sent[kDecodeTokens],
+               .positions = sent[kDecodePositions],
+               .slots = sent[kSlots],
+               .count = static_cast<int>(tokens.size())},
+              cache, hidden);
 }
 
-void Transformer::DecodeRows(const int32_t* tokens, const int32_t* positions, const int32_t* slots,
-                             int rows, KvCache& cache, char* hidden) {
-  const int padded = backend_.PaddedRows(rows);
-  RunDecoding(-padded, tokens, positions, slots, rows, padded, cache, hidden);
+void Transformer::DecodeRows(const DecodedRows& rows, KvCache& cache, char* hidden) {
+  RunDecoding(rows.prefixes ? ArraysAt::kWindowWithPrefixes : ArraysAt::kWindow, rows, cache,
+              hidden);
 }
 
-void Transformer::RunDecoding(int key, const int32_t* tokens, const int32_t* positions,
-                              const int32_t* slots, int rows, int padded, KvCache& cache,
+void Transformer::RunDecoding(ArraysAt arrays, const DecodedRows& rows, KvCache& cache,
                               char* hidden) {
+  const int padded = backend_.PaddedRows(rows.count);
   // Before a recording, in which nothing may grow.
   buffers_->ReserveForward(padded, Purpose::kDecoding);
   kept_ = false;
+  const int key = static_cast<int>(ArraysAt::kNum) * padded + static_cast<int>(arrays);
   backend_.Replay(key, [&] {
-    RunLayers(tokens, positions, padded, Purpose::kDecoding, {},
-              {.kept = {&cache, slots}, .run = [&](int layer, const LayerActivations& a) {
-                 backend_.AttentionDecode(cache, layer, a.qk, slots, positions, padded,
-                                          a.attention_out);
+    RunLayers(rows.tokens, rows.positions, padded, Purpose::kDecoding, {},
+              {.kept = {&cache, rows.slots}, .run = [&](int layer, const LayerActivations& a) {
+                 backend_.AttentionDecode(cache, layer, a.qk, rows.slots, rows.positions, padded,
+                                          rows.prefixes, a.attention_out);
                }});
   });
-  CopyHidden(rows, hidden);
+  CopyHidden(rows.count, hidden);
 }
 
 std::vector<MemoryUse> Transformer::Memory() const {

@@ -31,6 +31,14 @@ struct LayerActivations {
 // Arrays of a batch's Indexes, in the order in which they are sent.
 enum BatchIndex : size_t { kTokens, kPositions, kRows, kTargets, kWanted, kNumBatchIndexes };
 
+// Rows that take one more token. Arrays in the backend's memory, as long as
+// backend.PaddedRows(count); their addresses depend on that length alone.
+struct DecodedRows {
+  const int32_t *tokens, *positions, *slots;
+  int count;
+  const SharedPrefixes* prefixes = nullptr;  // that their slots have
+};
+
 class Transformer {
  public:
   // Keeps references. `weights` are the backend's; layout.size() elements each.
@@ -70,10 +78,8 @@ class Transformer {
   // One more token per row; hidden T (rows, C) as above.
   void Decode(std::span<const int32_t> tokens, std::span<const int32_t> slots,
               std::span<const int32_t> positions, KvCache& cache, char* hidden);
-  // The same with arrays in the backend's memory, as long as backend.PaddedRows(rows); their
-  // addresses depend on that length alone.
-  void DecodeRows(const int32_t* tokens, const int32_t* positions, const int32_t* slots, int rows,
-                  KvCache& cache, char* hidden);
+  // The same where the arrays are the backend's already.
+  void DecodeRows(const DecodedRows& rows, KvCache& cache, char* hidden);
 
   const PackedLinear& head() const { return *head_; }
   std::vector<MemoryUse> Memory() const;
@@ -120,10 +126,9 @@ class Transformer {
   size_t StreamBytes(int rows) const;
   // Sends `rows` (positions in the final hidden states) in place of the batch's own.
   void SendBatch(std::span<const int32_t> rows, std::span<const int32_t> wanted = {});
-  // All layers of `padded` rows, of which the first `rows` are wanted. For Backend::Replay's `key`
-  // the arrays are always the same.
-  void RunDecoding(int key, const int32_t* tokens, const int32_t* positions, const int32_t* slots,
-                   int rows, int padded, KvCache& cache, char* hidden);
+  // Where the arrays of decoded rows are; part of Backend::Replay's key.
+  enum class ArraysAt { kIndexes, kWindow, kWindowWithPrefixes, kNum };
+  void RunDecoding(ArraysAt arrays, const DecodedRows& rows, KvCache& cache, char* hidden);
   // The first `rows` final hidden states go to `hidden`, the backend's.
   void CopyHidden(int rows, char* hidden);
   // All layers of `batch`, whose activations are kept for a backward.

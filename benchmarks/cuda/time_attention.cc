@@ -16,8 +16,9 @@ Array<T> OnDevice(const std::vector<T>& host) {
 
 // Keys and values of `slots` sequences in every layer.
 struct Cache {
-  Cache(const Bench& s, int slots, int layers)
-      : capacity(s.o.length / 2),
+  Cache(const Bench& s, int slots, int layers) : Cache(s, slots, layers, s.o.length / 2) {}
+  Cache(const Bench& s, int slots, int layers, int tokens)
+      : capacity(tokens),
         layer_stride(int64_t{slots} * 2 * s.kv * capacity),
         memory(Halves(layers * layer_stride)),
         layer{memory, memory + int64_t{s.kv} * capacity, int64_t{2} * s.kv * capacity, capacity} {}
@@ -45,16 +46,56 @@ void TimeCachedRows(const Bench& s, KernelClock& clock) {
                QkNormRope<Bf16>(qkv, positions, rows, gain, gain, angles, angles, 1e-6f, s.heads,
                                 qk, cache.layer, slots, nullptr);
              });
+  const auto scratch = ScratchOfKeySplits(rows, s.heads, cache.capacity);
+  const Array<float> parts(scratch.part_floats);
+  const Array<int32_t> arrivals(scratch.arrivals,
+                                std::vector<int32_t>(static_cast<size_t>(scratch.arrivals)));
   for (const int some : {rows, 1}) {
+    const KeySplits splits{NumKeySplits(some, s.heads, cache.capacity), parts, arrivals};
     const double t = cache.capacity;
     clock.Time("AttentionDecode",
                std::to_string(some) + " rows, " + std::to_string(cache.capacity) +
                    " keys, head size " + std::to_string(d),
                {2 * s.b * s.kv * t * some, 4.0 * s.h * t * some}, [&] {
-                 AttentionDecode<Bf16>(cache.layer, s.heads, qk, slots, positions, some, out,
-                                       nullptr);
+                 AttentionDecode<Bf16>(cache.layer, s.heads, qk, slots, positions, some, {}, splits,
+                                       out, nullptr);
                });
   }
+}
+
+// As many samples of each prompt as in RL, whose prompts are half of what the cache holds.
+void TimePrefixes(const Bench& s, KernelClock& clock) {
+  constexpr int kSamples = 16;
+  const int prompts = std::max(1, s.o.rows / kSamples), rows = prompts * kSamples;
+  const int block = KeysPerBlock(s.model.head_dim);
+  const int length = std::max(1, s.o.length / 4 / block) * block;
+  const Cache cache(s, rows, 1, 2 * length);
+  const int most = std::max(1, kPrefixRows * s.model.num_kv_heads / s.model.num_heads);
+  std::vector<PrefixTile> on_host;
+  std::vector<int32_t> each;
+  for (int row = 0; row < rows; ++row) {
+    each.push_back(row);
+    const int sample = row % kSamples;
+    if (sample % most > 0) continue;
+    on_host.push_back({row - sample, length, row, std::min(most, kSamples - sample)});
+  }
+  const auto tiles = OnDevice(on_host);
+  const auto num_tiles = OnDevice(std::vector{static_cast<int32_t>(on_host.size())});
+  const auto members = OnDevice(each),
+             lengths = OnDevice(std::vector<int32_t>(each.size(), length));
+  const Array<float> parts(int64_t{rows} * s.model.num_heads * PartFloats(s.model.head_dim));
+  const auto qk = Halves(int64_t{rows} * (s.h + s.kv));
+  const PrefixTables tables{num_tiles, tiles, members, lengths, members, parts};
+  const double part_bytes = 4.0 * rows * s.model.num_heads * PartFloats(s.model.head_dim);
+  clock.Time("AttentionPrefix",
+             std::to_string(prompts) + " x " + std::to_string(kSamples) + " rows, " +
+                 std::to_string(length) + " keys, head size " + std::to_string(s.model.head_dim),
+             {2 * s.b * s.kv * length * prompts + s.b * s.h * rows + part_bytes,
+              4.0 * s.h * length * rows},
+             [&] {
+               AttentionPrefix(cache.layer, s.heads, qk, tables, static_cast<int>(on_host.size()),
+                               nullptr);
+             });
 }
 
 void TimeCopy(const Bench& s, KernelClock& clock) {
@@ -118,6 +159,7 @@ void TimeAttention(const Bench& s, KernelClock& clock) {
 
 void TimeDecoding(const Bench& bench, KernelClock& clock) {
   TimeCachedRows(bench, clock);
+  TimePrefixes(bench, clock);
   TimeCopy(bench, clock);
   TimeAdvance(bench, clock);
 }

@@ -198,7 +198,7 @@ void CpuBackend::CopySlot(KvCache& cache, int from, int to, int num_tokens) {
 
 void CpuBackend::AttentionDecode(const KvCache& cache, int layer, const void* qk,
                                  const int32_t* slots, const int32_t* positions, int rows,
-                                 void* out) {
+                                 const SharedPrefixes* /*prefixes*/, void* out) {
   const auto& c = Cast(cache);
   ReserveThreadScratch(kernels_.attention_scratch_bytes(shape_, c.capacity_tokens));
   const AttentionArrays arrays{qk, nullptr, out, nullptr};

@@ -111,7 +111,8 @@ class CpuBackend final : public Backend {
   std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) override;
   void CopySlot(KvCache& cache, int from, int to, int num_tokens) override;
   void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
-                       const int32_t* positions, int rows, void* out) override;
+                       const int32_t* positions, int rows, const SharedPrefixes* /*prefixes*/,
+                       void* out) override;
   void AdvanceRows(const RowTable& table, int step) override;
 
   void ScoreTokens(const PackedLinear& head, const void* hidden, int rows, const int32_t* targets,

@@ -23,6 +23,7 @@ void CpuBackend::AdvanceRows(const RowTable& t, int step) {
           std::find(t.stops, t.stops + t.num_stops, token) != t.stops + t.num_stops;
       const bool ended = ++t.counts[row] >= t.limits[row] || is_stop;
       if (ended) {
+        if (t.slot_rows) t.slot_rows[t.slots[row]] = -1;
         const bool is_taken = *t.next_waiting < t.num_rows;
         row = is_taken ? (*t.next_waiting)++ : -1;
         t.occupants[place] = row;
@@ -34,6 +35,7 @@ void CpuBackend::AdvanceRows(const RowTable& t, int step) {
     t.next_tokens[place] = decodes ? token : 0;
     t.next_slots[place] = decodes ? t.slots[row] : -1;
     t.next_positions[place] = decodes ? t.positions[row]++ : 0;
+    if (decodes && t.slot_rows) t.slot_rows[t.slots[row]] = place;
     if (row < 0) continue;
     const uint64_t task = static_cast<uint64_t>(static_cast<uint32_t>(t.task_high[row])) << 32 |
                           static_cast<uint32_t>(t.task_low[row]);

@@ -1,8 +1,9 @@
-// Attention and the KV cache of the CUDA backend.
+// Attention of packed batches, and positions, in the CUDA backend.
 #include <vector>
 
 #include "core/error.h"
 #include "policy/cuda/cuda_backend.h"
+#include "policy/cuda/kv_cache.h"
 #include "policy/cuda/region.h"
 
 namespace agon::policy::cuda {
@@ -33,26 +34,6 @@ const CudaSegments& Cast(const PackedSegments& segments) {
   return static_cast<const CudaSegments&>(segments);
 }
 
-// Keys, then values: T (L, slots, KV, capacity, d) each.
-struct CudaKvCache final : KvCache {
-  explicit CudaKvCache(Space& space) : memory(space, "KV cache") {}
-  int num_slots() const override { return slots; }
-  int capacity() const override { return capacity_tokens; }
-
-  template <typename T>
-  KvLayer<T> Layer(int layer) const {
-    T* keys = reinterpret_cast<T*>(data) + layer * layer_stride;
-    return {keys, keys + num_layers * layer_stride, slot_stride, capacity_tokens};
-  }
-
-  CudaMemory memory;
-  char* data = nullptr;
-  int slots = 0, capacity_tokens = 0, num_layers = 0;
-  int64_t slot_stride = 0, layer_stride = 0;  // elements
-};
-
-const CudaKvCache& Cast(const KvCache& cache) { return static_cast<const CudaKvCache&>(cache); }
-
 template <typename T>
 size_t BytesOf(const std::vector<T>& values) {
   return values.size() * sizeof(T);
@@ -64,7 +45,8 @@ void CudaBackend::QkNormRope(const void* qkv, const int32_t* positions, int rows
                              const float* q_gain, const float* k_gain, void* qk,
                              const KvPlaces& kept) {
   ForType([&]<typename T>() {
-    const auto cache = kept.cache ? Cast(*kept.cache).Layer<T>(kept.layer) : KvLayer<T>{};
+    const auto cache =
+        kept.cache ? CudaKvCache::Of(*kept.cache).Layer<T>(kept.layer) : KvLayer<T>{};
     cuda::QkNormRope(static_cast<const T*>(qkv), positions, rows, q_gain, k_gain, cosine_, sine_,
                      config_.rms_norm_eps, shape_, static_cast<T*>(qk), cache, kept.slots,
                      gpu_.stream());
@@ -142,35 +124,6 @@ void CudaBackend::AttentionGradient(const PackedSegments& segments, const void* 
                             shape_, static_cast<const T*>(qk), static_cast<const T*>(qkv),
                             static_cast<const T*>(out), lse, static_cast<const T*>(dout), rows,
                             delta, dqk, dv, gpu_.stream());
-  });
-}
-
-std::unique_ptr<KvCache> CudaBackend::NewKvCache(int num_slots, int capacity) {
-  auto cache = std::make_unique<CudaKvCache>(*space_);
-  cache->slots = num_slots;
-  cache->capacity_tokens = capacity;
-  cache->num_layers = config_.num_layers;
-  cache->slot_stride = static_cast<int64_t>(shape_.num_kv_heads) * capacity * shape_.head_dim;
-  cache->layer_stride = num_slots * cache->slot_stride;
-  cache->data = cache->memory.Get(
-      static_cast<size_t>(2 * config_.num_layers * cache->layer_stride * ElementBytes()));
-  return cache;
-}
-
-void CudaBackend::CopySlot(KvCache& cache, int from, int to, int num_tokens) {
-  const auto& c = Cast(cache);
-  ForType([&]<typename T>() {
-    cuda::CopySlot(c.Layer<T>(0), c.num_layers, c.layer_stride, shape_, from, to, num_tokens,
-                   gpu_.stream());
-  });
-}
-
-void CudaBackend::AttentionDecode(const KvCache& cache, int layer, const void* qk,
-                                  const int32_t* slots, const int32_t* positions, int rows,
-                                  void* out) {
-  ForType([&]<typename T>() {
-    cuda::AttentionDecode(Cast(cache).Layer<T>(layer), shape_, static_cast<const T*>(qk), slots,
-                          positions, rows, static_cast<T*>(out), gpu_.stream());
   });
 }
 

@@ -95,8 +95,11 @@ class CudaBackend final : public Backend {
 
   std::unique_ptr<KvCache> NewKvCache(int num_slots, int capacity) override;
   void CopySlot(KvCache& cache, int from, int to, int num_tokens) override;
+  std::unique_ptr<SharedPrefixes> NewPrefixes(const KvCache& cache) override;
+  bool SetPrefixes(SharedPrefixes& prefixes, std::span<const SharedPrefix> shared) override;
   void AttentionDecode(const KvCache& cache, int layer, const void* qk, const int32_t* slots,
-                       const int32_t* positions, int rows, void* out) override;
+                       const int32_t* positions, int rows, const SharedPrefixes* prefixes,
+                       void* out) override;
   int PaddedRows(int rows) const override { return GraphRows(rows); }
   int StepsAtOnce() const override { return 8; }
   void AdvanceRows(const RowTable& table, int step) override {

@@ -143,17 +143,58 @@ void AttentionGradient(const AttentionTile* tiles, int num_tiles, const KeyTile*
                        const T* qk, const T* qkv, const T* out, const float* lse, const T* dout,
                        int rows, float* delta, float* dqk, float* dv, cudaStream_t stream);
 
-// --- attention.cu, decoding ------------------------------------------------------------
+// --- attention_decode.cu ---------------------------------------------------------------
 // The first `num_tokens` positions of slot `from` in each of `num_layers` layers, which begin
 // `layer_stride` elements apart.
 template <typename T>
 void CopySlot(const KvLayer<T>& first_layer, int num_layers, int64_t layer_stride,
               const HeadShape& shape, int from, int to, int num_tokens, cudaStream_t stream);
+
+// Keys of a block in bf16: sequences that are computed with together have whole blocks in common.
+__host__ __device__ constexpr int KeysPerBlock(int head_dim) { return head_dim <= 64 ? 64 : 32; }
+// What a row's softmax over some of its keys takes: output, sum, maximum.
+__host__ __device__ constexpr int PartFloats(int head_dim) { return head_dim + 2; }
+
+// Rows that are computed with together: tokens of members times heads that share a head of keys.
+inline constexpr int kPrefixRows = 64;
+// Slots that begin with the same num_keys keys, whole blocks of them, in `slot` too: `num_members`
+// of PrefixTables::members.
+struct PrefixTile {
+  int32_t slot, num_keys, first_member, num_members;
+};
+// Of no prefixes, as it is made.
+struct PrefixTables {
+  const int32_t* num_tiles = nullptr;
+  const PrefixTile* tiles = nullptr;
+  const int32_t* members = nullptr;   // slots
+  const int32_t* num_keys = nullptr;  // of each slot, 0: is no member
+  const int32_t* rows = nullptr;      // of each slot, the row that is decoded there, -1: none
+  float* parts = nullptr;             // (rows, H, PartFloats(d))
+};
+// Over the tiles' keys, what the members' rows of qk (rows, (H + KV) d) come to: tables.parts, from
+// where AttentionDecode goes on.
+void AttentionPrefix(const KvLayer<Bf16>& cache, const HeadShape& shape, const Bf16* qk,
+                     const PrefixTables& tables, int most_tiles, cudaStream_t stream);
+
+// Blocks of threads that share the keys of a row and head, in bf16: several where few rows would
+// leave the GPU idle. Their scratch is of rows that go together with more than one.
+struct KeySplits {
+  int count = 1;
+  float* parts = nullptr;
+  int32_t* arrivals = nullptr;  // zeros, and zeros again in the end
+};
+int NumKeySplits(int rows, const HeadShape& shape, int capacity);
+struct KeySplitScratch {
+  int64_t part_floats = 0, arrivals = 0;
+};
+KeySplitScratch ScratchOfKeySplits(int most_rows, const HeadShape& shape, int capacity);
+
 // out (rows, H d): row i's queries over positions [0, positions[i]] of slots[i]. The same bits
 // as Attention gives that token.
 template <typename T>
 void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* qk,
-                     const int32_t* slots, const int32_t* positions, int rows, T* out,
+                     const int32_t* slots, const int32_t* positions, int rows,
+                     const PrefixTables& prefixes, const KeySplits& splits, T* out,
                      cudaStream_t stream);
 
 // --- row_table.cu ----------------------------------------------------------------------

@@ -71,6 +71,7 @@ __global__ void AdvanceRowsKernel(RowTable t, int step, PhiloxKey key) {
     const int taken = waiting + BlockSumBefore(ended, &num_ended);
     waiting += num_ended;
     if (!is_place) continue;
+    if (ended && t.slot_rows) t.slot_rows[t.slots[row]] = -1;
     const bool is_taken = ended && taken < t.num_rows;
     if (ended) row = is_taken ? taken : -1;
     t.occupants[place] = row;
@@ -80,6 +81,7 @@ __global__ void AdvanceRowsKernel(RowTable t, int step, PhiloxKey key) {
     t.next_slots[place] = decodes ? t.slots[row] : -1;
     t.next_positions[place] = decodes ? t.positions[row] : 0;
     if (decodes) t.positions[row] += 1;
+    if (decodes && t.slot_rows) t.slot_rows[t.slots[row]] = place;
     if (row >= 0) t.uniforms[place] = Uniform(t, key, row);
   }
   if (threadIdx.x == 0) *t.next_waiting = waiting < t.num_rows ? waiting : t.num_rows;

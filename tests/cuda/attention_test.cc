@@ -128,16 +128,147 @@ TYPED_TEST(AttentionKernel, DecodingGivesTheBitsOfTraining) {
     Device<int32_t> device_positions(positions), device_slots(slots);
     // All at once, as rows of a batch, and some alone.
     Device<T> out(static_cast<size_t>(num_tokens) * p.OutWidth());
-    AttentionDecode<T>(cache, shape, qk, device_slots, device_positions, num_tokens, out, nullptr);
+    AttentionDecode<T>(cache, shape, qk, device_slots, device_positions, num_tokens, {}, {}, out,
+                       nullptr);
     EXPECT_TRUE(SameBits(out.Read(), trained.out)) << shape.head_dim;
     for (const int row : {0, 31, 32, 69}) {
       const size_t width = p.OutWidth(), qk_width = p.qk.size() / static_cast<size_t>(num_tokens);
       const auto r = static_cast<size_t>(row);
       Device<T> query(Slice(p.qk, r * qk_width, qk_width)), alone(width);
       Device<int32_t> position(std::vector<int32_t>{row}), in_slot(std::vector<int32_t>{2});
-      AttentionDecode<T>(cache, shape, query, in_slot, position, 1, alone, nullptr);
+      AttentionDecode<T>(cache, shape, query, in_slot, position, 1, {}, {}, alone, nullptr);
       EXPECT_TRUE(SameBits(alone.Read(), Slice(trained.out, r * width, width))) << row;
     }
+  }
+}
+
+// A sequence in each of some slots of a cache, and rows that decode some of its tokens.
+struct CachedSequence {
+  CachedSequence(const AttentionProblem<Bf16>& p, int num_slots, int capacity)
+      : problem(p),
+        slot(static_cast<size_t>(p.shape.num_kv_heads * capacity * p.shape.head_dim)),
+        keys(static_cast<size_t>(num_slots) * slot),
+        values(static_cast<size_t>(num_slots) * slot),
+        cache{keys, values, static_cast<int64_t>(slot), capacity} {
+    for (int i = 0; i < num_slots; ++i) Keep(p, i, cache);
+  }
+
+  // What token positions[i] of slot slots[i] comes to.
+  std::vector<Bf16> Decode(const std::vector<int32_t>& slots, const std::vector<int32_t>& positions,
+                           const KeySplits& splits, const PrefixTables& prefixes = {}) const {
+    const size_t width = problem.qk.size() / static_cast<size_t>(problem.rows);
+    std::vector<Bf16> queries;
+    for (const int32_t position : positions) {
+      const auto query = Slice(problem.qk, static_cast<size_t>(position) * width, width);
+      queries.insert(queries.end(), query.begin(), query.end());
+    }
+    const Device<Bf16> qk(queries);
+    const Device<int32_t> in(slots), at(positions);
+    Device<Bf16> out(slots.size() * problem.OutWidth());
+    if (prefixes.num_tiles) AttentionPrefix(cache, problem.shape, qk, prefixes, 2, nullptr);
+    AttentionDecode<Bf16>(cache, problem.shape, qk, in, at, static_cast<int>(slots.size()),
+                          prefixes, splits, out, nullptr);
+    return out.Read();
+  }
+
+  const AttentionProblem<Bf16>& problem;
+  size_t slot;
+  Device<Bf16> keys, values;
+  KvLayer<Bf16> cache;
+};
+
+// Of a sequence's training, the tokens at `positions`.
+std::vector<Bf16> TrainedRows(const AttentionProblem<Bf16>& p,
+                              const std::vector<int32_t>& positions) {
+  const auto all = Run(p, p.segments).out;
+  std::vector<Bf16> out;
+  for (const int32_t position : positions) {
+    const auto row = Slice(all, static_cast<size_t>(position) * p.OutWidth(), p.OutWidth());
+    out.insert(out.end(), row.begin(), row.end());
+  }
+  return out;
+}
+
+class DecodedAttention : public KernelTest<Bf16> {};
+
+TEST_F(DecodedAttention, BlocksThatShareARowsKeysChangeNoBits) {
+  for (const HeadShape& shape : {HeadShape{4, 2, 32}, {20, 1, 32}, {7, 1, 64}, {2, 2, 128}}) {
+    const int capacity = 600;
+    const AttentionProblem<Bf16> p({{0, 530, 0, 0}}, shape);
+    const CachedSequence sequence(p, 1, capacity);
+    const std::vector<int32_t> positions = {529, 0, 63, 64, 255, 256, 300}, slots(7);
+    const auto trained = TrainedRows(p, positions);
+    EXPECT_TRUE(SameBits(sequence.Decode(slots, positions, {}), trained)) << shape.head_dim;
+    const auto scratch = ScratchOfKeySplits(7, shape, capacity);
+    Device<float> parts(static_cast<size_t>(scratch.part_floats));
+    Device<int32_t> arrivals(std::vector<int32_t>(static_cast<size_t>(scratch.arrivals)));
+    const int most = NumKeySplits(1, shape, capacity);
+    EXPECT_GE(most, 3);
+    for (const int count : {2, most}) {
+      const KeySplits splits{count, parts, arrivals};
+      EXPECT_TRUE(SameBits(sequence.Decode(slots, positions, splits), trained)) << shape.head_dim;
+    }
+    for (const int32_t left : arrivals.Read()) EXPECT_EQ(left, 0);
+  }
+}
+
+TEST(KeySplits, AreOneWhereRowsFillAGpuOrKeysAreFew) {
+  const HeadShape base{14, 2, 64};
+  EXPECT_EQ(NumKeySplits(1, base, 2048), 8);  // a round of four blocks of 64 keys for each
+  EXPECT_EQ(NumKeySplits(1, base, 256), 1);
+  EXPECT_EQ(NumKeySplits(64, base, 2048), 2);
+  EXPECT_EQ(NumKeySplits(65, base, 2048), 1);
+  EXPECT_EQ(NumKeySplits(1024, base, 2048), 1);
+  EXPECT_EQ(ScratchOfKeySplits(1024, base, 256).arrivals, 0);
+  const auto scratch = ScratchOfKeySplits(1024, base, 2048);  // of 64 rows
+  EXPECT_EQ(scratch.arrivals, 64 * 2);
+  EXPECT_EQ(scratch.part_floats, 64 * 14 * 32 * 66);
+}
+
+// Nobody but the first member's slot has the prefix: who reads it elsewhere finds no numbers.
+TEST_F(DecodedAttention, RowsThatBeginAlikeReadTheirPrefixOnce) {
+  for (const HeadShape& shape : {HeadShape{14, 2, 32}, {7, 1, 64}, {2, 2, 128}}) {
+    constexpr int kSlots = 30, kPrefix = 130, kCapacity = 300;
+    const int block = KeysPerBlock(shape.head_dim), shared = kPrefix / block * block;
+    const AttentionProblem<Bf16> p({{0, 290, 0, 0}}, shape);
+    const CachedSequence sequence(p, kSlots, kCapacity);
+    // Slots from 2 on begin alike; 0 is somebody else's, 1 nobody's, and 5 isn't decoded now.
+    std::vector<int32_t> slots, positions, rows(kSlots, -1), num_keys(kSlots), members;
+    for (int slot = kSlots - 1; slot >= 0; --slot) {
+      if (slot == 1) continue;
+      if (slot >= 2) {
+        members.push_back(slot);
+        num_keys[static_cast<size_t>(slot)] = shared;
+      }
+      if (slot == 5) continue;
+      rows[static_cast<size_t>(slot)] = static_cast<int32_t>(slots.size());
+      slots.push_back(slot);
+      positions.push_back(kPrefix + 5 * slot);
+    }
+    for (int slot = 2; slot < kSlots; ++slot) {
+      if (slot == members[0]) continue;
+      for (int head = 0; head < shape.num_kv_heads; ++head) {
+        const int64_t at = sequence.cache.Offset(slot, head, 0, shape.head_dim);
+        const auto bytes = static_cast<size_t>(shared * shape.head_dim) * sizeof(Bf16);
+        Expect(cudaMemset(sequence.cache.keys + at, 0xff, bytes));
+        Expect(cudaMemset(sequence.cache.values + at, 0xff, bytes));
+      }
+    }
+    const int most = kPrefixRows / (shape.num_heads / shape.num_kv_heads);
+    std::vector<PrefixTile> tiles;
+    for (int i = 0; i < static_cast<int>(members.size()); i += most) {
+      tiles.push_back(
+          {members[0], shared, i, std::min(most, static_cast<int>(members.size()) - i)});
+    }
+    const Device<int32_t> num_tiles(std::vector<int32_t>{static_cast<int32_t>(tiles.size())});
+    const Device<PrefixTile> device_tiles(tiles);
+    const Device<int32_t> device_members(members), device_keys(num_keys), device_rows(rows);
+    Device<float> parts(slots.size() * static_cast<size_t>(shape.num_heads) *
+                        static_cast<size_t>(PartFloats(shape.head_dim)));
+    const PrefixTables tables{num_tiles,   device_tiles, device_members,
+                              device_keys, device_rows,  parts};
+    EXPECT_TRUE(SameBits(sequence.Decode(slots, positions, {}, tables), TrainedRows(p, positions)))
+        << shape.head_dim;
   }
 }
 

@@ -118,6 +118,47 @@ TYPED_TEST(CudaPolicy, RolloutsAreExactlyOnPolicy) {
   EXPECT_TRUE(SameBits(policy->Score(batch).logprobs, sampled));
 }
 
+// So many samples of a long prompt that the backend reads its keys once for all of them
+// (CudaPrefixes.ArentWorthItForFewRows); some wait for places, some end early.
+TEST(CudaPolicyGroups, RolloutsOfAGroupThatBeginsAlikeAreOnPolicy) {
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) GTEST_SKIP() << "no CUDA device";
+  ModelConfig config = SmallConfig();
+  config.num_heads = config.num_kv_heads = 2;
+  config.head_dim = 128;
+  config.num_layers = 1;
+  config.max_positions = 96;
+  const auto policy = TinyPolicy(ComputeType::kBfloat16, 7, kGpu, config);
+  Rng rng({.run_seed = 8, .stream = RngStream::kTest});
+  std::vector<Prompt> prompts(2);
+  for (Prompt& prompt : prompts) {
+    prompt.tokens = RandomTokens(rng, 70, config.vocab_size);
+    prompt.max_new_tokens = 3;
+  }
+  prompts[0].num_samples = 72;
+  prompts[1].task = 1;
+  Sampling sampling;
+  sampling.stop_token_ids = {3, 4, 5, 6, 7, 8, 9};
+  sampling.max_rows = 70;
+  const auto together = policy->Generate(prompts, sampling, kKey);
+  sampling.tokens_at_once = 1;  // where the host says what is decoded, nothing is shared
+  const auto apart = policy->Generate(prompts, sampling, kKey);
+  PackedBatch batch;
+  std::vector<float> sampled;
+  std::vector<std::vector<int32_t>> completions;
+  ASSERT_EQ(together.size(), 73u);
+  for (size_t i = 0; i < 73; ++i) {
+    EXPECT_EQ(together[i].tokens, apart[i].tokens) << i;
+    EXPECT_TRUE(SameBits(together[i].rollout_logprobs, apart[i].rollout_logprobs)) << i;
+    completions.push_back(together[i].tokens);
+    sampled.insert(sampled.end(), together[i].rollout_logprobs.begin(),
+                   together[i].rollout_logprobs.end());
+  }
+  AppendGroup(prompts[0].tokens, Slice(completions, 0, 72), batch);
+  AppendGroup(prompts[1].tokens, Slice(completions, 72, 1), batch);
+  EXPECT_TRUE(SameBits(policy->Score(batch).logprobs, sampled));
+}
+
 TYPED_TEST(CudaPolicy, TrainsAndGoesOnBitForBitAfterARestart) {
   using T = TypeParam;
   const auto dir =

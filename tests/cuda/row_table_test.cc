@@ -13,7 +13,7 @@ constexpr RngKey kTableKey{.run_seed = 0x123456789abcull, .stream = RngStream::k
 
 struct Outcome {
   std::vector<RowWindow::Drawn> drawn;
-  std::vector<int32_t> occupants, next, sources;
+  std::vector<int32_t> occupants, next, sources, slot_rows;
   std::vector<float> uniforms;
   int next_waiting = 0;
 };
@@ -35,6 +35,10 @@ Outcome Advance(Backend& backend, int places, int waiting) {
   RowWindow window(backend);
   window.Send(rows, places, kSteps, stops, kTableKey);
   const auto count = static_cast<size_t>(places);
+  const auto slot_rows = backend.NewMemory("test");
+  const std::vector<int32_t> nowhere(rows.size(), -1);
+  window.table().slot_rows = reinterpret_cast<int32_t*>(slot_rows->Get(4 * nowhere.size()));
+  backend.Upload(window.table().slot_rows, nowhere.data(), 4 * nowhere.size());
   Outcome outcome;
   const auto keep = [&](const int32_t* from, std::vector<int32_t>& to) {
     to.resize(to.size() + count);
@@ -52,6 +56,14 @@ Outcome Advance(Backend& backend, int places, int waiting) {
       keep(next, outcome.next);
     }
     keep(t.sources, outcome.sources);
+    std::vector<int32_t> decoded(rows.size());
+    backend.Download(decoded.data(), t.slot_rows, 4 * decoded.size());
+    outcome.slot_rows.insert(outcome.slot_rows.end(), decoded.begin(), decoded.end());
+    for (size_t slot = 0; slot < decoded.size(); ++slot) {
+      if (decoded[slot] < 0) continue;
+      const size_t next_slots = outcome.next.size() - count;
+      EXPECT_EQ(outcome.next[next_slots + static_cast<size_t>(decoded[slot])], slot);
+    }
     outcome.uniforms.resize(outcome.uniforms.size() + count);
     backend.Download(outcome.uniforms.data() + outcome.uniforms.size() - count, t.uniforms,
                      count * 4);
@@ -76,6 +88,7 @@ TEST_F(RowTableOp, FollowsTheCpuBitForBit) {
     EXPECT_EQ(got.occupants, expected.occupants) << places;
     EXPECT_EQ(got.next, expected.next) << places;
     EXPECT_EQ(got.sources, expected.sources) << places;
+    EXPECT_EQ(got.slot_rows, expected.slot_rows) << places;
     EXPECT_TRUE(SameBits(got.uniforms, expected.uniforms)) << places;
     EXPECT_EQ(got.next_waiting, expected.next_waiting) << places;
   }

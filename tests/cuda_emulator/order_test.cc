@@ -156,8 +156,39 @@ TYPED_TEST(Order, Decoding) {
     CopySlot<T>(cache, 1, 0, shape, 0, 1, kTokens, nullptr);
     Device<int32_t> slots(std::vector<int32_t>{1, -1, 0}),
         positions(std::vector<int32_t>{kTokens - 1, 0, 70});
-    AttentionDecode<T>(cache, shape, qk, slots, positions, 3, out, nullptr);
+    AttentionDecode<T>(cache, shape, qk, slots, positions, 3, {}, {}, out, nullptr);
     return Results{Values(out.Read())};
+  });
+}
+
+// Keys of a row that blocks share, and of a prefix that rows share.
+TEST(OrderOfHalves, DecodingTogether) {
+  constexpr int kTokens = 300, kCapacity = 520, kSlots = 3, kPrefix = 128;
+  const HeadShape shape{4, 2, 32};
+  const size_t slot = 2 * kCapacity * 32;
+  const auto kept = Rounded<Bf16>(Normals(13, kSlots * slot));
+  const auto queries = Rounded<Bf16>(Normals(14, kSlots * 6 * 32));
+  const auto scratch = ScratchOfKeySplits(kSlots, shape, kCapacity);
+  ExpectSameInEveryOrder([&] {
+    Device<Bf16> keys(kept), values(kept), qk(queries), out(kSlots * 4 * 32);
+    const KvLayer<Bf16> cache{keys, values, static_cast<int64_t>(slot), kCapacity};
+    Device<int32_t> slots(std::vector<int32_t>{2, 0, 1}),
+        positions(std::vector<int32_t>{kTokens - 1, 140, kCapacity - 1});
+    Device<float> parts(static_cast<size_t>(scratch.part_floats));
+    Device<int32_t> arrivals(std::vector<int32_t>(static_cast<size_t>(scratch.arrivals)));
+    const KeySplits splits{NumKeySplits(kSlots, shape, kCapacity), parts, arrivals};
+    AttentionDecode<Bf16>(cache, shape, qk, slots, positions, kSlots, {}, splits, out, nullptr);
+    const auto apart = Values(out.Read());
+    Device<int32_t> num_tiles(std::vector<int32_t>{1}), members(std::vector<int32_t>{0, 2});
+    Device<PrefixTile> tiles(std::vector<PrefixTile>{{0, kPrefix, 0, 2}});
+    Device<int32_t> num_keys(std::vector<int32_t>{kPrefix, 0, kPrefix}),
+        rows(std::vector<int32_t>{1, 2, 0});
+    Device<float> before(kSlots * 4 * PartFloats(32));
+    const PrefixTables prefixes{num_tiles, tiles, members, num_keys, rows, before};
+    AttentionPrefix(cache, shape, qk, prefixes, 1, nullptr);
+    AttentionDecode<Bf16>(cache, shape, qk, slots, positions, kSlots, prefixes, splits, out,
+                          nullptr);
+    return Results{apart, Values(out.Read())};
   });
 }
 
