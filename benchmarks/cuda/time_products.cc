@@ -67,6 +67,17 @@ void TimePacking(const Bench& s, KernelClock& clock) {
   });
 }
 
+// Our own, which a product gets for few rows if its bits and its time are right.
+void TimeFewRows(const Bench& s, KernelClock& clock, int rows, int in, int out) {
+  const auto w = Halves(int64_t{out} * in), x = Halves(int64_t{rows} * in);
+  const Array<Bf16> y(int64_t{rows} * out);
+  const double weights = static_cast<double>(out) * in;
+  clock.Time("FewRows",
+             std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out),
+             {s.b * (weights + static_cast<double>(rows) * (in + out)), 2.0 * rows * weights},
+             [&] { FewRows<Bf16>("FewRows", w, out, in, x, rows, false, y, out, nullptr); });
+}
+
 }  // namespace
 
 void TimeProducts(const Bench& s, KernelClock& clock) {
@@ -82,6 +93,10 @@ void TimeProducts(const Bench& s, KernelClock& clock) {
   for (const int rows : {s.o.rows, 1}) {
     products.Time("Linear, decoding, gate and up", Kind::kForward, rows, s.c, 2 * s.f, 0);
     products.Time("logits, decoding", Kind::kForward, rows, s.c, padded, 4);
+  }
+  for (const int rows : {1, kMostFewRows}) {
+    TimeFewRows(s, clock, rows, s.c, 2 * s.f);
+    TimeFewRows(s, clock, rows, s.h, s.c);
   }
 }
 

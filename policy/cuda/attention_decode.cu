@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "policy/cuda/chain.h"
 #include "policy/cuda/float_attention.h"
 #include "policy/cuda/head_dim.h"
 #include "policy/cuda/kernels.h"
@@ -48,6 +49,7 @@ struct DecodedHeads {
 template <int kHeadDim>
 __global__ void FloatDecodeKernel(KvLayer<float> cache, HeadShape shape, const float* qk,
                                   const int32_t* slots, const int32_t* positions, float* out) {
+  WaitForKernelBefore();
   const int64_t row = blockIdx.x;
   if (slots[row] < 0) return;
   const int kv_head = static_cast<int>(blockIdx.y);
@@ -78,6 +80,7 @@ __global__ void __launch_bounds__(TensorDecode<kHeadDim>::kThreads, TensorDecode
     TensorDecodeKernel(KvLayer<Bf16> cache, HeadShape shape, const Bf16* qk, const int32_t* slots,
                        const int32_t* positions, PrefixTables prefixes, KeySplits splits,
                        Bf16* out) {
+  WaitForKernelBefore();
   constexpr int kKeys = TensorDecode<kHeadDim>::kKeys, kWarps = TensorDecode<kHeadDim>::kWarps;
   const int64_t row = blockIdx.x;
   const int slot = slots[row];
@@ -134,6 +137,7 @@ template <int kHeadDim>
 __global__ void __launch_bounds__(PrefixBlock<kHeadDim>::kThreads, PrefixBlock<kHeadDim>::kBlocks)
     AttentionPrefixKernel(KvLayer<Bf16> cache, HeadShape shape, const Bf16* qk,
                           PrefixTables tables) {
+  WaitForKernelBefore();
   const int kv_head = static_cast<int>(blockIdx.y);
   const int heads_per_kv = shape.num_heads / shape.num_kv_heads;
   for (int i = static_cast<int>(blockIdx.x); i < *tables.num_tiles;
@@ -202,8 +206,8 @@ void AttentionPrefix(const KvLayer<Bf16>& cache, const HeadShape& shape, const B
   const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(shape.num_kv_heads));
   ForHeadDim("AttentionPrefix", shape, [&]<int kHeadDim>() {
     using Block = PrefixBlock<kHeadDim>;
-    Launch("AttentionPrefix", {grid, Block::kThreads, Block::kBytes}, stream,
-           AttentionPrefixKernel<kHeadDim>, cache, shape, qk, tables);
+    LaunchInChain("AttentionPrefix", {grid, Block::kThreads, Block::kBytes}, stream,
+                  AttentionPrefixKernel<kHeadDim>, cache, shape, qk, tables);
   });
 }
 
@@ -217,15 +221,15 @@ void AttentionDecode(const KvLayer<T>& cache, const HeadShape& shape, const T* q
     if constexpr (std::is_same_v<T, float>) {
       using Block = FloatAttention<kHeadDim, 4>;
       const dim3 grid(count, static_cast<unsigned>(shape.num_kv_heads));
-      Launch("AttentionDecode", {grid, Block::kThreads, Block::kBytes}, stream,
-             FloatDecodeKernel<kHeadDim>, cache, shape, qk, slots, positions, out);
+      LaunchInChain("AttentionDecode", {grid, Block::kThreads, Block::kBytes}, stream,
+                    FloatDecodeKernel<kHeadDim>, cache, shape, qk, slots, positions, out);
     } else {
       using Block = TensorDecode<kHeadDim>;
       const dim3 grid(count, static_cast<unsigned>(RowBlocks(shape)),
                       static_cast<unsigned>(splits.count));
-      Launch("AttentionDecode", {grid, Block::kThreads, Block::kBytes}, stream,
-             TensorDecodeKernel<kHeadDim>, cache, shape, qk, slots, positions, prefixes, splits,
-             out);
+      LaunchInChain("AttentionDecode", {grid, Block::kThreads, Block::kBytes}, stream,
+                    TensorDecodeKernel<kHeadDim>, cache, shape, qk, slots, positions, prefixes,
+                    splits, out);
     }
   });
 }

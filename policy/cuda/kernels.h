@@ -40,6 +40,15 @@ void SwiGlu(const T* gate_up, int rows, int f, T* activation, cudaStream_t strea
 template <typename T>
 void SwiGluGradient(const T* gate_up, int rows, int f, T* dgate_up, cudaStream_t stream);
 
+// --- few_rows.cu -----------------------------------------------------------------------
+// y (rows, out), `y_stride` elements from row to row, = x (rows, in) w^T with w (out, in), or is
+// added to what y holds; only fp32 can be. At most kMostFewRows rows; out and in are multiples
+// of 16.
+inline constexpr int kMostFewRows = 16;
+template <typename Y>
+void FewRows(const char* op, const Bf16* w, int out, int in, const Bf16* x, int rows, bool adds,
+             Y* y, int y_stride, cudaStream_t stream);
+
 // --- rms_norm.cu -----------------------------------------------------------------------
 // xhat (rows, c) = x / rms(x), rstd (rows).
 template <typename T>

@@ -35,10 +35,14 @@ inline unsigned NumBlocks(int64_t count, int64_t per_block) {
   return static_cast<unsigned>((count + per_block - 1) / per_block);
 }
 
-// Queues `kernel` on `stream`. An empty grid is no work. Throws what CUDA refuses, naming `op`.
+// Whether kernels may begin before the one before them has ended: on the thread's GPU, from compute
+// capability 9.0 on, unless AGON_CUDA_OVERLAP=off is in the environment.
+bool MayBeginEarly();
+
+// Queues `kernel` on `stream` as Launch and LaunchInChain say.
 template <typename... Parameters, typename... Arguments>
-void Launch(const char* op, const Shape& shape, cudaStream_t stream, void (*kernel)(Parameters...),
-            Arguments... arguments) {
+void Queue(const char* op, const Shape& shape, bool begins_early, cudaStream_t stream,
+           void (*kernel)(Parameters...), Arguments... arguments) {
   if (shape.grid.x == 0 || shape.grid.y == 0 || shape.grid.z == 0) return;
   constexpr size_t kWithoutAsking = 48 << 10;
   if (shape.shared_bytes > kWithoutAsking) {
@@ -51,7 +55,26 @@ void Launch(const char* op, const Shape& shape, cudaStream_t stream, void (*kern
   config.blockDim = dim3(shape.threads);
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream;
+  cudaLaunchAttribute early{};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  config.attrs = &early;
+  config.numAttrs = begins_early ? 1 : 0;
   Check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), op);
+}
+
+// Queues `kernel` on `stream`. An empty grid is no work. Throws what CUDA refuses, naming `op`.
+template <typename... Parameters, typename... Arguments>
+void Launch(const char* op, const Shape& shape, cudaStream_t stream, void (*kernel)(Parameters...),
+            Arguments... arguments) {
+  Queue(op, shape, false, stream, kernel, arguments...);
+}
+
+// The same for a kernel that waits for the one before by itself (chain.h).
+template <typename... Parameters, typename... Arguments>
+void LaunchInChain(const char* op, const Shape& shape, cudaStream_t stream,
+                   void (*kernel)(Parameters...), Arguments... arguments) {
+  Queue(op, shape, MayBeginEarly(), stream, kernel, arguments...);
 }
 
 }  // namespace agon::policy::cuda

@@ -1,5 +1,6 @@
 // What linear layers need beside their products: packed weights, and SwiGLU forward and backward.
 // Bound: HBM.
+#include "policy/cuda/chain.h"
 #include "policy/cuda/device.h"
 #include "policy/cuda/jobs.h"
 #include "policy/cuda/kernels.h"
@@ -44,6 +45,7 @@ struct GatedPlace {
 
 template <typename T>
 __global__ void SwiGluKernel(const T* gate_up, int rows, int f, T* activation) {
+  WaitForKernelBefore();
   const GatedPlace at(rows, f);
   if (!at.is_inside) return;
   const float4 g = Load4(gate_up + at.gate), u = Load4(gate_up + at.gate + f);
@@ -88,8 +90,8 @@ void PackWeights(std::span<const WeightToPack<T>> weights, cudaStream_t stream) 
 
 template <typename T>
 void SwiGlu(const T* gate_up, int rows, int f, T* activation, cudaStream_t stream) {
-  Launch("SwiGlu", FourEach(static_cast<int64_t>(rows) * f), stream, SwiGluKernel<T>, gate_up, rows,
-         f, activation);
+  LaunchInChain("SwiGlu", FourEach(static_cast<int64_t>(rows) * f), stream, SwiGluKernel<T>,
+                gate_up, rows, f, activation);
 }
 
 template <typename T>

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
-#include <optional>
+#include <span>
 #include <vector>
 
 #include "core/error.h"
@@ -23,7 +22,10 @@ constexpr std::array<Bucket, 3> kBuckets = {
 
 bool SumsRows(const MatmulShape& shape) { return shape.kind == MatmulShape::Kind::kWeightGradient; }
 
-[[noreturn]] void ThrowNone(const MatmulShape& shape, size_t num_tried, const char* flaw) {
+[[noreturn]] void ThrowNone(const MatmulShape& shape, std::span<const MatmulAlgorithm> tried,
+                            const char* flaw) {
+  const auto num_tried = std::count_if(
+      tried.begin(), tried.end(), [](const auto& algorithm) { return !algorithm.is_few_rows; });
   throw Error(ErrorKind::kUnsupported,
               "cuBLASLt has no algorithm for " + Describe(shape) + " that can be used: of " +
                   std::to_string(num_tried) + " that it proposes each " + flaw,
@@ -42,7 +44,7 @@ class Chooser {
     const auto leader = std::find_if(proposals_.begin(), proposals_.end(),
                                      [&](const auto& algorithm) { return Leads(algorithm); });
     if (leader == proposals_.end()) {
-      ThrowNone(shape_, proposals_.size(),
+      ThrowNone(shape_, proposals_,
                 "gives a row other bits among other rows, or only works for some numbers of rows");
     }
     std::map<int, MatmulAlgorithm> chosen;
@@ -64,16 +66,13 @@ class Chooser {
                              trial_.GivesExpected(algorithm, tried);
       if (is_steady) return algorithm;
     }
-    ThrowNone(shape_, proposals_.size(), "gives other bits from run to run");
+    ThrowNone(shape_, proposals_, "gives other bits from run to run");
   }
 
  private:
   void Propose(int rows) {
     for (const MatmulAlgorithm& proposal : product_.Propose(rows)) {
-      const auto is_same = [&](const MatmulAlgorithm& other) {
-        return std::memcmp(&proposal, &other, sizeof other) == 0;
-      };
-      if (std::none_of(proposals_.begin(), proposals_.end(), is_same)) {
+      if (std::find(proposals_.begin(), proposals_.end(), proposal) == proposals_.end()) {
         proposals_.push_back(proposal);
       }
     }

@@ -3,7 +3,8 @@
 // Of a product whose results are rows (all but a weight's gradient), three numbers of rows are
 // told apart: few, some and many. The first proposal of cuBLASLt for kReferenceRows rows that gives
 // equal rows equal bits, whatever their number and place, says what the bits are; nothing that is
-// measured has a say in it. Each of the three then gets the fastest algorithm with those bits.
+// measured has a say in it. Each of the three then gets the fastest algorithm with those bits,
+// for few rows perhaps our own (few_rows.cu).
 //
 // A weight's gradient is a sum over rows. It gets the first proposal for about so many rows, up to
 // the next power of two, whose bits don't change from run to run.

@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "core/error.h"
+#include "policy/cuda/kernels.h"
 
 namespace agon::policy::cuda {
 namespace {
@@ -40,7 +42,8 @@ class Preference {
   cublasLtMatmulPreference_t preference_ = nullptr;
 };
 
-uint32_t Config(const MatmulAlgorithm& algorithm, cublasLtMatmulAlgoConfigAttributes_t attribute) {
+uint32_t Config(const cublasLtMatmulAlgo_t& algorithm,
+                cublasLtMatmulAlgoConfigAttributes_t attribute) {
   uint32_t value = 0;
   size_t written = 0;
   CheckBlas(
@@ -64,6 +67,11 @@ cudaDataType_t ResultType(const MatmulShape& s) {
 }
 
 }  // namespace
+
+bool operator==(const MatmulAlgorithm& a, const MatmulAlgorithm& b) {
+  return a.is_few_rows == b.is_few_rows &&
+         std::memcmp(&a.of_library, &b.of_library, sizeof b.of_library) == 0;
+}
 
 std::string Describe(const MatmulShape& shape) {
   const char* names[] = {"y = x W^T", "dx = dy W", "dW = dy^T x"};
@@ -119,8 +127,19 @@ void MatmulProduct::SetRows(int rows) {
   (IsWeightGradient(shape_) ? left_ : result_)->SetCols(rows);
 }
 
+bool MatmulProduct::TakesFewRows(int rows) const {
+  return IsForward(shape_) && shape_.is_bf16 && rows <= kMostFewRows && shape_.out % 16 == 0 &&
+         shape_.in % 16 == 0 && (shape_.is_float_result || !shape_.adds);
+}
+
 std::vector<MatmulAlgorithm> MatmulProduct::Propose(int rows) {
   SetRows(rows);
+  std::vector<MatmulAlgorithm> proposals = OfLibrary();
+  if (TakesFewRows(rows)) proposals.push_back({.is_few_rows = true});
+  return proposals;
+}
+
+std::vector<MatmulAlgorithm> MatmulProduct::OfLibrary() {
   std::array<cublasLtMatmulHeuristicResult_t, kMostProposals> found{};
   int num_found = 0;
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
@@ -131,26 +150,36 @@ std::vector<MatmulAlgorithm> MatmulProduct::Propose(int rows) {
   for (int i = 0; i < num_found; ++i) {
     const auto& proposal = found[static_cast<size_t>(i)];
     if (proposal.state != CUBLAS_STATUS_SUCCESS || SharesSums(proposal)) continue;
-    proposals.push_back(proposal.algo);
+    proposals.push_back({.of_library = proposal.algo});
   }
   return proposals;
 }
 
 bool MatmulProduct::Works(const MatmulAlgorithm& algorithm, int rows) {
+  if (algorithm.is_few_rows) return TakesFewRows(rows);
   SetRows(rows);
   cublasLtMatmulHeuristicResult_t check{};
   return cublasLtMatmulAlgoCheck(handle_, product_, left_->get(), right_->get(), result_->get(),
-                                 result_->get(), &algorithm, &check) == CUBLAS_STATUS_SUCCESS &&
+                                 result_->get(), &algorithm.of_library,
+                                 &check) == CUBLAS_STATUS_SUCCESS &&
          check.workspaceSize == 0;
 }
 
 void MatmulProduct::Run(const char* op, const MatmulAlgorithm& algorithm, int rows,
                         const void* left, const void* right, void* result, cudaStream_t stream) {
+  if (algorithm.is_few_rows) {
+    const auto run = [&](auto* y) {
+      FewRows(op, static_cast<const Bf16*>(left), shape_.out, shape_.in,
+              static_cast<const Bf16*>(right), rows, shape_.adds, y, shape_.dy_stride, stream);
+    };
+    return shape_.is_float_result ? run(static_cast<float*>(result))
+                                  : run(static_cast<Bf16*>(result));
+  }
   SetRows(rows);
   const float one = 1.0f, kept = shape_.adds ? 1.0f : 0.0f;
   CheckBlas(cublasLtMatmul(handle_, product_, &one, left, left_->get(), right, right_->get(), &kept,
-                           result, result_->get(), result, result_->get(), &algorithm, nullptr, 0,
-                           stream),
+                           result, result_->get(), result, result_->get(), &algorithm.of_library,
+                           nullptr, 0, stream),
             op);
 }
 

@@ -13,7 +13,12 @@
 
 namespace agon::policy::cuda {
 
-using MatmulAlgorithm = cublasLtMatmulAlgo_t;
+// How a product is computed.
+struct MatmulAlgorithm {
+  bool is_few_rows = false;           // by few_rows.cu
+  cublasLtMatmulAlgo_t of_library{};  // else
+};
+bool operator==(const MatmulAlgorithm& a, const MatmulAlgorithm& b);
 
 class MatmulProduct {
  public:
@@ -23,7 +28,7 @@ class MatmulProduct {
   MatmulProduct(const MatmulProduct&) = delete;
 
   // What cuBLASLt proposes for so many rows, the best first, less what says itself that blocks
-  // share a sum: splits K or needs memory.
+  // share a sum: splits K or needs memory. Then our own, if it may be used.
   std::vector<MatmulAlgorithm> Propose(int rows);
   bool Works(const MatmulAlgorithm& algorithm, int rows);
   void Run(const char* op, const MatmulAlgorithm& algorithm, int rows, const void* left,
@@ -32,6 +37,8 @@ class MatmulProduct {
  private:
   class Layout;
 
+  bool TakesFewRows(int rows) const;
+  std::vector<MatmulAlgorithm> OfLibrary();
   void SetTransposed(cublasLtMatmulDescAttributes_t which, bool is_transposed);
   void SetRows(int rows);
 

@@ -1,5 +1,6 @@
 // RMSNorm of each query and key head, its gain, the rotation and the way to the cache in one pass,
 // one warp for each head of a row. Bound: HBM; in decoding few rows are one launch fewer.
+#include "policy/cuda/chain.h"
 #include "policy/cuda/device.h"
 #include "policy/cuda/head_dim.h"
 #include "policy/cuda/kernels.h"
@@ -47,6 +48,7 @@ struct Arguments {
 template <typename T, int kHeadDim>
 __global__ void QkNormRopeKernel(const T* qkv, Arguments a, int num_heads, T* qk, KvLayer<T> cache,
                                  const int32_t* slots) {
+  WaitForKernelBefore();
   using H = Head<kHeadDim>;
   const int rotated = a.shape.num_heads + a.shape.num_kv_heads;
   const int64_t item = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / kWarp;
@@ -170,8 +172,8 @@ void QkNormRope(const T* qkv, const int32_t* positions, int rows, const float* q
   const int heads = shape.num_heads + (slots ? 2 : 1) * shape.num_kv_heads;
   const int64_t items = static_cast<int64_t>(rows) * heads;
   ForHeadDim("QkNormRope", shape, [&]<int kHeadDim>() {
-    Launch("QkNormRope", {dim3(NumBlocks(items, kWarps)), kThreads}, stream,
-           QkNormRopeKernel<T, kHeadDim>, qkv, a, heads, qk, cache, slots);
+    LaunchInChain("QkNormRope", {dim3(NumBlocks(items, kWarps)), kThreads}, stream,
+                  QkNormRopeKernel<T, kHeadDim>, qkv, a, heads, qk, cache, slots);
   });
 }
 

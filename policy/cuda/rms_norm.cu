@@ -1,6 +1,7 @@
 // RMSNorm without gains (they are folded into the layer that follows), one row per block.
 //
 // A row's second reading comes from the L1 cache, so a pass moves each array once. Bound: HBM.
+#include "policy/cuda/chain.h"
 #include "policy/cuda/device.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
@@ -17,6 +18,7 @@ unsigned ThreadsFor(int c) {
 
 template <typename T>
 __global__ void RmsNormKernel(const float* x, int c, float epsilon, T* xhat, float* rstd) {
+  WaitForKernelBefore();
   const int64_t row = static_cast<int64_t>(blockIdx.x) * c;
   const int first = static_cast<int>(threadIdx.x) * 4, step = static_cast<int>(blockDim.x) * 4;
   float sum = 0.0f;
@@ -59,7 +61,8 @@ Shape RowPerBlock(int rows, int c) { return {dim3(static_cast<unsigned>(rows)), 
 template <typename T>
 void RmsNorm(const float* x, int rows, int c, float epsilon, T* xhat, float* rstd,
              cudaStream_t stream) {
-  Launch("RmsNorm", RowPerBlock(rows, c), stream, RmsNormKernel<T>, x, c, epsilon, xhat, rstd);
+  LaunchInChain("RmsNorm", RowPerBlock(rows, c), stream, RmsNormKernel<T>, x, c, epsilon, xhat,
+                rstd);
 }
 
 template <typename T>

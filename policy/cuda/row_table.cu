@@ -1,6 +1,7 @@
 // Between two steps of decoding: what was drawn is kept, rows that stopped give their places to
 // rows that wait, and each place gets its next random number. One block, for the order of places
 // decides who takes which. Bound: latency.
+#include "policy/cuda/chain.h"
 #include "policy/cuda/device.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
@@ -47,6 +48,7 @@ __device__ inline bool IsStop(const RowTable& t, int32_t token) {
 }
 
 __global__ void AdvanceRowsKernel(RowTable t, int step, PhiloxKey key) {
+  WaitForKernelBefore();
   int waiting = *t.next_waiting;
   for (int first = 0; first < t.num_places; first += kThreads) {
     const int place = first + static_cast<int>(threadIdx.x);
@@ -96,8 +98,8 @@ void AdvanceRows(const RowTable& table, int step, cudaStream_t stream) {
   const auto mixed =
       Philox4x32({low(key.step), low(key.step >> 32), static_cast<uint32_t>(key.stream), 0},
                  {low(key.run_seed), low(key.run_seed >> 32)});
-  Launch("AdvanceRows", {dim3(1), kThreads}, stream, AdvanceRowsKernel, table, step,
-         PhiloxKey{mixed[0], mixed[1]});
+  LaunchInChain("AdvanceRows", {dim3(1), kThreads}, stream, AdvanceRowsKernel, table, step,
+                PhiloxKey{mixed[0], mixed[1]});
 }
 
 }  // namespace agon::policy::cuda

@@ -1,4 +1,5 @@
 // Rows moved whole: gather, scatter with sums, conversion. Bound: HBM.
+#include "policy/cuda/chain.h"
 #include "policy/cuda/device.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
@@ -10,6 +11,7 @@ constexpr int kThreads = 128;
 
 template <typename T>
 __global__ void GatherRowsKernel(const T* x, const int32_t* rows, int c, T* out) {
+  WaitForKernelBefore();
   const T* source = x + static_cast<int64_t>(rows[blockIdx.x]) * c;
   T* target = out + static_cast<int64_t>(blockIdx.x) * c;
   for (int i = static_cast<int>(threadIdx.x) * 4; i < c; i += kThreads * 4) {
@@ -118,8 +120,8 @@ __global__ void RoundKernel(const float* x, int64_t count, T* rounded) {
 
 template <typename T>
 void GatherRows(const T* x, const int32_t* rows, int count, int c, T* out, cudaStream_t stream) {
-  Launch("GatherRows", {dim3(static_cast<unsigned>(count)), kThreads}, stream, GatherRowsKernel<T>,
-         x, rows, c, out);
+  LaunchInChain("GatherRows", {dim3(static_cast<unsigned>(count)), kThreads}, stream,
+                GatherRowsKernel<T>, x, rows, c, out);
 }
 
 void Embedding(const float* table, const int32_t* tokens, int rows, int c, float* x,

@@ -1,6 +1,7 @@
 // One token per row, drawn where the cumulative weight in the order of ids passes the row's
 // uniform number. Weights are computed again wherever they are needed, from logits that L2
 // holds; nothing is sorted. Bound: HBM for the first reading.
+#include "policy/cuda/chain.h"
 #include "policy/cuda/kernels.h"
 #include "policy/cuda/launch.h"
 #include "policy/cuda/softmax.h"
@@ -119,6 +120,7 @@ __device__ int Largest(const VocabularyRow& row) {
 __global__ void SampleLogitsKernel(const float* logits, int v, int64_t stride,
                                    float inverse_temperature, int top_k, float top_p,
                                    const float* uniforms, int32_t* tokens, float* logprobs) {
+  WaitForKernelBefore();
   const bool greedy = inverse_temperature == 0.0f;
   const VocabularyRow row = Softmax(logits + static_cast<int64_t>(blockIdx.x) * stride, v,
                                     greedy ? 1.0f : inverse_temperature);
@@ -144,8 +146,9 @@ void SampleLogits(const float* logits, int rows, int v, int64_t stride, float te
                   int top_k, float top_p, const float* uniforms, int32_t* tokens, float* logprobs,
                   cudaStream_t stream) {
   const float inverse_temperature = temperature > 0.0f ? 1.0f / temperature : 0.0f;
-  Launch("SampleTokens", {dim3(static_cast<unsigned>(rows)), kThreads}, stream, SampleLogitsKernel,
-         logits, v, stride, inverse_temperature, top_k, top_p, uniforms, tokens, logprobs);
+  LaunchInChain("SampleTokens", {dim3(static_cast<unsigned>(rows)), kThreads}, stream,
+                SampleLogitsKernel, logits, v, stride, inverse_temperature, top_k, top_p, uniforms,
+                tokens, logprobs);
 }
 
 }  // namespace agon::policy::cuda

@@ -64,8 +64,12 @@ class SharedRows {
     for (int i = thread * 8; i < kRows * kHeadDim; i += num_threads * 8) {
       const int row = i / kHeadDim, at = i % kHeadDim;
       const bool is_there = row < count;
-      CopyToShared8(values_, row * kStride + at, is_there ? row_at(row) + at : row_at(0), is_there);
+      Copy8(row, at, is_there ? row_at(row) + at : row_at(0), is_there);
     }
+  }
+  // CopyToShared8 to (row, column) and the seven next to it.
+  __device__ void Copy8(int row, int column, const Bf16* from, bool is_there) const {
+    CopyToShared8(values_, row * kStride + column, from, is_there);
   }
 
   // The 16 x 16 from (row, column) on.

@@ -95,4 +95,12 @@ __device__ inline void CopyToShared(const DynamicShared<float>& to, int at, cons
 // For all copies that the thread began.
 __device__ inline void WaitForCopies() { asm volatile("cp.async.wait_all;" : : : "memory"); }
 
+// Copies begun since the last call are a group, which may have none.
+__device__ inline void CommitCopies() { asm volatile("cp.async.commit_group;" : : : "memory"); }
+// For all groups of the thread but the last kPending.
+template <int kPending>
+__device__ inline void WaitForCopies() {
+  asm volatile("cp.async.wait_group %0;" : : "n"(kPending) : "memory");
+}
+
 #endif

@@ -27,6 +27,11 @@ inline void Expect(cudaError_t error) {
   ASSERT_EQ(error, cudaSuccess) << cudaGetErrorString(error);
 }
 
+// Elements of a matrix.
+inline size_t Area(int rows, int cols) {
+  return static_cast<size_t>(rows) * static_cast<size_t>(cols);
+}
+
 // A copy of a host array on the device.
 template <typename T>
 class Device {

@@ -1,8 +1,10 @@
 #include "policy/cuda/graphs.h"
+#include "policy/cuda/launch.h"
 
 #include <cstdlib>
 
 #include "core/error.h"
+#include "policy/cuda/launch.h"
 #include "tests/cuda/backend_fixture.h"
 #ifdef CUDA_EMULATOR
 #include "tests/cuda_emulator/runtime.h"
@@ -65,30 +67,44 @@ TEST_F(CudaGraphs, AnErrorInARecordingLeavesTheStreamUsable) {
   EXPECT_EQ(x.Read(), (std::vector<float>{2, 4}));
 }
 
-TEST_F(CudaGraphs, DecodingIsTheSameWithoutThem) {
-  ModelConfig model = TinyConfig();
+// Five samples of a short prompt.
+std::vector<Completion> Decode(ComputeType compute) {
   const Prompt prompt{.tokens = {1, 2, 3, 4}, .max_new_tokens = 12, .num_samples = 5};
-  const auto decode = [&] {
-    const auto policy =
-        Policy::Create(model, ComputeType::kFloat32, 3, {policy::Device::Kind::kCuda, 0});
-    return policy->Generate({&prompt, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
-  };
-  const auto with = decode();
+  const auto policy = Policy::Create(TinyConfig(), compute, 3, {policy::Device::Kind::kCuda, 0});
+  return policy->Generate({&prompt, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
+}
+
+void ExpectSame(const std::vector<Completion>& got, const std::vector<Completion>& expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].tokens, expected[i].tokens);
+    EXPECT_TRUE(SameBits(got[i].rollout_logprobs, expected[i].rollout_logprobs));
+  }
+}
+
+TEST_F(CudaGraphs, DecodingIsTheSameIfKernelsBeginInTheirTurn) {
+  const auto early = Decode(ComputeType::kBfloat16);
+  EXPECT_EQ(early.size(), 5u);
+  ::setenv("AGON_CUDA_OVERLAP", "off", 1);
+  EXPECT_FALSE(MayBeginEarly());
+  ExpectSame(Decode(ComputeType::kBfloat16), early);
+  ::unsetenv("AGON_CUDA_OVERLAP");
+}
+
+TEST_F(CudaGraphs, DecodingIsTheSameWithoutThem) {
+  const auto with = Decode(ComputeType::kFloat32);
   ::setenv("AGON_CUDA_GRAPHS", "off", 1);
 #ifdef CUDA_EMULATOR
   const int64_t graphs = cuda_emulator::MachineCounts().graphs;
   EXPECT_GT(graphs, 0);
 #endif
-  const auto without = decode();
+  const auto without = Decode(ComputeType::kFloat32);
   ::unsetenv("AGON_CUDA_GRAPHS");
 #ifdef CUDA_EMULATOR
   EXPECT_EQ(cuda_emulator::MachineCounts().graphs, graphs);
 #endif
-  ASSERT_EQ(with.size(), 5u);
-  for (size_t i = 0; i < with.size(); ++i) {
-    EXPECT_EQ(with[i].tokens, without[i].tokens);
-    EXPECT_TRUE(SameBits(with[i].rollout_logprobs, without[i].rollout_logprobs));
-  }
+  EXPECT_EQ(with.size(), 5u);
+  ExpectSame(without, with);
 }
 
 }  // namespace

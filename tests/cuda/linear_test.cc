@@ -37,8 +37,6 @@ struct Layer {
   std::unique_ptr<PackedLinear> cpu_linear, gpu_linear;
 };
 
-size_t Area(int rows, int cols) { return static_cast<size_t>(rows) * static_cast<size_t>(cols); }
-
 template <typename T>
 class LinearLayer : public KernelTest<T> {};
 TYPED_TEST_SUITE(LinearLayer, ComputeTypes);

@@ -20,8 +20,15 @@ class CudaPrefixesTest : public KernelTest<Bf16> {
     return slots;
   }
 
-  const Gpu gpu{0};
-  const std::unique_ptr<Space> space = NewSpace(gpu, {});
+  void SetUp() override {
+    KernelTest::SetUp();
+    if (IsSkipped()) return;
+    gpu = std::make_unique<Gpu>(0);
+    space = NewSpace(*gpu, {});
+  }
+
+  std::unique_ptr<Gpu> gpu;
+  std::unique_ptr<Space> space;
 };
 
 TEST_F(CudaPrefixesTest, ArentWorthItForFewRows) {

@@ -94,6 +94,9 @@ void Block::ThreadMain() {
   Thread& self = block.threads_[static_cast<size_t>(block.current_)];
   try {
     (*block.kernel_)();
+    if (block.grid_.begins_early && !self.has_waited) {
+      block.Fail("may begin before the kernel before has ended, and never waited for it");
+    }
   } catch (...) {
     block.error_ = std::current_exception();
   }
@@ -190,9 +193,29 @@ void Block::BeginCopy(const SharedCopy& copy) {
 }
 
 void Block::WaitForCopies() {
-  auto& copies = threads_[static_cast<size_t>(current_)].copies;
-  for (const SharedCopy& copy : copies) copy.Deliver();
-  copies.clear();
+  Thread& thread = threads_[static_cast<size_t>(current_)];
+  Deliver(thread, thread.copies.size());
+  thread.groups.clear();
+}
+
+void Block::CommitCopies() {
+  Thread& thread = threads_[static_cast<size_t>(current_)];
+  const size_t in_groups = std::accumulate(thread.groups.begin(), thread.groups.end(), size_t{0});
+  thread.groups.push_back(thread.copies.size() - in_groups);
+}
+
+void Block::WaitForCopyGroups(size_t pending) {
+  Thread& thread = threads_[static_cast<size_t>(current_)];
+  while (thread.groups.size() > pending) {
+    Deliver(thread, thread.groups.front());
+    thread.groups.erase(thread.groups.begin());
+  }
+}
+
+void Block::Deliver(Thread& thread, size_t count) {
+  const auto end = thread.copies.begin() + static_cast<std::ptrdiff_t>(count);
+  for (auto copy = thread.copies.begin(); copy != end; ++copy) copy->Deliver();
+  thread.copies.erase(thread.copies.begin(), end);
 }
 
 void Block::RunTogether(int begin, uint32_t present) {

@@ -36,7 +36,8 @@ struct Site {
 
 struct Grid {
   dim3 grid, block;
-  size_t dynamic_bytes = 0;  // of dynamic shared memory
+  size_t dynamic_bytes = 0;   // of dynamic shared memory
+  bool begins_early = false;  // perhaps before the one before has ended: its threads have to wait
 };
 
 enum class WarpOperation : uint8_t { kSync, kShuffle, kBallot, kTogether };
@@ -73,10 +74,17 @@ class Block {
   // Waits for all 32 lanes; `function` runs once on their `operands`.
   void Together(WarpFunction function, void* operands, Site site);
 
+  // Grids run one after another here, so this only notes that the thread didn't forget it.
+  void WaitForKernelBefore() { threads_[static_cast<size_t>(current_)].has_waited = true; }
+
   // A copy to shared memory that the thread goes on beside. Its bytes are read and come when the
   // thread waits, and not before.
   void BeginCopy(const SharedCopy& copy);
   void WaitForCopies();
+  // Those begun since the last call are a group, for which WaitForCopyGroups waits unless it is one
+  // of the last `pending`.
+  void CommitCopies();
+  void WaitForCopyGroups(size_t pending);
 
   // Throws Fault with the thread's place.
   [[noreturn]] void Fail(const std::string& what) const;
@@ -93,7 +101,9 @@ class Block {
     uint64_t value = 0, result = 0;
     WarpFunction function = nullptr;
     Site site;
+    bool has_waited = false;         // for the grid before
     std::vector<SharedCopy> copies;  // under way
+    std::vector<size_t> groups;      // of how many of them, the oldest first; the rest has none
   };
 
   struct Warp {
@@ -110,6 +120,7 @@ class Block {
   bool ReleaseWarp(int thread);  // true if all lanes that `thread` waits for are there
   void RunTogether(int begin, uint32_t present);
   [[noreturn]] void FailStuck() const;
+  static void Deliver(Thread& thread, size_t count);  // the oldest copies
   static void ThreadMain();
   std::string Place(int thread) const;
 

@@ -55,6 +55,29 @@ int64_t BlockOf(const Product& p, int64_t k, int64_t col, int64_t run) {
   return k;
 }
 
+constexpr int kStep = 16;  // inputs that a tensor core takes at once
+
+bool IsByTensorCore(const Product& p) {
+  return p.a.layout.type == CUDA_R_16BF &&
+         (p.algorithm == MatmulAlgorithm::kInBlocks || p.algorithm == MatmulAlgorithm::kWideTile);
+}
+
+// sums (m) += inputs [0, count) of a (count, m) times b (count), added as MultiplyMatrices does.
+void AddStep(const float* a, const float* b, int64_t m, int64_t count, float* sums) {
+  float scales[kStep] = {};
+  std::copy_n(b, count, scales);
+  for (int64_t row = 0; row < m; ++row) {
+    float products[kStep];
+    for (int64_t k = 0; k < kStep; ++k) {
+      products[k] = k < count ? a[k * m + row] * scales[k] : 0.0f;
+    }
+    for (int half = kStep / 2; half > 0; half /= 2) {
+      for (int k = 0; k < half; ++k) products[k] += products[k + half];
+    }
+    sums[row] += products[0];
+  }
+}
+
 }  // namespace
 
 int64_t PretendedNanoseconds(const Product& p) {
@@ -75,7 +98,11 @@ void Multiply(const Product& p) {
   for (int64_t col = 0; col < n; ++col) {
     const int64_t block = BlockOf(p, k, col, run);
     std::vector<float> sums(static_cast<size_t>(m)), part(static_cast<size_t>(m));
-    for (int64_t begin = 0; begin < k; begin += block) {
+    for (int64_t begin = 0; IsByTensorCore(p) && begin < k; begin += kStep) {
+      AddStep(a.data() + begin * m, b.data() + col * k + begin, m,
+              std::min<int64_t>(kStep, k - begin), sums.data());
+    }
+    for (int64_t begin = 0; !IsByTensorCore(p) && begin < k; begin += block) {
       std::fill(part.begin(), part.end(), 0.0f);
       for (int64_t i = begin; i < std::min(k, begin + block); ++i) {
         const float scale = b[static_cast<size_t>(col * k + i)];

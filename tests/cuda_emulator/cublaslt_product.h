@@ -28,7 +28,7 @@ struct MatrixLayout {
 // In which order an element's products are added.
 enum class MatmulAlgorithm : uint64_t {
   kInOrder = 20,  // over k
-  kInBlocks,      // blocks of 32, each summed by itself
+  kInBlocks,      // blocks of 32, each summed by itself; bf16 as tensor cores do (matrix_product.h)
   kWideTile,      // as kInBlocks; only for several columns, and the faster for many
   kSplit,         // parts of K, whose size depends on the number of columns
   // These don't say it, but can't be used where bits count.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/cuda/chain.h"
 #include "policy/cuda/device.h"
 #include "policy/cuda/launch.h"
 #include "tests/cuda_emulator/fault_of.h"
@@ -33,6 +34,30 @@ struct Floats {
   float* data = nullptr;
   int64_t count;
 };
+
+__global__ void WaitsIf(bool all, float* out) {
+  if (all || threadIdx.x < 40) WaitForKernelBefore();
+  out[threadIdx.x] = 1.0f;
+}
+
+TEST(Fault, AThreadThatBeginsEarlyAndNeverWaits) {
+  const cuda_emulator::ScopedThreadOrder by_number(0);
+  Floats out(64);
+  LaunchInChain("test", Shape{1, 64}, nullptr, WaitsIf, true, out.data);
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  EXPECT_EQ(FaultOf(Shape{1, 64}, WaitsIf, false, out.data), "");  // begins in its turn
+  std::string fault;
+  try {
+    LaunchInChain("test", Shape{1, 64}, nullptr, WaitsIf, false, out.data);
+    cudaDeviceSynchronize();
+  } catch (const cuda_emulator::Fault& f) {
+    fault = f.what();
+  }
+  EXPECT_NE(
+      fault.find("block (0,0,0) thread (40,0,0) may begin before the kernel before has ended"),
+      std::string::npos)
+      << fault;
+}
 
 __global__ void ReadUnwritten(float* out) {
   __shared__ SharedArray<float, 64> values;

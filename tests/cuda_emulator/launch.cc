@@ -56,7 +56,14 @@ cudaError_t Launch(const cudaLaunchConfig_t& config, const void* kernel, size_t 
     return cudaErrorInvalidValue;
   }
   ++MachineCounts().launches;
-  const Grid grid{config.gridDim, config.blockDim, config.dynamicSmemBytes};
+  bool begins_early = false;
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    if (config.attrs[i].id != cudaLaunchAttributeProgrammaticStreamSerialization) {
+      return cudaErrorInvalidValue;
+    }
+    begins_early = config.attrs[i].val.programmaticStreamSerializationAllowed != 0;
+  }
+  const Grid grid{config.gridDim, config.blockDim, config.dynamicSmemBytes, begins_early};
   Streams::Instance().Add(
       config.stream, [grid, thread = std::move(thread)] { RunGrid(grid, ThreadOrder(), thread); });
   return cudaSuccess;

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "policy/backend.h"
+#include "policy/cuda/launch.h"
 #include "policy/cuda_library.h"
 #include "tests/cuda_emulator/runtime.h"
 #include "tests/error_of.h"
@@ -49,6 +50,12 @@ TEST_F(CudaMachine, GpuTooOld) {
   const std::string error = ErrorOn({.gpu_major = 7}, ErrorKind::kUnsupported);
   EXPECT_TRUE(Contains(error, "CUDA emulator has compute capability 7.0")) << error;
   EXPECT_EQ(ParseDevice("auto"), Device{});
+}
+
+TEST_F(CudaMachine, KernelsBeginEarlyFromComputeCapability9On) {
+  EXPECT_TRUE(cuda::MayBeginEarly());
+  cuda_emulator::SetMachine({.gpu_major = 8});
+  EXPECT_FALSE(cuda::MayBeginEarly());
 }
 
 TEST_F(CudaMachine, NoSuchGpu) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "policy/cuda/kernels.h"
 #include "tests/cuda/device_arrays.h"
 #include "tests/cuda_emulator/cublaslt_product.h"
 #include "tests/error_of.h"
@@ -57,7 +58,7 @@ class MatmulChoice : public ::testing::Test {
 };
 
 TEST_F(MatmulChoice, FewRowsAndManyGetTheFastestOfThoseThatGiveEqualBits) {
-  const MatmulShape shape = ProductOf(Kind::kForward, 64, 96);
+  const MatmulShape shape = ProductOf(Kind::kInputGradient, 64, 96);
   const auto many = Run(matmul_, shape, 512);
   for (const auto& [rows, expected] : {std::pair{1, Algorithm::kInBlocks},
                                        {16, Algorithm::kInBlocks},
@@ -68,8 +69,26 @@ TEST_F(MatmulChoice, FewRowsAndManyGetTheFastestOfThoseThatGiveEqualBits) {
     const auto some = Run(matmul_, shape, rows);
     EXPECT_EQ(ProductCount(expected), before + 1) << rows;
     EXPECT_EQ(CountAll(), all + 1) << "chosen before";
-    const auto count = static_cast<size_t>(std::min(rows, 512) * 64);
+    const auto count = static_cast<size_t>(std::min(rows, 512) * 96);
     EXPECT_TRUE(SameBits(Slice(some, 0, count), Slice(many, 0, count))) << rows;
+  }
+}
+
+TEST_F(MatmulChoice, OurProductOfFewRowsIsUsedWhereItGivesTheLibrarysBits) {
+  const MatmulShape shape = ProductOf(Kind::kForward, 64, 96);
+  for (const bool is_equal : {true, false}) {
+    if (!is_equal) cuda_emulator::SetProposals({Algorithm::kInOrder});
+    Matmul matmul(gpu_, *space_);
+    MatmulShape other = shape;
+    other.in += is_equal ? 0 : 16;  // chosen once in a process
+    const auto many = Run(matmul, other, 512);
+    for (const int rows : {1, 8, 9, 16, 17}) {
+      const int64_t before = CountAll();
+      const auto some = Run(matmul, other, rows);
+      EXPECT_EQ(CountAll() - before, is_equal && rows <= kMostFewRows ? 0 : 1) << rows;
+      const auto count = static_cast<size_t>(rows * 64);
+      EXPECT_TRUE(SameBits(Slice(some, 0, count), Slice(many, 0, count))) << rows;
+    }
   }
 }
 

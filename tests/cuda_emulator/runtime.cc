@@ -118,6 +118,12 @@ cudaError_t cudaGetDevice(int* device) {
   *device = current_device;
   return cudaSuccess;
 }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  if (!IsDevice(device)) return Return(cudaErrorInvalidDevice);
+  if (attribute != cudaDevAttrComputeCapabilityMajor) return Return(cudaErrorInvalidValue);
+  *value = machine.gpu_major;
+  return cudaSuccess;
+}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (!IsDevice(device)) return Return(cudaErrorInvalidDevice);
   *properties = {};

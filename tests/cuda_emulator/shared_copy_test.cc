@@ -73,6 +73,36 @@ TEST(SharedCopy, AMissingWaitOrBarrierIsSeen) {
   EXPECT_NE(FaultOfWalk<Flaw::kNoBarrier>(), "");
 }
 
+// Three groups, of which the second has no copy; kPending is how many of the last may be under way.
+template <int kPending>
+__global__ void Groups(const float* from, float* out) {
+  const DynamicShared<float> values(0, 2 * kCount);
+  const int i = static_cast<int>(threadIdx.x);
+  CopyToShared(values, i, from + i, true);
+  CommitCopies();
+  CommitCopies();
+  CopyToShared(values, kCount + i, from + i, true);
+  CommitCopies();
+  WaitForCopies<kPending>();
+  out[i] = values[i];
+  if (kPending == 0) out[i] += values[kCount + i];
+  WaitForCopies();
+}
+
+template <int kPending>
+std::string FaultOfGroups() {
+  Device<float> from(std::vector<float>(kCount, 1.0f)), out(kCount);
+  const float* source = from;
+  float* target = out;
+  return FaultOf(Shape{1, kCount, 2 * kCount * 4}, Groups<kPending>, source, target);
+}
+
+TEST(SharedCopy, AGroupIsThereOnceItIsNoneOfThoseThatMayBeUnderWay) {
+  EXPECT_EQ(FaultOfGroups<0>(), "");
+  EXPECT_EQ(FaultOfGroups<2>(), "");
+  EXPECT_NE(FaultOfGroups<3>().find("is on its way to"), std::string::npos);
+}
+
 // What attention would do if its rows weren't waited for: the elements are as they were before, so
 // a result could look right.
 __global__ void RowsWithoutWait(const Bf16* from) {

@@ -47,3 +47,8 @@ inline void CopyToShared(const DynamicShared<float>& to, int at, const float* fr
 }
 
 inline void WaitForCopies() { cuda_emulator::Block::Current().WaitForCopies(); }
+inline void CommitCopies() { cuda_emulator::Block::Current().CommitCopies(); }
+template <int kPending>
+void WaitForCopies() {
+  cuda_emulator::Block::Current().WaitForCopyGroups(kPending);
+}
