@@ -66,10 +66,13 @@ struct PartlyDecodedHeads : DecodedHeads<Bf16, kHeadDim> {
   const float* before;  // parts of (rows, H)
   float* parts;         // (rows, H, capacity / keys of a block)
   int64_t most_blocks;
+  int32_t* arrivals;  // (rows, blocks of threads that a row has anyway)
+  int64_t place;
 
   __device__ const float* Before(int r) const {
     return before + this->Head(r) * PartFloats(kHeadDim);
   }
+  __device__ int32_t* Arrivals() const { return arrivals + place; }
   __device__ float* Part(int r, int block) const {
     return parts + (this->Head(r) * most_blocks + block) * PartFloats(kHeadDim);
   }
@@ -98,10 +101,11 @@ __global__ void __launch_bounds__(TensorDecode<kHeadDim>::kThreads, TensorDecode
       {qk, out, shape, row, kv_head * heads_per_kv + at, num_keys},
       prefixes.parts,
       splits.parts,
-      (cache.capacity + kKeys - 1) / kKeys};
-  TensorDecode<kHeadDim>::Attend(
-      heads, count, CachedKeys<Bf16, kHeadDim>(cache, slot, kv_head),
-      {first, end, split, num_splits, splits.arrivals + row * gridDim.y + tile});
+      (cache.capacity + kKeys - 1) / kKeys,
+      splits.arrivals,
+      row * gridDim.y + tile};
+  TensorDecode<kHeadDim>::Attend(heads, count, CachedKeys<Bf16, kHeadDim>(cache, slot, kv_head),
+                                 {first, end, split, num_splits});
 }
 
 // Rows of decoded tokens whose sequences begin alike.

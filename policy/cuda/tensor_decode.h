@@ -89,12 +89,12 @@ class TensorDecode {
   static_assert(kMatrix * kPart * 4 <= Shared::kBytes, "parts take the place of keys");
 
   // Blocks [first, end) of keys that `count` heads see, of which num_splits blocks of threads share
-  // the work; this is number `split` of them. With more than one, part(row, block) is where the
-  // row's output, sum and maximum of a block of keys go, and `arrivals` counts who is done. The
-  // rows of `merged` go on from there, and end in out(row).
+  // the work; this is number `split` of them. Beyond what TensorAttention asks of rows, Before(row)
+  // is what row has come to before `first`, where that isn't 0. With several splits, Part(row,
+  // block) is where its output, sum and maximum of a block of keys go, and Arrivals() counts who is
+  // done.
   struct Work {
     int first, end, split, num_splits;
-    int32_t* arrivals;
   };
   template <typename Rows, typename Keys>
   static __device__ void Attend(const Rows& rows, int count, const Keys& source, const Work& work) {
@@ -124,7 +124,7 @@ class TensorDecode {
         Compute(queries, source, rows.NumKeys(0), block, count,
                 [&](int row, int at, float x) { rows.Part(row, block)[at] = x; });
       }
-      if (!IsLastOf(work.arrivals, work.num_splits)) return;
+      if (!IsLastOf(rows.Arrivals(), work.num_splits)) return;
       for (int block = work.first; merges && block < work.end; ++block) {
         merged.Add(rows.Part(merged.Row(), block), 0);
       }
