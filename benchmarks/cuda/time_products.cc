@@ -39,13 +39,16 @@ class Products {
     const auto left = Halves(gives_weight ? int64_t{rows} * in : int64_t{out} * in);
     const auto right = Halves(int64_t{rows} * (kind == Kind::kForward ? in : out));
     const Array<float> to(static_cast<int64_t>(result));
-    clock_.Time(
-        name, std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out), work,
-        [&] {
-          matmul_.Run(name.c_str(), product, rows, static_cast<const Bf16*>(left),
-                      static_cast<const Bf16*>(right), static_cast<float*>(to));
-        },
-        gpu_.stream());
+    const auto run = [&] {
+      matmul_.Run(name.c_str(), product, rows, static_cast<const Bf16*>(left),
+                  static_cast<const Bf16*>(right), static_cast<float*>(to));
+    };
+    run();
+    const bool is_ours = matmul_.UsesFewRows(product, rows);
+    clock_.Time(name,
+                std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out) +
+                    (is_ours ? ", by FewRows" : ""),
+                work, run, gpu_.stream());
   }
 
  private:

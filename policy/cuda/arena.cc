@@ -35,13 +35,23 @@ std::vector<MemoryUse> LargestFirst(std::vector<MemoryUse> uses) {
   return uses;
 }
 
+struct MemoryNow {
+  size_t free_bytes = 0, total_bytes = 0;
+
+  MemoryNow() { cudaMemGetInfo(&free_bytes, &total_bytes); }
+  // What has to stay free: kernels are loaded when they are first used, and graphs are memory, too.
+  size_t spare_bytes() const { return std::min(size_t{1} << 30, total_bytes / 16); }
+};
+
 char* Allocated(const Gpu& gpu, size_t bytes, const std::vector<MemoryUse>& uses) {
   gpu.Use();
   void* p = nullptr;
   const cudaError_t error = cudaMalloc(&p, bytes);
   if (error != cudaErrorMemoryAllocation) {
     Check(error, "memory of the run");
-    return static_cast<char*>(p);
+    const MemoryNow now;
+    if (now.free_bytes >= now.spare_bytes()) return static_cast<char*>(p);
+    cudaFree(p);
   }
   cudaGetLastError();
   const auto largest = LargestFirst(uses);
@@ -50,6 +60,7 @@ char* Allocated(const Gpu& gpu, size_t bytes, const std::vector<MemoryUse>& uses
     what += (i == 0 ? "all at once, of it " : ", ") +
             Mebibytes(static_cast<size_t>(largest[i].bytes)) + " for " + largest[i].purpose;
   }
+  what += ", and " + Mebibytes(MemoryNow().spare_bytes()) + " for kernels and graphs";
   ThrowNoRoom(gpu, what, bytes, largest[0].purpose);
 }
 
@@ -63,12 +74,11 @@ size_t SumOf(const std::vector<MemoryUse>& uses) {
 
 void ThrowNoRoom(const Gpu& gpu, const std::string& what, size_t bytes,
                  const std::string& purpose) {
-  size_t free_bytes = 0, total_bytes = 0;
-  cudaMemGetInfo(&free_bytes, &total_bytes);
+  const MemoryNow now;
   throw Error(ErrorKind::kFailed,
               "the GPU's memory is too small: " + Mebibytes(bytes) + " " + what +
-                  " were asked for, " + Mebibytes(free_bytes) + " of " + Mebibytes(total_bytes) +
-                  " are free",
+                  " were asked for, " + Mebibytes(now.free_bytes) + " of " +
+                  Mebibytes(now.total_bytes) + " are free",
               gpu.name(), HintFor(purpose));
 }
 

@@ -1,6 +1,7 @@
 #include "policy/cuda/gpu.h"
 
 #include "core/error.h"
+#include "policy/cuda/kernel_code.h"
 #include "policy/cuda/launch.h"
 
 namespace agon::policy::cuda {
@@ -70,6 +71,7 @@ Gpu::Gpu(int index) : index_(index) {
   cudaDeviceProp properties;
   Check(cudaGetDeviceProperties(&properties, index), "start of CUDA");
   name_ = properties.name;
+  cache_bytes_ = static_cast<size_t>(properties.l2CacheSize);
   if (!IsSupported(properties)) {
     throw Error(ErrorKind::kUnsupported,
                 name_ + " has compute capability " + std::to_string(properties.major) + "." +
@@ -77,6 +79,17 @@ Gpu::Gpu(int index) : index_(index) {
                 "cuda:" + std::to_string(index), "use another GPU, or the device cpu");
   }
   Use();
+  int code = 0;
+  const cudaError_t code_error = KernelCode(&code);
+  if (code_error == cudaErrorNoKernelImageForDevice) {
+    throw Error(ErrorKind::kUnsupported,
+                "agon's kernels were built for other GPUs than " + name_ +
+                    ", of compute capability " + std::to_string(properties.major) + "." +
+                    std::to_string(properties.minor),
+                "cuda:" + std::to_string(index),
+                "build with CMAKE_CUDA_ARCHITECTURES left out, or for this one");
+  }
+  Check(code_error, "start of CUDA");
   Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "start of CUDA");
 }
 

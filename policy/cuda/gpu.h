@@ -24,10 +24,12 @@ class Gpu {
   }
   int index() const { return index_; }
   const std::string& name() const { return name_; }
+  size_t cache_bytes() const { return cache_bytes_; }  // of the L2 cache
 
  private:
   int index_;
   std::string name_;
+  size_t cache_bytes_ = 0;
   cudaStream_t stream_ = nullptr;
 };
 

@@ -35,8 +35,9 @@ inline unsigned NumBlocks(int64_t count, int64_t per_block) {
   return static_cast<unsigned>((count + per_block - 1) / per_block);
 }
 
-// Whether kernels may begin before the one before them has ended: on the thread's GPU, from compute
-// capability 9.0 on, unless AGON_CUDA_OVERLAP=off is in the environment.
+// Whether kernels may begin before the one before them has ended: on the thread's GPU, where they
+// were compiled for compute capability 9.0 or later, unless AGON_CUDA_OVERLAP=off is in the
+// environment.
 bool MayBeginEarly();
 
 // Queues `kernel` on `stream` as Launch and LaunchInChain say.

@@ -12,28 +12,27 @@ namespace agon::policy::cuda {
 namespace {
 
 // What was chosen in this process, for all backends of a GPU.
-class Choices {
+class AllChoices {
  public:
-  using Algorithms = std::map<int, MatmulAlgorithm>;
-
-  Algorithms Find(int gpu, const MatmulShape& shape) {
-    const std::lock_guard lock(mutex_);
-    return chosen_[{gpu, shape}];
+  static AllChoices& Instance() {
+    static AllChoices choices;
+    return choices;
   }
-  void Keep(int gpu, const MatmulShape& shape, const Algorithms& more) {
+
+  // With an algorithm for `rows` rows, from choose(choices so far) if there was none. Who asks for
+  // the same at the same time waits.
+  template <typename Choose>
+  MatmulChoices For(int gpu, const MatmulShape& shape, int rows, const Choose& choose) {
     const std::lock_guard lock(mutex_);
-    chosen_[{gpu, shape}].insert(more.begin(), more.end());
+    MatmulChoices& choices = chosen_[{gpu, shape}];
+    if (!choices.by_bucket.contains(RowBucket(shape, rows))) choices = choose(choices);
+    return choices;
   }
 
  private:
   std::mutex mutex_;
-  std::map<std::pair<int, MatmulShape>, Algorithms> chosen_;
+  std::map<std::pair<int, MatmulShape>, MatmulChoices> chosen_;
 };
-
-Choices& AllChoices() {
-  static Choices choices;
-  return choices;
-}
 
 }  // namespace
 
@@ -44,7 +43,7 @@ void CheckBlas(cublasStatus_t status, const char* op) {
 
 struct Matmul::Plan {
   MatmulProduct product;
-  Choices::Algorithms algorithms;
+  MatmulChoices choices;
 };
 
 Matmul::Matmul(const Gpu& gpu, Space& space) : gpu_(gpu), memory_(space, "trials of products") {
@@ -58,7 +57,7 @@ Matmul::~Matmul() {
 
 void Matmul::Reserve(std::span<const MatmulShape> shapes) {
   size_t bytes = 0;
-  for (const MatmulShape& shape : shapes) bytes = std::max(bytes, MatmulTrial::Bytes(shape));
+  for (const MatmulShape& shape : shapes) bytes = std::max(bytes, MatmulTrial::Bytes(gpu_, shape));
   memory_.Get(bytes);
 }
 
@@ -67,15 +66,19 @@ void Matmul::Run(const char* op, const MatmulShape& shape, int rows, const void*
   if (rows == 0) return;
   auto& plan = plans_[shape];
   if (!plan) plan.reset(new Plan{{handle_, shape}, {}});
-  auto& algorithms = plan->algorithms;
+  auto& by_bucket = plan->choices.by_bucket;
   const int bucket = RowBucket(shape, rows);
-  if (!algorithms.contains(bucket)) algorithms = AllChoices().Find(gpu_.index(), shape);
-  if (!algorithms.contains(bucket)) {
-    AllChoices().Keep(gpu_.index(), shape,
-                      ChooseAlgorithms(handle_, shape, rows, memory_, gpu_.stream()));
-    algorithms = AllChoices().Find(gpu_.index(), shape);
+  if (!by_bucket.contains(bucket)) {
+    plan->choices =
+        AllChoices::Instance().For(gpu_.index(), shape, rows, [&](const MatmulChoices& so_far) {
+          return Choose(handle_, shape, rows, so_far, memory_, gpu_);
+        });
   }
-  plan->product.Run(op, algorithms.at(bucket), rows, left, right, result, gpu_.stream());
+  plan->product.Run(op, by_bucket.at(bucket), rows, left, right, result, gpu_.stream());
+}
+
+bool Matmul::UsesFewRows(const MatmulShape& shape, int rows) const {
+  return plans_.at(shape)->choices.by_bucket.at(RowBucket(shape, rows)).is_few_rows;
 }
 
 }  // namespace agon::policy::cuda

@@ -53,10 +53,13 @@ class Matmul {
 
   // Queues the product of `rows` rows on the GPU's stream. `left` is W, or x for the weight
   // gradient; `right` is x, or dy for both gradients. Addresses are multiples of 16 bytes. The
-  // first one of a shape in this process waits, and takes some tenths of a second. Throws
-  // kUnsupported if cuBLASLt has no algorithm that may be used.
+  // first one of a shape, and of few, some or many rows, in this process waits, and takes some
+  // tenths of a second. Throws kUnsupported if cuBLASLt has no algorithm that may be used.
   void Run(const char* op, const MatmulShape& shape, int rows, const void* left, const void* right,
            void* result);
+
+  // Whether `rows` rows, which it has run, are computed by our own kernel. For benchmarks.
+  bool UsesFewRows(const MatmulShape& shape, int rows) const;
 
  private:
   struct Plan;

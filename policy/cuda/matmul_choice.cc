@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,13 @@ constexpr std::array<Bucket, 3> kBuckets = {
      {17, 128, {17, 100, 128}},
      {129, 1 << 16, {129, std::min(512, kMostTrialRows), kMostTrialRows}}}};
 
+// The most rows of `bucket` that an algorithm has to work for: results that don't fit 32-bit places
+// are left to whoever asks for them.
+int LastRows(const MatmulShape& s, const Bucket& bucket) {
+  const int widest = std::max({s.out, s.in, s.dy_stride, s.dx_stride});
+  return std::min(bucket.last, std::numeric_limits<int32_t>::max() / widest);
+}
+
 bool SumsRows(const MatmulShape& shape) { return shape.kind == MatmulShape::Kind::kWeightGradient; }
 
 [[noreturn]] void ThrowNone(const MatmulShape& shape, std::span<const MatmulAlgorithm> tried,
@@ -34,24 +42,36 @@ bool SumsRows(const MatmulShape& shape) { return shape.kind == MatmulShape::Kind
 
 class Chooser {
  public:
-  Chooser(cublasLtHandle_t handle, const MatmulShape& shape, CudaMemory& memory,
-          cudaStream_t stream)
-      : shape_(shape), product_(handle, shape), trial_(handle, shape, memory, stream) {}
+  Chooser(cublasLtHandle_t handle, const MatmulShape& shape, CudaMemory& memory, const Gpu& gpu)
+      : shape_(shape), product_(handle, shape), trial_(handle, shape, memory, gpu) {}
 
-  std::map<int, MatmulAlgorithm> OfRows() {
+  MatmulAlgorithm Leader() {
     Propose(kReferenceRows);
     for (const Bucket& bucket : kBuckets) Propose(bucket.tried.back());
     const auto leader = std::find_if(proposals_.begin(), proposals_.end(),
                                      [&](const auto& algorithm) { return Leads(algorithm); });
-    if (leader == proposals_.end()) {
-      ThrowNone(shape_, proposals_,
-                "gives a row other bits among other rows, or only works for some numbers of rows");
+    if (leader != proposals_.end()) return *leader;
+    ThrowNone(shape_, proposals_,
+              "gives a row other bits among other rows, or only works for some numbers of rows");
+  }
+
+  // The fastest with the leader's bits.
+  MatmulAlgorithm OfRows(const MatmulAlgorithm& leader, int bucket_number) {
+    const Bucket& bucket = kBuckets[static_cast<size_t>(bucket_number)];
+    const int rows = bucket.tried.back();
+    Propose(kReferenceRows);
+    Propose(rows);
+    trial_.Expect(leader, kMostTrialRows);
+    MatmulAlgorithm best = leader;
+    float least = trial_.Milliseconds(leader, rows);
+    for (const MatmulAlgorithm& algorithm : proposals_) {
+      if (!Works(algorithm, bucket) || !GivesExpected(algorithm, bucket)) continue;
+      const float time = trial_.Milliseconds(algorithm, rows);
+      if (time >= least) continue;
+      least = time;
+      best = algorithm;
     }
-    std::map<int, MatmulAlgorithm> chosen;
-    for (size_t i = 0; i < kBuckets.size(); ++i) {
-      chosen[static_cast<int>(i)] = Fastest(*leader, kBuckets[i]);
-    }
-    return chosen;
+    return best;
   }
 
   MatmulAlgorithm OfSums(int most_rows) {
@@ -79,7 +99,8 @@ class Chooser {
   }
 
   bool Works(const MatmulAlgorithm& algorithm, const Bucket& bucket) {
-    return product_.Works(algorithm, bucket.first) && product_.Works(algorithm, bucket.last);
+    return product_.Works(algorithm, bucket.first) &&
+           product_.Works(algorithm, LastRows(shape_, bucket));
   }
   bool GivesExpected(const MatmulAlgorithm& algorithm, const Bucket& bucket) {
     return std::all_of(bucket.tried.begin(), bucket.tried.end(),
@@ -93,20 +114,6 @@ class Chooser {
            trial_.Expect(algorithm, kMostTrialRows) &&
            std::all_of(kBuckets.begin(), kBuckets.end(),
                        [&](const Bucket& bucket) { return GivesExpected(algorithm, bucket); });
-  }
-
-  MatmulAlgorithm Fastest(const MatmulAlgorithm& leader, const Bucket& bucket) {
-    const int rows = bucket.tried.back();
-    MatmulAlgorithm best = leader;
-    float least = trial_.Milliseconds(leader, rows);
-    for (const MatmulAlgorithm& algorithm : proposals_) {
-      if (!Works(algorithm, bucket) || !GivesExpected(algorithm, bucket)) continue;
-      const float time = trial_.Milliseconds(algorithm, rows);
-      if (time >= least) continue;
-      least = time;
-      best = algorithm;
-    }
-    return best;
   }
 
   MatmulShape shape_;
@@ -127,12 +134,17 @@ int RowBucket(const MatmulShape& shape, int rows) {
   return bucket;
 }
 
-std::map<int, MatmulAlgorithm> ChooseAlgorithms(cublasLtHandle_t handle, const MatmulShape& shape,
-                                                int rows, CudaMemory& memory, cudaStream_t stream) {
-  Chooser chooser(handle, shape, memory, stream);
-  if (!SumsRows(shape)) return chooser.OfRows();
+MatmulChoices Choose(cublasLtHandle_t handle, const MatmulShape& shape, int rows,
+                     MatmulChoices choices, CudaMemory& memory, const Gpu& gpu) {
+  Chooser chooser(handle, shape, memory, gpu);
   const int bucket = RowBucket(shape, rows);
-  return {{bucket, chooser.OfSums(1 << bucket)}};
+  if (SumsRows(shape)) {
+    choices.by_bucket[bucket] = chooser.OfSums(1 << bucket);
+    return choices;
+  }
+  if (!choices.leader) choices.leader = chooser.Leader();
+  choices.by_bucket[bucket] = chooser.OfRows(*choices.leader, bucket);
+  return choices;
 }
 
 }  // namespace agon::policy::cuda

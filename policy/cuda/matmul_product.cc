@@ -11,7 +11,7 @@ namespace agon::policy::cuda {
 namespace {
 
 constexpr uint32_t kAlignmentBytes = 16;
-constexpr int kMostProposals = 64;
+constexpr int kMostProposals = 16;
 
 uint64_t Extent(int n) { return static_cast<uint64_t>(n); }
 
@@ -167,20 +167,35 @@ bool MatmulProduct::Works(const MatmulAlgorithm& algorithm, int rows) {
 
 void MatmulProduct::Run(const char* op, const MatmulAlgorithm& algorithm, int rows,
                         const void* left, const void* right, void* result, cudaStream_t stream) {
+  CheckBlas(Queue(op, algorithm, rows, left, right, result, stream), op);
+}
+
+bool MatmulProduct::TryRun(const MatmulAlgorithm& algorithm, int rows, const void* left,
+                           const void* right, void* result, cudaStream_t stream) {
+  if (Queue("trial of a product", algorithm, rows, left, right, result, stream) ==
+      CUBLAS_STATUS_SUCCESS) {
+    return true;
+  }
+  cudaGetLastError();
+  return false;
+}
+
+cublasStatus_t MatmulProduct::Queue(const char* op, const MatmulAlgorithm& algorithm, int rows,
+                                    const void* left, const void* right, void* result,
+                                    cudaStream_t stream) {
   if (algorithm.is_few_rows) {
     const auto run = [&](auto* y) {
       FewRows(op, static_cast<const Bf16*>(left), shape_.out, shape_.in,
               static_cast<const Bf16*>(right), rows, shape_.adds, y, shape_.dy_stride, stream);
     };
-    return shape_.is_float_result ? run(static_cast<float*>(result))
-                                  : run(static_cast<Bf16*>(result));
+    shape_.is_float_result ? run(static_cast<float*>(result)) : run(static_cast<Bf16*>(result));
+    return CUBLAS_STATUS_SUCCESS;
   }
   SetRows(rows);
   const float one = 1.0f, kept = shape_.adds ? 1.0f : 0.0f;
-  CheckBlas(cublasLtMatmul(handle_, product_, &one, left, left_->get(), right, right_->get(), &kept,
-                           result, result_->get(), result, result_->get(), &algorithm.of_library,
-                           nullptr, 0, stream),
-            op);
+  return cublasLtMatmul(handle_, product_, &one, left, left_->get(), right, right_->get(), &kept,
+                        result, result_->get(), result, result_->get(), &algorithm.of_library,
+                        nullptr, 0, stream);
 }
 
 }  // namespace agon::policy::cuda

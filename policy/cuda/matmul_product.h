@@ -31,13 +31,19 @@ class MatmulProduct {
   // share a sum: splits K or needs memory. Then our own, if it may be used.
   std::vector<MatmulAlgorithm> Propose(int rows);
   bool Works(const MatmulAlgorithm& algorithm, int rows);
+  // Throws as Matmul::Run.
   void Run(const char* op, const MatmulAlgorithm& algorithm, int rows, const void* left,
            const void* right, void* result, cudaStream_t stream);
+  // False if cuBLASLt refuses it, though it may have said that it works.
+  bool TryRun(const MatmulAlgorithm& algorithm, int rows, const void* left, const void* right,
+              void* result, cudaStream_t stream);
 
  private:
   class Layout;
 
   bool TakesFewRows(int rows) const;
+  cublasStatus_t Queue(const char* op, const MatmulAlgorithm& algorithm, int rows, const void* left,
+                       const void* right, void* result, cudaStream_t stream);
   std::vector<MatmulAlgorithm> OfLibrary();
   void SetTransposed(cublasLtMatmulDescAttributes_t which, bool is_transposed);
   void SetRows(int rows);

@@ -13,23 +13,24 @@ namespace agon::policy::cuda {
 #ifdef CUDA_EMULATOR  // where products are slow and times say nothing
 inline constexpr int kMostTrialRows = 144, kTimedRuns = 1;
 #else
-inline constexpr int kMostTrialRows = 1024, kTimedRuns = 4;
+inline constexpr int kMostTrialRows = 1024, kTimedRuns = 5;
 #endif
 
 class MatmulTrial {
  public:
   // Memory that a trial of the shape takes.
-  static size_t Bytes(const MatmulShape& shape);
+  static size_t Bytes(const Gpu& gpu, const MatmulShape& shape);
 
   MatmulTrial(cublasLtHandle_t handle, const MatmulShape& shape, CudaMemory& memory,
-              cudaStream_t stream);
+              const Gpu& gpu);
 
   // What `algorithm` makes of `rows` rows, at least kPeriod, is what is expected from now on.
   // False if it doesn't work for them.
   bool Expect(const MatmulAlgorithm& algorithm, int rows);
   // Whether it works for `rows` rows and gives them the bits that are expected. Waits.
   bool GivesExpected(const MatmulAlgorithm& algorithm, int rows);
-  // Mean of a few runs. Waits. REQUIRES: the algorithm works for so many rows.
+  // The shortest of a few runs, with operands that no cache holds, as decoding and training find
+  // weights. Waits. REQUIRES: the algorithm works for so many rows.
   float Milliseconds(const MatmulAlgorithm& algorithm, int rows);
 
  private:
@@ -48,8 +49,9 @@ class MatmulTrial {
 
   const MatmulShape shape_;
   MatmulProduct product_;
-  cudaStream_t stream_;
-  char *left_, *right_, *result_, *expected_;
+  const cudaStream_t stream_;
+  const size_t flush_bytes_;
+  char *left_, *right_, *result_, *expected_, *flush_;
   int32_t* num_differences_;
 };
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/cuda/arena.h"
 #include "tests/cuda/training_fixture.h"
 #include "tests/cuda_emulator/runtime.h"
 #include "tests/error_of.h"
@@ -169,6 +170,7 @@ TEST_F(CudaRun, MemoryThatIsTooSmallIsSaidFirstWithWhatToLower) {
   EXPECT_TRUE(Contains(batch, "for policy: activations")) << batch;
   EXPECT_TRUE(Contains(batch, "32 MiB of 32 MiB are free")) << batch;
   EXPECT_TRUE(Contains(batch, "lower run.micro_batch_tokens, or let run.recompute be")) << batch;
+  EXPECT_TRUE(Contains(batch, ", and 2 MiB for kernels and graphs were asked for")) << batch;
   const std::string rows = RefusedWith({"run.micro_batch_tokens=512", "rl.group_size=256"});
   EXPECT_TRUE(Contains(rows, "for policy: KV cache")) << rows;
   EXPECT_TRUE(Contains(rows, "lower model.max_positions")) << rows;
@@ -178,6 +180,17 @@ TEST_F(CudaRun, MemoryThatIsTooSmallIsSaidFirstWithWhatToLower) {
       RefusedWith({"model.preset=nano", "run.micro_batch_tokens=64", "model.max_positions=64",
                    "rl.max_new_tokens=4", "rl.overlong_buffer=4"});
   EXPECT_TRUE(Contains(model, "choose a smaller model.preset")) << model;
+}
+
+TEST_F(CudaRun, LeavesRoomForKernelsAndGraphs) {
+  cuda_emulator::SetMachine({.memory_bytes = 64 << 20});
+  const auto arena_of = [](int64_t mebibytes) {
+    policy::cuda::CudaArena(0, {{"activations", mebibytes << 20}});
+  };
+  arena_of(60);  // a sixteenth is left
+  const std::string refused = ErrorOf([&] { arena_of(61); }, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(refused, "61 MiB for activations, and 4 MiB for kernels")) << refused;
+  EXPECT_TRUE(Contains(refused, "64 MiB of 64 MiB are free")) << "it was given back: " << refused;
 }
 
 TEST_F(CudaRun, SlowTakesItsMemoryOnceAndSaysForWhat) {

@@ -342,6 +342,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
       .alpha = *static_cast<const float*>(alpha),
       .beta = *static_cast<const float*>(beta),
       .algorithm = static_cast<MatmulAlgorithm>(algorithm->data[1])};
+  if (product.algorithm == MatmulAlgorithm::kRefused) return CUBLAS_STATUS_NOT_SUPPORTED;
   ++cuda_emulator::ProductCount(product.algorithm);
   cuda_emulator::Streams::Instance().Add(stream, [product] {
     cuda_emulator::Multiply(product);

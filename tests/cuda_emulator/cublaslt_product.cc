@@ -50,6 +50,7 @@ int64_t BlockOf(const Product& p, int64_t k, int64_t col, int64_t run) {
     case MatmulAlgorithm::kAsTheyCome:
       return std::max<int64_t>(1, k / 2 - run % 8);
     case MatmulAlgorithm::kInOrder:
+    case MatmulAlgorithm::kRefused:
       break;
   }
   return k;

@@ -34,6 +34,7 @@ enum class MatmulAlgorithm : uint64_t {
   // These don't say it, but can't be used where bits count.
   kPartTile,    // as kInOrder, but columns of the last tile, which isn't full, in two parts
   kAsTheyCome,  // two parts of K, which begin elsewhere in every run
+  kRefused,     // is said to work, and fails when it is to run
 };
 
 // For tests: what is proposed instead of the usual, and how many products were queued so far.

@@ -52,9 +52,15 @@ TEST_F(CudaMachine, GpuTooOld) {
   EXPECT_EQ(ParseDevice("auto"), Device{});
 }
 
-TEST_F(CudaMachine, KernelsBeginEarlyFromComputeCapability9On) {
+TEST_F(CudaMachine, NoKernelsForTheGpu) {
+  const std::string error = ErrorOn({.code_version = 0}, ErrorKind::kUnsupported);
+  EXPECT_TRUE(Contains(error, "were built for other GPUs than CUDA emulator, of compute")) << error;
+  EXPECT_TRUE(Contains(error, "CMAKE_CUDA_ARCHITECTURES")) << error;
+}
+
+TEST_F(CudaMachine, KernelsBeginEarlyIfTheyWereCompiledForIt) {
   EXPECT_TRUE(cuda::MayBeginEarly());
-  cuda_emulator::SetMachine({.gpu_major = 8});
+  cuda_emulator::SetMachine({.code_version = 80});  // of a GPU of any age
   EXPECT_FALSE(cuda::MayBeginEarly());
 }
 

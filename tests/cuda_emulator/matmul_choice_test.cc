@@ -65,6 +65,7 @@ TEST_F(MatmulChoice, FewRowsAndManyGetTheFastestOfThoseThatGiveEqualBits) {
                                        {17, Algorithm::kWideTile},
                                        {128, Algorithm::kWideTile},
                                        {600, Algorithm::kWideTile}}) {
+    Run(matmul_, shape, rows);
     const int64_t before = ProductCount(expected), all = CountAll();
     const auto some = Run(matmul_, shape, rows);
     EXPECT_EQ(ProductCount(expected), before + 1) << rows;
@@ -83,6 +84,7 @@ TEST_F(MatmulChoice, OurProductOfFewRowsIsUsedWhereItGivesTheLibrarysBits) {
     other.in += is_equal ? 0 : 16;  // chosen once in a process
     const auto many = Run(matmul, other, 512);
     for (const int rows : {1, 8, 9, 16, 17}) {
+      Run(matmul, other, rows);
       const int64_t before = CountAll();
       const auto some = Run(matmul, other, rows);
       EXPECT_EQ(CountAll() - before, is_equal && rows <= kMostFewRows ? 0 : 1) << rows;
@@ -95,9 +97,14 @@ TEST_F(MatmulChoice, OurProductOfFewRowsIsUsedWhereItGivesTheLibrarysBits) {
 TEST_F(MatmulChoice, IsMadeOnceInAProcess) {
   const MatmulShape shape = ProductOf(Kind::kInputGradient, 64, 32);
   Run(matmul_, shape, 3);
-  const int64_t before = CountAll();
+  int64_t before = CountAll();
   Matmul another(gpu_, *space_);
-  Run(another, shape, 200);
+  Run(another, shape, 16);
+  EXPECT_EQ(CountAll(), before + 1);
+  Run(another, shape, 200);  // many rows are another choice, of the same bits
+  EXPECT_GT(CountAll(), before + 2);
+  before = CountAll();
+  Run(matmul_, shape, 300);
   EXPECT_EQ(CountAll(), before + 1);
 }
 
@@ -113,6 +120,15 @@ TEST_F(MatmulChoice, RefusesRowsThatDependOnTheirNumber) {
       [&] { Run(matmul_, ProductOf(Kind::kForward, 64, 160), 512); }, ErrorKind::kUnsupported);
   EXPECT_TRUE(Contains(refused, "y = x W^T with W 64 x 160 in bf16")) << refused;
   EXPECT_TRUE(Contains(refused, "of 3 that it proposes each gives a row other bits")) << refused;
+}
+
+TEST_F(MatmulChoice, LeavesOutWhatFailsThoughItWasSaidToWork) {
+  cuda_emulator::SetProposals({Algorithm::kRefused, Algorithm::kInOrder});
+  for (const Kind kind : {Kind::kForward, Kind::kWeightGradient}) {
+    const int64_t before = ProductCount(Algorithm::kInOrder);
+    Run(matmul_, ProductOf(kind, 112, 48), 100);  // a shape of no other test
+    EXPECT_GT(ProductCount(Algorithm::kInOrder), before);
+  }
 }
 
 // A sum over rows may depend on their number, not on the run.
@@ -143,7 +159,7 @@ TEST_F(MatmulChoice, ATrialTellsOrdersOfASumApart) {
     cuda_emulator::SetProposals({Algorithm::kInOrder, Algorithm::kInBlocks, Algorithm::kWideTile});
     const auto proposals = MatmulProduct(handle, shape).Propose(kMostTrialRows);
     CudaMemory memory(*space_, "test");
-    MatmulTrial trial(handle, shape, memory, gpu_.stream());
+    MatmulTrial trial(handle, shape, memory, gpu_);
     EXPECT_TRUE(trial.Expect(proposals[1], kMostTrialRows));
     EXPECT_FALSE(trial.GivesExpected(proposals[0], kMostTrialRows));
     EXPECT_TRUE(trial.GivesExpected(proposals[1], 100));

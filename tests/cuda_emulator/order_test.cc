@@ -249,7 +249,7 @@ TEST(OrderOfFloats, TrialsOfProducts) {
   const MatmulShape shape{MatmulShape::Kind::kForward, 32, 64, 32, 64, true, false, false};
   ExpectSameInEveryOrder([&] {
     CudaMemory memory(*space, "test");
-    MatmulTrial trial(handle, shape, memory, gpu.stream());
+    MatmulTrial trial(handle, shape, memory, gpu);
     std::vector<float> results;
     const auto algorithms = MatmulProduct(handle, shape).Propose(1);
     for (const MatmulAlgorithm& leader : algorithms) {

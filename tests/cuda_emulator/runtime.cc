@@ -66,6 +66,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
+    case cudaErrorNoKernelImageForDevice:
+      return "no kernel image is available for execution on the device";
     case cudaErrorInsufficientDriver:
       return "CUDA driver version is insufficient for CUDA runtime version";
     case cudaErrorNoDevice:
@@ -118,12 +120,6 @@ cudaError_t cudaGetDevice(int* device) {
   *device = current_device;
   return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-  if (!IsDevice(device)) return Return(cudaErrorInvalidDevice);
-  if (attribute != cudaDevAttrComputeCapabilityMajor) return Return(cudaErrorInvalidValue);
-  *value = machine.gpu_major;
-  return cudaSuccess;
-}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (!IsDevice(device)) return Return(cudaErrorInvalidDevice);
   *properties = {};
@@ -136,6 +132,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->multiProcessorCount = 2;
   properties->maxThreadsPerBlock = 1024;
   properties->warpSize = 32;
+  properties->l2CacheSize = 4 << 10;
   return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {

@@ -33,6 +33,7 @@ struct Machine {
   int num_gpus = 1;            // at most 8
   int driver_version = 13000;  // 1000 major + 10 minor; 0: no driver. Too old below 13000
   int gpu_major = 9;           // compute capability
+  int code_version = 90;       // that kernels were compiled for; 0: there are none for the GPU
   size_t memory_bytes = size_t{8} << 30;
   std::string gpu_name = "CUDA emulator";
   bool reads_pageable_memory = false;  // itself, when a copy is due, as a GH200 does
@@ -58,6 +59,7 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidConfiguration = 9,
+  cudaErrorNoKernelImageForDevice = 209,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
@@ -87,7 +89,7 @@ struct cudaDeviceProp {
   char name[256];
   cudaUUID_t uuid;
   size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin;
-  int major, minor, multiProcessorCount, maxThreadsPerBlock, warpSize;
+  int major, minor, multiProcessorCount, maxThreadsPerBlock, warpSize, l2CacheSize;
 };
 
 const char* cudaGetErrorString(cudaError_t error);
@@ -99,8 +101,6 @@ cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDevice(int* device);
-enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75 };
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes);
 cudaError_t cudaDeviceSynchronize();
@@ -178,6 +178,14 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
                                [kernel, values] { std::apply(kernel, values); });
 }
 
+struct cudaFuncAttributes {
+  int ptxVersion;
+};
+template <typename Kernel>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Kernel*) {
+  attributes->ptxVersion = cuda_emulator::CurrentMachine().code_version;
+  return attributes->ptxVersion > 0 ? cudaSuccess : cudaErrorNoKernelImageForDevice;
+}
 template <typename Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute, int value) {
   return cuda_emulator::AllowDynamicShared(reinterpret_cast<const void*>(kernel), value);
