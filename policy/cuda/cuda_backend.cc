@@ -51,7 +51,7 @@ void CudaBackend::Reserve(const OpLimits& limits) {
   const int64_t logit_bytes =
       std::min(limits.head_rows * row_bytes, std::max(logit_bytes_, kFewestChunkRows * row_bytes));
   logits_.Get(static_cast<size_t>(logit_bytes));
-  ReserveTrials(limits.learns);
+  ReserveTrials(limits);
   if (!limits.learns) return;
   dlogits_.Get(static_cast<size_t>(logit_bytes / int64_t{sizeof(float)} * ElementBytes()));
   delta_.Get(static_cast<size_t>(limits.batch_rows) * static_cast<size_t>(shape_.num_heads) *

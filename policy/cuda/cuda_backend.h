@@ -143,7 +143,7 @@ class CudaBackend final : public Backend {
       body.template operator()<float>();
     }
   }
-  void ReserveTrials(bool learns);
+  void ReserveTrials(const OpLimits& limits);
   MatmulShape Product(MatmulShape::Kind kind, const CudaLinear& w) const;
   void InputGradient(const CudaLinear& w, const void* dy, int rows, void* dx, int dx_stride,
                      bool is_float);

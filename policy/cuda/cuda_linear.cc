@@ -19,7 +19,8 @@ const CudaLinear& Cast(const PackedLinear& linear) {
 
 }  // namespace
 
-void CudaBackend::ReserveTrials(bool learns) {
+void CudaBackend::ReserveTrials(const OpLimits& limits) {
+  const bool learns = limits.learns;
   const int c = config_.hidden_size, f = config_.intermediate_size;
   const int heads = shape_.num_heads * shape_.head_dim;
   const std::pair<int, int> layers[] = {
@@ -40,7 +41,7 @@ void CudaBackend::ReserveTrials(bool learns) {
     // Muon multiplies by a matrix's wide form.
     if (learns) add(std::min(out, in), std::max(out, in), {Kind::kForward, Kind::kInputGradient});
   }
-  matmul_.Reserve(shapes);
+  matmul_.Reserve(shapes, std::max(limits.batch_rows, limits.head_rows));
 }
 
 MatmulShape CudaBackend::Product(Kind kind, const CudaLinear& w) const {

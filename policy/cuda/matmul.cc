@@ -1,6 +1,7 @@
 #include "policy/cuda/matmul.h"
 
 #include <algorithm>
+#include <bit>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -46,7 +47,8 @@ struct Matmul::Plan {
   MatmulChoices choices;
 };
 
-Matmul::Matmul(const Gpu& gpu, Space& space) : gpu_(gpu), memory_(space, "trials of products") {
+Matmul::Matmul(const Gpu& gpu, Space& space)
+    : gpu_(gpu), memory_(space, "trials of products"), trial_rows_(kTrialRows) {
   CheckBlas(cublasLtCreate(&handle_), "start of cuBLASLt");
 }
 
@@ -55,9 +57,12 @@ Matmul::~Matmul() {
   cublasLtDestroy(handle_);
 }
 
-void Matmul::Reserve(std::span<const MatmulShape> shapes) {
+void Matmul::Reserve(std::span<const MatmulShape> shapes, int most_rows) {
+  trial_rows_ = static_cast<int>(std::clamp(std::bit_ceil(static_cast<unsigned>(most_rows)),
+                                            unsigned{kTrialRows}, unsigned{kMostTrialRows}));
   size_t bytes = 0;
-  for (const MatmulShape& shape : shapes) bytes = std::max(bytes, MatmulTrial::Bytes(gpu_, shape));
+  for (const MatmulShape& shape : shapes)
+    bytes = std::max(bytes, MatmulTrial::Bytes(gpu_, shape, trial_rows_));
   memory_.Get(bytes);
 }
 
@@ -71,7 +76,7 @@ void Matmul::Run(const char* op, const MatmulShape& shape, int rows, const void*
   if (!by_bucket.contains(bucket)) {
     plan->choices =
         AllChoices::Instance().For(gpu_.index(), shape, rows, [&](const MatmulChoices& so_far) {
-          return Choose(handle_, shape, rows, so_far, memory_, gpu_);
+          return Choose(handle_, shape, rows, so_far, trial_rows_, memory_, gpu_);
         });
   }
   plan->product.Run(op, by_bucket.at(bucket), rows, left, right, result, gpu_.stream());

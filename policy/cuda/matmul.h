@@ -48,8 +48,9 @@ class Matmul {
   ~Matmul();
   Matmul(const Matmul&) = delete;
 
-  // Takes what trials of these shapes need. In a planned Room it is called once, with the largest.
-  void Reserve(std::span<const MatmulShape> shapes);
+  // Takes what trials of these shapes need, of which there will be up to `most_rows`. In a planned
+  // Room it is called once, with the largest.
+  void Reserve(std::span<const MatmulShape> shapes, int most_rows);
 
   // Queues the product of `rows` rows on the GPU's stream. `left` is W, or x for the weight
   // gradient; `right` is x, or dy for both gradients. Addresses are multiples of 16 bytes. The
@@ -67,6 +68,7 @@ class Matmul {
   const Gpu& gpu_;
   cublasLtHandle_t handle_ = nullptr;
   CudaMemory memory_;
+  int trial_rows_;
   std::map<MatmulShape, std::unique_ptr<Plan>> plans_;
 };
 

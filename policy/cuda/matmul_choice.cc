@@ -13,13 +13,10 @@ namespace agon::policy::cuda {
 namespace {
 
 struct Bucket {
-  int first, last;  // rows
-  std::array<int, 3> tried;
+  int first, middle, last;  // rows; those that are tried
 };
-constexpr std::array<Bucket, 3> kBuckets = {
-    {{1, 16, {1, 7, 16}},
-     {17, 128, {17, 100, 128}},
-     {129, 1 << 16, {129, std::min(512, kMostTrialRows), kMostTrialRows}}}};
+constexpr std::array<Bucket, 4> kBuckets = {
+    {{1, 7, 16}, {17, 100, 128}, {129, 512, 1024}, {1025, 4099, 1 << 16}}};
 
 // The most rows of `bucket` that an algorithm has to work for: results that don't fit 32-bit places
 // are left to whoever asks for them.
@@ -42,12 +39,13 @@ bool SumsRows(const MatmulShape& shape) { return shape.kind == MatmulShape::Kind
 
 class Chooser {
  public:
-  Chooser(cublasLtHandle_t handle, const MatmulShape& shape, CudaMemory& memory, const Gpu& gpu)
-      : shape_(shape), product_(handle, shape), trial_(handle, shape, memory, gpu) {}
+  Chooser(cublasLtHandle_t handle, const MatmulShape& shape, int trial_rows, CudaMemory& memory,
+          const Gpu& gpu)
+      : shape_(shape), product_(handle, shape), trial_(handle, shape, trial_rows, memory, gpu) {}
 
   MatmulAlgorithm Leader() {
     Propose(kReferenceRows);
-    for (const Bucket& bucket : kBuckets) Propose(bucket.tried.back());
+    for (const Bucket& bucket : kBuckets) Propose(Tried(bucket.last));
     const auto leader = std::find_if(proposals_.begin(), proposals_.end(),
                                      [&](const auto& algorithm) { return Leads(algorithm); });
     if (leader != proposals_.end()) return *leader;
@@ -58,10 +56,10 @@ class Chooser {
   // The fastest with the leader's bits.
   MatmulAlgorithm OfRows(const MatmulAlgorithm& leader, int bucket_number) {
     const Bucket& bucket = kBuckets[static_cast<size_t>(bucket_number)];
-    const int rows = bucket.tried.back();
+    const int rows = Tried(bucket.last);
     Propose(kReferenceRows);
     Propose(rows);
-    trial_.Expect(leader, kMostTrialRows);
+    trial_.Expect(leader, trial_.rows());
     MatmulAlgorithm best = leader;
     float least = trial_.Milliseconds(leader, rows);
     for (const MatmulAlgorithm& algorithm : proposals_) {
@@ -80,7 +78,7 @@ class Chooser {
       if (!product_.Works(algorithm, most_rows / 2 + 1) || !product_.Works(algorithm, most_rows)) {
         continue;
       }
-      const int tried = std::min(most_rows, kMostTrialRows);
+      const int tried = Tried(most_rows);
       const bool is_steady = trial_.Expect(algorithm, tried) &&
                              trial_.GivesExpected(algorithm, tried) &&
                              trial_.GivesExpected(algorithm, tried);
@@ -90,6 +88,7 @@ class Chooser {
   }
 
  private:
+  int Tried(int rows) const { return std::min(rows, trial_.rows()); }
   void Propose(int rows) {
     for (const MatmulAlgorithm& proposal : product_.Propose(rows)) {
       if (std::find(proposals_.begin(), proposals_.end(), proposal) == proposals_.end()) {
@@ -103,15 +102,15 @@ class Chooser {
            product_.Works(algorithm, LastRows(shape_, bucket));
   }
   bool GivesExpected(const MatmulAlgorithm& algorithm, const Bucket& bucket) {
-    return std::all_of(bucket.tried.begin(), bucket.tried.end(),
-                       [&](int rows) { return trial_.GivesExpected(algorithm, rows); });
+    const auto gives = [&](int rows) { return trial_.GivesExpected(algorithm, Tried(rows)); };
+    return gives(bucket.first) && gives(bucket.middle) && gives(bucket.last);
   }
 
   // If the algorithm can say what the bits are, they are what is expected from now on.
   bool Leads(const MatmulAlgorithm& algorithm) {
     const auto works = [&](const Bucket& bucket) { return Works(algorithm, bucket); };
     return std::all_of(kBuckets.begin(), kBuckets.end(), works) &&
-           trial_.Expect(algorithm, kMostTrialRows) &&
+           trial_.Expect(algorithm, trial_.rows()) &&
            std::all_of(kBuckets.begin(), kBuckets.end(),
                        [&](const Bucket& bucket) { return GivesExpected(algorithm, bucket); });
   }
@@ -135,8 +134,8 @@ int RowBucket(const MatmulShape& shape, int rows) {
 }
 
 MatmulChoices Choose(cublasLtHandle_t handle, const MatmulShape& shape, int rows,
-                     MatmulChoices choices, CudaMemory& memory, const Gpu& gpu) {
-  Chooser chooser(handle, shape, memory, gpu);
+                     MatmulChoices choices, int trial_rows, CudaMemory& memory, const Gpu& gpu) {
+  Chooser chooser(handle, shape, trial_rows, memory, gpu);
   const int bucket = RowBucket(shape, rows);
   if (SumsRows(shape)) {
     choices.by_bucket[bucket] = chooser.OfSums(1 << bucket);

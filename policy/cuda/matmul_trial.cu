@@ -59,7 +59,7 @@ __global__ void CountDifferencesKernel(const uint32_t* got, const uint32_t* expe
 
 // Of a trial's matrices.
 struct MatmulTrial::Sizes {
-  explicit Sizes(const MatmulShape& s, int rows = kMostTrialRows) {
+  Sizes(const MatmulShape& s, int rows) {
     const bool is_forward = s.kind == MatmulShape::Kind::kForward;
     const bool sums_rows = s.kind == MatmulShape::Kind::kWeightGradient;
     const int64_t operand = s.is_bf16 ? 2 : 4;
@@ -80,8 +80,8 @@ MatmulShape MatmulTrial::Tried(MatmulShape shape) {
   return shape;
 }
 
-size_t MatmulTrial::Bytes(const Gpu& gpu, const MatmulShape& shape) {
-  const Sizes sizes(Tried(shape));
+size_t MatmulTrial::Bytes(const Gpu& gpu, const MatmulShape& shape, int rows) {
+  const Sizes sizes(Tried(shape), rows);
   size_t bytes = RoundedUp(gpu.cache_bytes()) + sizeof(int32_t);
   for (const int64_t part : {sizes.left, sizes.right, sizes.result_rows * sizes.result_row,
                              sizes.expected_rows * sizes.result_row}) {
@@ -90,14 +90,15 @@ size_t MatmulTrial::Bytes(const Gpu& gpu, const MatmulShape& shape) {
   return bytes;
 }
 
-MatmulTrial::MatmulTrial(cublasLtHandle_t handle, const MatmulShape& shape, CudaMemory& memory,
-                         const Gpu& gpu)
+MatmulTrial::MatmulTrial(cublasLtHandle_t handle, const MatmulShape& shape, int rows,
+                         CudaMemory& memory, const Gpu& gpu)
     : shape_(Tried(shape)),
+      rows_(rows),
       product_(handle, shape_),
       stream_(gpu.stream()),
       flush_bytes_(gpu.cache_bytes()) {
-  const Sizes sizes(shape_);
-  char* at = memory.Get(Bytes(gpu, shape));
+  const Sizes sizes(shape_, rows);
+  char* at = memory.Get(Bytes(gpu, shape, rows));
   const auto take = [&](int64_t bytes) {
     char* const part = at;
     at += RoundedUp(static_cast<size_t>(bytes));
@@ -125,8 +126,8 @@ void MatmulTrial::Fill() {
            takes_back ? 2u : 1u);
   };
   const bool is_forward = shape_.kind == MatmulShape::Kind::kForward;
-  fill(left_, SumsRows() ? kMostTrialRows : shape_.out, shape_.in, !is_forward, false, 1 << 30);
-  fill(right_, kMostTrialRows, is_forward ? shape_.in : shape_.dy_stride, SumsRows(), true,
+  fill(left_, SumsRows() ? rows_ : shape_.out, shape_.in, !is_forward, false, 1 << 30);
+  fill(right_, rows_, is_forward ? shape_.in : shape_.dy_stride, SumsRows(), true,
        SumsRows() ? 1 << 30 : kPeriod);
 }
 

@@ -10,19 +10,22 @@
 
 namespace agon::policy::cuda {
 
+// Rows that are tried where it isn't known how many there will be, and at most.
 #ifdef CUDA_EMULATOR  // where products are slow and times say nothing
-inline constexpr int kMostTrialRows = 144, kTimedRuns = 1;
+inline constexpr int kTrialRows = 144, kMostTrialRows = 144, kTimedRuns = 1;
 #else
-inline constexpr int kMostTrialRows = 1024, kTimedRuns = 5;
+inline constexpr int kTrialRows = 1024, kMostTrialRows = 16384, kTimedRuns = 5;
 #endif
 
 class MatmulTrial {
  public:
-  // Memory that a trial of the shape takes.
-  static size_t Bytes(const Gpu& gpu, const MatmulShape& shape);
+  // Memory that a trial of the shape takes, with up to `rows` rows.
+  static size_t Bytes(const Gpu& gpu, const MatmulShape& shape, int rows);
 
-  MatmulTrial(cublasLtHandle_t handle, const MatmulShape& shape, CudaMemory& memory,
+  MatmulTrial(cublasLtHandle_t handle, const MatmulShape& shape, int rows, CudaMemory& memory,
               const Gpu& gpu);
+
+  int rows() const { return rows_; }
 
   // What `algorithm` makes of `rows` rows, at least kPeriod, is what is expected from now on.
   // False if it doesn't work for them.
@@ -48,6 +51,7 @@ class MatmulTrial {
   static MatmulShape Tried(MatmulShape shape);
 
   const MatmulShape shape_;
+  const int rows_;
   MatmulProduct product_;
   const cudaStream_t stream_;
   const size_t flush_bytes_;

@@ -157,11 +157,11 @@ TEST_F(MatmulChoice, ATrialTellsOrdersOfASumApart) {
     MatmulShape shape = ProductOf(Kind::kForward, 32, 64);
     shape.is_bf16 = is_bf16;
     cuda_emulator::SetProposals({Algorithm::kInOrder, Algorithm::kInBlocks, Algorithm::kWideTile});
-    const auto proposals = MatmulProduct(handle, shape).Propose(kMostTrialRows);
+    const auto proposals = MatmulProduct(handle, shape).Propose(kTrialRows);
     CudaMemory memory(*space_, "test");
-    MatmulTrial trial(handle, shape, memory, gpu_);
-    EXPECT_TRUE(trial.Expect(proposals[1], kMostTrialRows));
-    EXPECT_FALSE(trial.GivesExpected(proposals[0], kMostTrialRows));
+    MatmulTrial trial(handle, shape, kTrialRows, memory, gpu_);
+    EXPECT_TRUE(trial.Expect(proposals[1], kTrialRows));
+    EXPECT_FALSE(trial.GivesExpected(proposals[0], kTrialRows));
     EXPECT_TRUE(trial.GivesExpected(proposals[1], 100));
     EXPECT_TRUE(trial.GivesExpected(proposals[2], 100));
     EXPECT_FALSE(trial.GivesExpected(proposals[2], 1)) << "it doesn't work for one row";

@@ -249,11 +249,11 @@ TEST(OrderOfFloats, TrialsOfProducts) {
   const MatmulShape shape{MatmulShape::Kind::kForward, 32, 64, 32, 64, true, false, false};
   ExpectSameInEveryOrder([&] {
     CudaMemory memory(*space, "test");
-    MatmulTrial trial(handle, shape, memory, gpu);
+    MatmulTrial trial(handle, shape, kTrialRows, memory, gpu);
     std::vector<float> results;
     const auto algorithms = MatmulProduct(handle, shape).Propose(1);
     for (const MatmulAlgorithm& leader : algorithms) {
-      trial.Expect(leader, kMostTrialRows);
+      trial.Expect(leader, kTrialRows);
       for (const MatmulAlgorithm& other : algorithms) {
         results.push_back(trial.GivesExpected(other, 100) ? 1.0f : 0.0f);
       }
