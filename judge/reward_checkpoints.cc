@@ -7,7 +7,7 @@
 
 #include "core/config.h"
 #include "core/digest.h"
-#include "core/error.h"
+#include "core/error_place.h"
 #include "envs/choice.h"
 #include "serve/model_directory.h"
 
@@ -86,7 +86,8 @@ struct RewardCheckpoints::Member {
                                     Asked())),
         tokenizer(serve::LoadTokenizerOf(dir, policy->config())),
         tokenizer_hash(Sha256OfFile(dir / "tokenizer.json")),
-        chat(tokenizer) {
+        chat(tokenizer),
+        name("reward model " + dir.string()) {
     // What a language model gets in its place.
     const auto score = policy->Weight("score.weight");
     if (std::all_of(score.begin(), score.end(), [](float weight) { return weight == 0.0f; })) {
@@ -99,6 +100,7 @@ struct RewardCheckpoints::Member {
   datasets::Tokenizer tokenizer;
   std::string tokenizer_hash;
   datasets::ChatTemplate chat;
+  std::string name;  // of its errors
 };
 
 RewardCheckpoints::RewardCheckpoints(std::vector<std::filesystem::path> dirs, EnsembleConfig config,
@@ -197,7 +199,8 @@ std::vector<std::vector<double>> RewardCheckpoints::MemberRewards(
   for (const auto& member : members_) {
     auto& own = rewards.emplace_back();
     for (const ValueBatch& batch : batches) {
-      const std::vector<float> values = member->policy->Values(batch.packed);
+      const std::vector<float> values =
+          PlaceErrors(member->name, [&] { return member->policy->Values(batch.packed); });
       own.insert(own.end(), values.begin(), values.end());
     }
   }

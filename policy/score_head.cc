@@ -50,7 +50,7 @@ std::vector<float> Transformer::Values(const PackedBatch& batch) {
              static_cast<double>(row[j]);
     }
     values[i] = static_cast<float>(sum);
-    if (!std::isfinite(values[i])) FailNotFinite();
+    if (!std::isfinite(values[i])) FailNotFinite("a value", "score head");
   }
   return values;
 }

@@ -217,9 +217,7 @@ TokenScores Transformer::ReadScores() {
   backend_.Download(scores.logprobs.data(), b.scores, bytes);
   backend_.Download(scores.entropies.data(), b.scores + count, bytes);
   for (float logprob : scores.logprobs) {
-    if (!std::isnan(logprob)) continue;
-    if (!kept_) Forward(PackedBatch(batch_));  // to see where it began
-    FailNotFinite();
+    if (std::isnan(logprob)) FailNotFinite("a log-probability", "ScoreTokens");
   }
   if (num_top > 0) {
     backend_.TopTokens(*head_, b.scored_hidden, count, batch_.temperature, num_top, b.top);

@@ -142,8 +142,9 @@ class Transformer {
   void RunHead(std::span<const float> dlogprobs);
   // What RunHead found out. Waits.
   TokenScores ReadScores();
-  // Throws Error(kFailed) with the op where the last forward's numbers stopped being numbers.
-  [[noreturn]] void FailNotFinite();
+  // Throws Error(kFailed) with the op where the numbers of `batch_` stop being numbers: `head`, if
+  // it is only its `result`.
+  [[noreturn]] void FailNotFinite(const char* result, const char* head);
   void BackwardFromHidden();
   void LayerBackward(int layer, const LayerActivations& a);
   void CheckBatch(const PackedBatch& batch) const;

@@ -37,35 +37,47 @@ void Transformer::CheckBatch(const PackedBatch& batch) const {
   for (int32_t row : batch.rows) AGON_CHECK(row >= 0 && row < rows);
 }
 
-void Transformer::FailNotFinite() {
-  const auto rows = static_cast<int64_t>(batch_.tokens.size());
-  const int64_t c = config_.hidden_size, f = config_.intermediate_size, d = config_.head_dim;
-  const int64_t heads = config_.num_heads, kv = config_.num_kv_heads;
-  const auto look = [&](const char* op, int layer, const char* result, int64_t width) {
-    if (IsFinite(backend_, result, rows * width)) return;
-    throw Error(ErrorKind::kFailed, "a result is not a number, the first such one",
-                std::string(op) + " in layer " + std::to_string(layer) + " of " +
-                    std::to_string(config_.num_layers),
-                "lower the learning rate; if weights were loaded, see whether they are whole");
+// Runs it again and looks after each layer, so that a model is traced that keeps no activations.
+void Transformer::FailNotFinite(const char* result, const char* head) {
+  const int rows = static_cast<int>(batch_.tokens.size()), layers = config_.num_layers;
+  const int c = config_.hidden_size, f = config_.intermediate_size, d = config_.head_dim;
+  const int heads = config_.num_heads, kv = config_.num_kv_heads;
+  const auto fail = [&](const char* op, int layer) {
+    throw Error(
+        ErrorKind::kFailed, "a result is not a number, the first such one",
+        std::string(op) + " in layer " + std::to_string(layer) + " of " + std::to_string(layers),
+        "lower the learning rate; if weights were loaded, see whether they are whole");
   };
-  if (!kept_) {
-    throw Error(ErrorKind::kFailed, "a result is not a number", "a model that doesn't learn",
-                "see whether its weights are whole");
-  }
-  for (int i = 0; i < config_.num_layers; ++i) {
-    const LayerActivations& a = ActivationsOf(i);
-    look(i == 0 ? "Embedding" : "LinearAdd (down) of the layer before, or RmsNorm", i,
-         a.attention_in, c);
+  const auto look = [&](const char* op, int layer, const char* values, int width) {
+    if (!IsFinite(backend_, values, int64_t{rows} * width)) fail(op, layer);
+  };
+  const auto look_at_stream = [&](const char* op, int layer, const float* x) {
+    if (!AreFloatsFinite(backend_, x, int64_t{rows} * c)) fail(op, layer);
+  };
+  kept_ = false;
+  buffers_->ReserveForward(rows, Purpose::kScores);
+  Stream stream{buffers_->residual, rows};
+  backend_.Embedding(weights_ + layout_.embedding(), batch_indexes_[kTokens], rows, c, stream.x);
+  look_at_stream("Embedding", 0, stream.x);
+  for (int i = 0; i < layers; ++i) {
+    RunLayer(i, batch_indexes_[kPositions], {}, WithinBatch(), stream);
+    const LayerActivations& a = buffers_->layer(0);
+    look("RmsNorm (attention)", i, a.attention_in, c);
     look("Linear (query, key, value)", i, a.qkv, (heads + 2 * kv) * d);
     look("QkNormRope", i, a.qk, (heads + kv) * d);
     look("Attention", i, a.attention_out, heads * d);
-    look("LinearAdd (attention's output) or RmsNorm", i, a.mlp_in, c);
+    look_at_stream("LinearAdd (attention's output)", i, stream.x);
+    look("RmsNorm (MLP)", i, a.mlp_in, c);
     look("LinearSwiGlu (gate, up)", i, a.gate_up, 2 * f);
     look("LinearSwiGlu (activation)", i, a.activation, f);
+    backend_.LinearAdd(*layers_[static_cast<size_t>(i)].down, a.activation, rows, stream.x);
+    look_at_stream("LinearAdd (down)", i, stream.x);
   }
-  look("LinearAdd (down) or RmsNorm", config_.num_layers - 1, buffers_->final_hidden, c);
-  throw Error(ErrorKind::kFailed, "a log-probability is not a number", "ScoreTokens",
-              "see whether the embedding is whole");
+  backend_.RmsNorm(stream.x, rows, c, config_.rms_norm_eps, buffers_->final_hidden,
+                   buffers_->final_rstd);
+  look("RmsNorm (final)", layers - 1, buffers_->final_hidden, c);
+  throw Error(ErrorKind::kFailed, std::string(result) + " is not a number", head,
+              "see whether the head's weights are whole");
 }
 
 }  // namespace agon::policy

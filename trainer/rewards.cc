@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/error.h"
+#include "core/error_place.h"
 #include "trainer/exploits.h"
 #include "trainer/losses.h"
 
@@ -104,9 +104,11 @@ void ScoreByModels(const std::vector<std::shared_ptr<judge::RewardModel>>& model
 }
 
 void ScoreByReference(policy::Policy& reference, const RlConfig& config, std::span<Group> groups) {
-  ScoreTokens(
-      groups, config.micro_batch_tokens, config.temperature, &Rollout::ref_logprobs,
-      [&](const policy::PackedBatch& packed) { return reference.ScoreOnly(packed).logprobs; });
+  PlaceErrors("reference", [&] {
+    ScoreTokens(
+        groups, config.micro_batch_tokens, config.temperature, &Rollout::ref_logprobs,
+        [&](const policy::PackedBatch& packed) { return reference.ScoreOnly(packed).logprobs; });
+  });
 }
 
 std::vector<double> TokenKls(KlEstimator kind, const Rollout& rollout) {

@@ -13,10 +13,6 @@ double StepMeter::Seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-Error StepMeter::Failed(int step, const Error& error) const {
-  return Error(error.kind(), error.what(), stage_ + " step " + std::to_string(step));
-}
-
 void StepMeter::Finish(int step, double tokens, double flop, std::string_view detail,
                        const Numbers& extra) {
   const double seconds = Seconds();

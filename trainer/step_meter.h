@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/error.h"
+#include "core/error_place.h"
 #include "core/progress.h"
 #include "trainer/run_log.h"
 #include "trainer/trainer.h"
@@ -23,12 +23,7 @@ class StepMeter {
   // step it was.
   template <typename Work>
   auto In(int step, const Work& work) const {
-    try {
-      return work();
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::kInterrupted) throw;
-      throw Failed(step, error);
-    }
+    return PlaceErrors(stage_ + " step " + std::to_string(step), work);
   }
   // A step is done: `tokens` were trained or sampled for `flop` model FLOP in all; `detail`
   // are its numbers for people. Extra timings go to timing.jsonl.
@@ -36,8 +31,6 @@ class StepMeter {
               const Numbers& extra = {});
 
  private:
-  Error Failed(int step, const Error& error) const;
-
   std::string stage_;
   const StageContext& context_;
   Progress progress_;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
-#include "core/error.h"
+#include "core/error_place.h"
 #include "trainer/rewards.h"
 
 namespace agon::trainer {
 namespace {
+
+constexpr char kValueModel[] = "value model";
 
 // Of each sampled token.
 std::vector<double> TokenRewards(const Rollout& rollout, const RlConfig& config) {
@@ -43,8 +45,10 @@ TokenTargets TargetsOf(const TrainBatch& batch) {
 }  // namespace
 
 void ScoreByValueModel(policy::Policy& value, const RlConfig& config, std::vector<Group>& groups) {
-  ScoreTokens(groups, config.micro_batch_tokens, config.temperature, &Rollout::values,
-              [&](const policy::PackedBatch& packed) { return value.Values(packed); });
+  PlaceErrors(kValueModel, [&] {
+    ScoreTokens(groups, config.micro_batch_tokens, config.temperature, &Rollout::values,
+                [&](const policy::PackedBatch& packed) { return value.Values(packed); });
+  });
 }
 
 void AssignTokenAdvantages(const RlConfig& config, std::vector<Group>& groups) {
@@ -71,8 +75,10 @@ void AssignTokenAdvantages(const RlConfig& config, std::vector<Group>& groups) {
   }
 }
 
-ValueStats UpdateValueModel(std::span<const Group> groups, const RlConfig& config, float lr,
-                            const StageContext& context) {
+namespace {
+
+ValueStats Update(std::span<const Group> groups, const RlConfig& config, float lr,
+                  const StageContext& context) {
   double num_tokens = 0;
   for (const Group& group : groups) {
     for (const Rollout& rollout : group) num_tokens += static_cast<double>(rollout.returns.size());
@@ -96,6 +102,13 @@ ValueStats UpdateValueModel(std::span<const Group> groups, const RlConfig& confi
   for (const ValueStats& shard : shards) all.Add(shard);
   context.value->OptimizerStep(lr);
   return all;
+}
+
+}  // namespace
+
+ValueStats UpdateValueModel(std::span<const Group> groups, const RlConfig& config, float lr,
+                            const StageContext& context) {
+  return PlaceErrors(kValueModel, [&] { return Update(groups, config, lr, context); });
 }
 
 }  // namespace agon::trainer

@@ -136,10 +136,15 @@ TEST_F(CudaArena, AModelThatDoesNotLearnKeepsNothingAndHasTheSameBits) {
   EXPECT_EQ(frozen->Score(batch).logprobs, grows->Score(batch).logprobs);
   EXPECT_EQ(frozen->ScoreOnly(batch).logprobs, grows->ScoreOnly(batch).logprobs);
   EXPECT_EQ(frozen->Values(batch), grows->Values(batch));
-  const auto weight = frozen->Weight("model.norm.weight");
-  weight[0] = NAN;
+
+  // What went wrong is found in the same memory.
+  frozen->Weight("model.layers.0.self_attn.k_norm.weight")[0] = NAN;
   frozen->WeightsChanged();
-  EXPECT_TRUE(Contains(ErrorOf([&] { frozen->Score(batch); }, ErrorKind::kFailed), "not a number"));
+  for (const auto& error : {ErrorOf([&] { frozen->Score(batch); }, ErrorKind::kFailed),
+                            ErrorOf([&] { frozen->ScoreOnly(batch); }, ErrorKind::kFailed),
+                            ErrorOf([&] { frozen->Values(batch); }, ErrorKind::kFailed)}) {
+    EXPECT_TRUE(Contains(error, "QkNormRope in layer 0")) << error;
+  }
 
   // One that only decodes has no room to look for the op.
   const auto decodes = policy::Policy::Create(Model(), kBf16, 1, device_, {{.decoded_rows = 4}});

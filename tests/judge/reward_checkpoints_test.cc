@@ -60,6 +60,20 @@ TEST(RewardCheckpointsTest, ARewardDependsOnItsTextAlone) {
   EXPECT_NE(together[0], together[1]);
 }
 
+TEST(RewardCheckpointsTest, AFailureNamesTheModel) {
+  const auto dir = WriteTinyRewardModel("broken", 3);
+  const auto broken =
+      policy::Policy::Load(dir, policy::ComputeType::kFloat32, {}, policy::Head::kScore);
+  broken->Weight("model.layers.1.mlp.up_proj.weight")[0] = NAN;
+  broken->Save(dir);
+  RewardCheckpoints model(Dirs{WriteTinyRewardModel("whole", 3), dir});
+  const Messages transcript = Said("Who?", "Me.");
+  const std::string error = ErrorOf([&] { model.Rewards({&transcript, 1}); }, ErrorKind::kFailed);
+  EXPECT_TRUE(
+      Contains(error, "reward model " + dir.string() + ": LinearSwiGlu (gate, up) in layer 1"))
+      << error;
+}
+
 TEST(RewardCheckpointsTest, TokensGiveWhatMessagesGive) {
   RewardCheckpoints model(Dirs{WriteTinyRewardModel("tokens", 3)});
   const std::vector<std::string> replies = {"one", "", "three"};

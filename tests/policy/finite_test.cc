@@ -52,6 +52,35 @@ TEST_P(Finite, ResultsThatAreNoNumbersAreTracedToTheirOp) {
   }
 }
 
+// Reference, value and reward models: activations are there for one layer at a time.
+TEST_P(Finite, ModelsThatDoNotLearnAreTracedAsWell) {
+  ModelConfig config = TinyConfig();
+  config.has_score_head = true;
+  const Workload frozen{.batch_tokens = 64};
+  Rng rng({.run_seed = 5, .stream = RngStream::kTest});
+  PackedBatch batch;
+  AppendSequence(RandomTokens(rng, 40, config.vocab_size), 30, batch);
+  const auto error_of = [&](const char* tensor, const auto& way) {
+    const auto policy = TinyPolicy(GetParam(), 7, {}, config, frozen);
+    policy->Weight(tensor)[0] = NAN;
+    policy->WeightsChanged();
+    return ErrorOf([&] { way(*policy); }, ErrorKind::kFailed);
+  };
+  const std::function<void(Policy&)> ways[] = {
+      [&](Policy& policy) { policy.Score(batch); },
+      [&](Policy& policy) { policy.ScoreOnly(batch); },
+      [&](Policy& policy) { policy.Values(batch); },
+  };
+  for (const auto& way : ways) {
+    const std::string qkv = error_of("model.layers.1.self_attn.q_proj.weight", way);
+    EXPECT_TRUE(Contains(qkv, "Linear (query, key, value) in layer 1 of 2")) << qkv;
+    const std::string down = error_of("model.layers.0.mlp.down_proj.weight", way);
+    EXPECT_TRUE(Contains(down, "LinearAdd (down) in layer 0 of 2")) << down;
+  }
+  const std::string value = error_of("score.weight", ways[2]);
+  EXPECT_TRUE(Contains(value, "score head: a value is not a number")) << value;
+}
+
 // The optimizer finds them, whatever the loss.
 TEST_P(Finite, GradientsThatAreNoNumbersAreTracedToTheirTensor) {
   Rng rng({.run_seed = 6, .stream = RngStream::kTest});

@@ -134,6 +134,17 @@ TEST_F(RlLoop, AFailureSaysItsStep) {
   EXPECT_TRUE(Contains(error, "rl step 4: Attention in layer 0")) << error;
 }
 
+TEST_F(RlLoop, AFailureOfTheReferenceSaysSo) {
+  TabularPolicy reference(tokenizer_.vocab_size());
+  reference.scores_to_failure = 1;
+  RlConfig config = Config("toy/letter", 5);
+  config.loss.kl = KlEstimator::kK3;
+  config.loss.kl_coef = 1.0f;
+  const auto run = [&] { RunRl(config, ContextOf(policy_, &reference)); };
+  const std::string error = ErrorOf(run, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "rl step 1: reference: Attention in layer 0")) << error;
+}
+
 TEST_F(RlLoop, SeveralUpdatesPerBatchMoveTheRatioFromOne) {
   RlConfig config = Config("toy/letter", 3);
   config.num_minibatches = 4;

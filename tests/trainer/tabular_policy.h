@@ -50,9 +50,7 @@ class TabularPolicy : public policy::Policy {
   }
 
   policy::TokenScores Score(const policy::PackedBatch& batch) override {
-    if (--scores_to_failure == 0) {
-      throw Error(ErrorKind::kFailed, "a result is not a number", "Attention in layer 0 of 4");
-    }
+    FailIfDue();
     last_batch_ = batch;
     policy::TokenScores scores;
     for (size_t i = 0; i < batch.rows.size(); ++i) {
@@ -87,6 +85,7 @@ class TabularPolicy : public policy::Policy {
 
   // The value after a token is the diagonal of the table: a value model has no other use for it.
   std::vector<float> Values(const policy::PackedBatch& batch) override {
+    FailIfDue();
     last_batch_ = batch;
     std::vector<float> values;
     for (size_t i = 0; i < batch.rows.size(); ++i) {
@@ -141,9 +140,13 @@ class TabularPolicy : public policy::Policy {
 
   std::vector<float> logits, gradient;  // (V, V)
   float sampler_error = 0.0f;           // added to what the sampler records
-  int scores_to_failure = 0;            // the Score of that number, from 1, throws
+  int scores_to_failure = 0;            // the Score or Values of that number, from 1, throws
 
  private:
+  void FailIfDue() {
+    if (--scores_to_failure != 0) return;
+    throw Error(ErrorKind::kFailed, "a result is not a number", "Attention in layer 0 of 4");
+  }
   static size_t Id(int32_t token) { return static_cast<size_t>(token); }
   size_t Index(int32_t previous, int32_t next) const {
     return Id(previous) * static_cast<size_t>(config_.vocab_size) + Id(next);

@@ -126,6 +126,13 @@ TEST_F(Ppo, TheValueModelCanLearnAlone) {
   EXPECT_NE(value_.logits, TabularPolicy(tokenizer_.vocab_size()).logits);
 }
 
+TEST_F(Ppo, AFailureOfTheValueModelSaysSo) {
+  value_.scores_to_failure = 1;
+  const auto run = [&] { RunRl(Config(1), WithValue(policy_, value_)); };
+  const std::string error = ErrorOf(run, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "rl step 1: value model: Attention in layer 0")) << error;
+}
+
 TEST_F(Ppo, RanksDoWhatOneProcessDoes) {
   RlConfig config = Config(3);
   RunRl(config, [&] {
