@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
+#include "core/error.h"
 #include "policy/cuda/launch.h"
 
 namespace agon::policy::cuda {
@@ -10,9 +12,20 @@ namespace {
 
 constexpr size_t kAlignment = 256;
 
+// CUDA calls it out of memory, too, where it is the host that has none.
 char* Pinned(size_t bytes) {
   void* p = nullptr;
-  Check(cudaMallocHost(&p, bytes), "pinned memory of the host");
+  const cudaError_t error = cudaMallocHost(&p, bytes);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw Error(ErrorKind::kFailed,
+                "the host has no " + std::to_string(bytes >> 20) +
+                    " MiB of memory that may be pinned, through which bytes go to the GPU",
+                "copies to the GPU",
+                "free memory of the host; in a container give it more (docker: --memory, --ulimit "
+                "memlock=-1), else see ulimit -l");
+  }
+  Check(error, "pinned memory of the host");
   return static_cast<char*>(p);
 }
 

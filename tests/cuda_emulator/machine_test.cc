@@ -88,6 +88,13 @@ TEST_F(CudaMachine, MemoryTooSmallSaysForWhatAndWhatToLower) {
   EXPECT_EQ(policy->Score(batch).logprobs.size(), 8u);
 }
 
+TEST_F(CudaMachine, MemoryOfTheHostThatCannotBePinnedIsNotTheGpus) {
+  const std::string error = ErrorOn({.pinned_bytes = 5 << 20}, ErrorKind::kFailed);
+  EXPECT_TRUE(Contains(error, "the host has no 1 MiB of memory that may be pinned")) << error;
+  EXPECT_TRUE(Contains(error, "ulimit -l")) << error;
+  EXPECT_FALSE(Contains(error, "micro-batch")) << error;
+}
+
 TEST_F(CudaMachine, RanksOfAMachineShareItsGpus) {
   cuda_emulator::SetMachine({.num_gpus = 2});
   trainer::Recipe recipe;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
-#include <set>
 #include <vector>
 
 #include "tests/cuda_emulator/device.h"
@@ -21,7 +21,7 @@ constexpr int kRuntimeVersion = 13000;
 constexpr size_t kSmallCopyBytes = 64 << 10;
 cuda_emulator::Machine machine;
 std::mutex pinned_mutex;
-std::set<void*> pinned;
+std::map<void*, size_t> pinned;  // start -> bytes
 
 thread_local int current_device = 0;
 thread_local cudaError_t last_error = cudaSuccess;
@@ -164,10 +164,12 @@ cudaError_t cudaFree(void* p) {
   return Return(DeviceMemory::Instance().Free(p) ? cudaSuccess : cudaErrorInvalidValue);
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
-  *p = std::malloc(bytes);
-  if (!*p) return Return(cudaErrorMemoryAllocation);
   const std::lock_guard lock(pinned_mutex);
-  pinned.insert(*p);
+  size_t all_bytes = bytes;
+  for (const auto& [start, taken] : pinned) all_bytes += taken;
+  *p = all_bytes > machine.pinned_bytes ? nullptr : std::malloc(bytes);
+  if (!*p) return Return(cudaErrorMemoryAllocation);
+  pinned[*p] = bytes;
   return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* p) {

@@ -35,6 +35,7 @@ struct Machine {
   int gpu_major = 9;           // compute capability
   int code_version = 90;       // that kernels were compiled for; 0: there are none for the GPU
   size_t memory_bytes = size_t{8} << 30;
+  size_t pinned_bytes = size_t{8} << 30;  // that one process may pin of the host's
   std::string gpu_name = "CUDA emulator";
   bool reads_pageable_memory = false;  // itself, when a copy is due, as a GH200 does
   bool has_nccl = true;
