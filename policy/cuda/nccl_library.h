@@ -1,8 +1,9 @@
 // NCCL, loaded when ranks want it: the backend works where it isn't installed. Without nccl.h at
-// build time AGON_HAS_NCCL is 0, and there is nothing to load.
+// build time AGON_HAS_NCCL is 0, and there is nothing to load: also where AGON_WITHOUT_NCCL asks
+// for that, as tests do.
 #pragma once
 
-#if __has_include(<nccl.h>)
+#if __has_include(<nccl.h>) && !defined(AGON_WITHOUT_NCCL)
 #define AGON_HAS_NCCL 1
 
 #include <nccl.h>

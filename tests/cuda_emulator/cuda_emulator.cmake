@@ -31,8 +31,15 @@ if(TARGET Boost::context)
   target_link_libraries(agon_policy_cuda_emulated PUBLIC cuda_emulator)
   set_target_properties(agon_policy_cuda_emulated PROPERTIES UNITY_BUILD OFF)
 
+  # What a build without nccl.h has in its place, under a name of its own.
+  add_library(agon_without_nccl OBJECT ${CMAKE_SOURCE_DIR}/policy/cuda/nccl_exchange.cc)
+  target_link_libraries(agon_without_nccl PUBLIC cuda_emulator)
+  target_compile_definitions(agon_without_nccl PRIVATE AGON_WITHOUT_NCCL
+    NewNcclExchange=NewExchangeWithoutNccl)
+  set_target_properties(agon_without_nccl PROPERTIES UNITY_BUILD OFF)
+
   add_executable(cuda_emulator_test ${emulator_tests} ${cuda_test_sources})
-  target_link_libraries(cuda_emulator_test PRIVATE agon_policy_cuda_emulated)
+  target_link_libraries(cuda_emulator_test PRIVATE agon_policy_cuda_emulated agon_without_nccl)
   agon_cuda_tests(cuda_emulator_test cuda_emulator)
   gtest_discover_tests(cuda_emulator_test TEST_PREFIX cuda_emulator. TEST_FILTER "*Slow*"
     TEST_LIST cuda_emulator_slow_tests DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 1200 LABELS slow)

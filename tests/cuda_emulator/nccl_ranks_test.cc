@@ -2,13 +2,26 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
+#include "policy/communicator.h"
+#include "policy/cuda/gpu.h"
+#include "policy/exchange.h"
 #include "tests/cuda_emulator/runtime.h"
 #include "tests/error_of.h"
 #include "tests/policy/trained_by_ranks.h"
 
 namespace agon::policy {
+namespace cuda {
+
+// NewNcclExchange as a build without nccl.h has it.
+std::unique_ptr<Exchange> NewExchangeWithoutNccl(const Gpu& gpu, Communicator& ranks,
+                                                 std::string* shortfall);
+
+}  // namespace cuda
 namespace {
 
 class NcclRanks : public ::testing::Test {
@@ -41,6 +54,19 @@ TEST_F(NcclRanks, WithoutNcclTheyGoThroughTheHostAndSayWhy) {
   cuda_emulator::SetMachine({.num_gpus = 2});
   EXPECT_EQ(ReportOfTwo().way, "NCCL 2.28.9");
   EXPECT_EQ(ReportOfTwo().shortfall, "");
+}
+
+TEST_F(NcclRanks, ABuildWithoutNcclSaysSo) {
+  cuda_emulator::SetMachine({.num_gpus = 2});
+  std::vector<std::string> shortfalls(2);
+  trainer::ThreadRanks(2).Run([&](Communicator& ranks) {
+    const cuda::Gpu gpu(ranks.rank());
+    EXPECT_EQ(
+        cuda::NewExchangeWithoutNccl(gpu, ranks, &shortfalls[static_cast<size_t>(ranks.rank())]),
+        nullptr);
+  });
+  EXPECT_EQ(shortfalls[0], "rank 0: agon was built without NCCL (nccl.h)");
+  EXPECT_EQ(shortfalls[1], shortfalls[0]);
 }
 
 TEST_F(NcclRanks, TheHostGivesTheSameBits) {
