@@ -4,6 +4,26 @@
 file(GLOB agon_cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/policy/cuda/*.cu
   ${CMAKE_SOURCE_DIR}/policy/cuda/*.cc)
 
+# Of all that crosses the boundary between the commands and the backend that they load: a number
+# that is another when one of these headers is.
+file(GLOB agon_boundary CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/policy/*.h)
+list(APPEND agon_boundary ${CMAKE_SOURCE_DIR}/core/error.h)
+set(agon_boundary_digests "")
+foreach(header ${agon_boundary})
+  file(SHA256 ${header} digest)
+  string(APPEND agon_boundary_digests "${digest}")
+endforeach()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${agon_boundary})
+string(SHA256 agon_boundary_digest "${agon_boundary_digests}")
+string(SUBSTRING "${agon_boundary_digest}" 0 16 agon_boundary_digest)
+# To be called in each directory with a target of the source.
+function(agon_name_cuda_interface)
+  set_property(SOURCE ${CMAKE_SOURCE_DIR}/policy/cuda_library.cc
+    ${CMAKE_SOURCE_DIR}/policy/cuda/library.cc
+    PROPERTY COMPILE_DEFINITIONS "AGON_CUDA_INTERFACE=0x${agon_boundary_digest}ull")
+endfunction()
+agon_name_cuda_interface()
+
 # A CUDA backend that commands load: `objects` and what they need of core.
 function(agon_cuda_library name objects)
   add_library(${name} MODULE $<TARGET_OBJECTS:${objects}> $<TARGET_OBJECTS:agon_core>)

@@ -45,7 +45,7 @@ const CudaLibrary* Open(const fs::path& file) {
                 "let AGON_CUDA_LIBRARY name libagon_cuda.so, or unset it");
   }
   const CudaLibrary* found = get();
-  if (found->interface != kCudaInterface) {
+  if (found->interface != AGON_CUDA_INTERFACE) {
     throw Error(ErrorKind::kUnsupported, "the CUDA backend is of another build of agon",
                 file.string(), std::string("build the target agon_cuda again, ") + kUseCpu);
   }

@@ -11,13 +11,12 @@
 
 namespace agon::policy {
 
-// Grows with every change of CudaLibrary or Backend: a shared object left by an older build is told
-// from one that fits.
-inline constexpr uint64_t kCudaInterface = 3;
-
 // What the shared object offers. Functions throw Error; it is never unloaded.
 struct CudaLibrary {
-  uint64_t interface = kCudaInterface;  // the first member for good
+  // The first member for good. Differs whenever a header of policy did (cmake/cuda.cmake): what is
+  // called are virtual functions by their place, which a shared object of another build may have
+  // elsewhere.
+  uint64_t interface;
   // GPUs that can be used; 0 where there is none, or no driver for it.
   int (*count_gpus)();
   // All that CUDA shows, usable or not.

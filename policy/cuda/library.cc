@@ -7,6 +7,7 @@
 extern "C" const agon::policy::CudaLibrary* AgonCudaLibrary() {
   namespace policy = agon::policy;
   static const policy::CudaLibrary library{
+      .interface = AGON_CUDA_INTERFACE,
       .count_gpus = policy::cuda::CountGpus,
       .num_gpus = policy::cuda::NumGpus,
       .gpu_name = policy::cuda::GpuName,

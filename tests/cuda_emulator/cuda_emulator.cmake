@@ -27,6 +27,7 @@ if(TARGET Boost::context)
   endif()
 
   set_source_files_properties(${agon_cuda_sources} PROPERTIES LANGUAGE CXX)
+  agon_name_cuda_interface()
   add_library(agon_policy_cuda_emulated OBJECT ${agon_cuda_sources})
   target_link_libraries(agon_policy_cuda_emulated PUBLIC cuda_emulator)
   set_target_properties(agon_policy_cuda_emulated PROPERTIES UNITY_BUILD OFF)
