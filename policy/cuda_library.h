@@ -21,8 +21,9 @@ struct CudaLibrary {
   int (*count_gpus)();
   // All that CUDA shows, usable or not.
   int (*num_gpus)();
-  // "" if there is no GPU of that number.
-  std::string (*gpu_name)(int gpu);
+  // What decides the bits of results there: "NVIDIA H100 80GB HBM3 with cuBLASLt 13.1.0". "" if
+  // there is no GPU of that number.
+  std::string (*gpu_arithmetic)(int gpu);
   // kAuto is bf16. Throws kUnsupported without a usable GPU or driver, kUsage if there is no GPU
   // of that number.
   std::unique_ptr<Backend> (*new_backend)(const ModelConfig& config, ComputeType compute, int gpu,

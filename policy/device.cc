@@ -16,11 +16,11 @@ bool HasUsableGpu() {
   }
 }
 
-// Of a GPU; what all of them are called if its name isn't to be had.
-std::string NameOf(const Device& device) {
+// Of a GPU; what all of them are called if it isn't to be had.
+std::string ArithmeticOf(const Device& device) {
   try {
-    const std::string name = LoadCudaLibrary().gpu_name(device.index);
-    if (!name.empty()) return name;
+    const std::string arithmetic = LoadCudaLibrary().gpu_arithmetic(device.index);
+    if (!arithmetic.empty()) return arithmetic;
   } catch (const Error&) {  // no CUDA backend
   }
   return device.KindName();
@@ -55,7 +55,7 @@ std::string ArithmeticName(ComputeType compute, const Device& device) {
   const bool is_cpu = device.kind == Device::Kind::kCpu;
   if (compute == ComputeType::kAuto) compute = is_cpu ? BestCpuCompute() : kBestGpuCompute;
   const std::string type = compute == ComputeType::kBfloat16 ? "bf16" : "fp32";
-  return is_cpu ? type : type + " on " + NameOf(device);
+  return is_cpu ? type : type + " on " + ArithmeticOf(device);
 }
 
 std::unique_ptr<Backend> NewBackend(const ModelConfig& config, ComputeType compute,

@@ -25,7 +25,8 @@ void CheckArithmetic(Communicator& ranks, const std::string& mine) {
     throw Error(ErrorKind::kUsage,
                 "rank 0 computes in " + all[0] + ", rank " + std::to_string(rank) + " in " +
                     all[rank] + ": results would depend on who computes what",
-                "ranks", "give all ranks equal devices (run.device, run.compute)");
+                "ranks",
+                "give all ranks equal devices (run.device, run.compute) and one version of CUDA");
   }
 }
 

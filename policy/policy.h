@@ -231,8 +231,8 @@ struct OptimizerConfig {
 };
 
 // What decides the bits of a result besides weights and input, with kAuto as what it stands for on
-// this machine: "bf16", "fp32", "bf16 on NVIDIA H100 80GB HBM3". Of a GPU that isn't there: "bf16
-// on cuda".
+// this machine: "bf16", "fp32", "bf16 on NVIDIA H100 80GB HBM3 with cuBLASLt 13.1.0", another
+// version of which may multiply by other algorithms. Of a GPU that isn't there: "bf16 on cuda".
 std::string ArithmeticName(ComputeType compute, const Device& device);
 
 // What of a batch's forward pass waits for its backward. Changes memory and work, never a bit.

@@ -237,11 +237,13 @@ std::unique_ptr<policy::Policy> LoadCheckpoint(const Checkpoint& checkpoint,
                                                const std::optional<policy::Workload>& workload) {
   auto policy = policy::Policy::Load(checkpoint.dir, compute, device, head, workload);
   if (checkpoint.compute != ComputeName(*policy)) {
-    throw Error(ErrorKind::kUsage,
-                "trained in " + checkpoint.compute + ", but would go on in " +
-                    ComputeName(*policy) + ": the result would be that of neither",
-                checkpoint.dir.string(),
-                "go on where it began (run.device, run.compute), or start anew");
+    throw Error(
+        ErrorKind::kUsage,
+        "trained in " + checkpoint.compute + ", but would go on in " + ComputeName(*policy) +
+            ": the result would be that of neither",
+        checkpoint.dir.string(),
+        "go on where it began (run.device, run.compute; on a GPU with the CUDA libraries that "
+        "it began with), or start anew");
   }
   if (ranks) policy->Join(*ranks);
   policy->ConfigureOptimizer(optimizer);

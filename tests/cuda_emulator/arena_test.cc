@@ -207,7 +207,7 @@ TEST_F(CudaRun, SlowTakesItsMemoryOnceAndSaysForWhat) {
        "eval.num_tasks=1", "eval.samples_per_task=1", "eval.max_new_tokens=4"});
   EXPECT_EQ(MachineCounts().allocations, 1);
   for (const char* part :
-       {"memory of fp32 on CUDA emulator, taken at once; most of it for rl:",
+       {"memory of fp32 on CUDA emulator with cuBLASLt 13.1.0, taken at once; most of it for rl:",
         "policy: optimizer moments", "policy: KV cache", "reference: weights (fp32)", "total"}) {
     EXPECT_TRUE(Contains(said, part)) << said;
   }

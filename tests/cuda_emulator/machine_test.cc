@@ -10,6 +10,7 @@
 #include "tests/error_of.h"
 #include "tests/policy/tiny_policy.h"
 #include "tests/trainer/thread_ranks.h"
+#include "trainer/checkpoint.h"
 #include "trainer/run_device.h"
 
 namespace agon::policy {
@@ -113,6 +114,27 @@ TEST_F(CudaMachine, RanksOfAMachineShareItsGpus) {
   ::unsetenv("OMPI_COMM_WORLD_LOCAL_RANK");
 }
 
+// Another version may multiply by other algorithms: the result would be that of neither.
+TEST_F(CudaMachine, ACheckpointOfAnotherCublasltIsRefused) {
+  const fs::path dir = fs::path(::testing::TempDir()) / "cublaslt_version";
+  {
+    const auto policy = TinyPolicy(ComputeType::kBfloat16, 7, kGpu);
+    policy->ConfigureOptimizer({});
+    const auto tokenizer = datasets::Tokenizer::FromMerges({}, datasets::ChatSpecialTokens());
+    trainer::SaveCheckpoint(dir, {"rl", 1, false, 1, {}, "hash"}, *policy,
+                            datasets::ChatTemplate(tokenizer));
+  }
+  const auto load = [&] {
+    trainer::LoadCheckpoint(*trainer::FindLastCheckpoint(dir, "rl"), ComputeType::kBfloat16, {},
+                            kGpu);
+  };
+  EXPECT_NO_THROW(load());
+  cuda_emulator::SetMachine({.cublaslt_version = 130200});
+  const std::string error = ErrorOf(load, ErrorKind::kUsage);
+  EXPECT_TRUE(Contains(error, "trained in bf16 on CUDA emulator with cuBLASLt 13.1.0")) << error;
+  EXPECT_TRUE(Contains(error, "the CUDA libraries that it began with")) << error;
+}
+
 // Such a GPU reads the host's pages when a copy is due: what the host wrote there meanwhile.
 TEST_F(CudaMachine, AGpuThatReadsTheHostsPagesGetsWhatWasSent) {
   cuda_emulator::SetMachine({.reads_pageable_memory = true});
@@ -126,9 +148,10 @@ TEST_F(CudaMachine, AGpuThatReadsTheHostsPagesGetsWhatWasSent) {
   EXPECT_EQ(back, 42);
 }
 
-TEST_F(CudaMachine, ACardsNameIsPartOfTheArithmetic) {
-  cuda_emulator::SetMachine({.gpu_name = "Quadro RTX 6000/8000"});
-  EXPECT_EQ(ArithmeticName(ComputeType::kAuto, kGpu), "bf16 on Quadro RTX 6000/8000");
+TEST_F(CudaMachine, ACardsNameAndTheVersionOfCublasltArePartOfTheArithmetic) {
+  cuda_emulator::SetMachine({.cublaslt_version = 120804, .gpu_name = "Quadro RTX 6000/8000"});
+  EXPECT_EQ(ArithmeticName(ComputeType::kAuto, kGpu),
+            "bf16 on Quadro RTX 6000/8000 with cuBLASLt 12.8.4");
   EXPECT_EQ(ArithmeticName(ComputeType::kFloat32, {Device::Kind::kCuda, 3}), "fp32 on cuda");
 }
 

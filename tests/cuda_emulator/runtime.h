@@ -30,10 +30,11 @@ void SetThreadOrder(uint64_t order);
 
 // What the machine has from now on, for tests of what is said about it.
 struct Machine {
-  int num_gpus = 1;            // at most 8
-  int driver_version = 13000;  // 1000 major + 10 minor; 0: no driver. Too old below 13000
-  int gpu_major = 9;           // compute capability
-  int code_version = 90;       // that kernels were compiled for; 0: there are none for the GPU
+  int num_gpus = 1;                  // at most 8
+  int driver_version = 13000;        // 1000 major + 10 minor; 0: no driver. Too old below 13000
+  int gpu_major = 9;                 // compute capability
+  int code_version = 90;             // that kernels were compiled for; 0: none for the GPU
+  size_t cublaslt_version = 130100;  // 10000 major + 100 minor + patch
   size_t memory_bytes = size_t{8} << 30;
   size_t pinned_bytes = size_t{8} << 30;  // that one process may pin of the host's
   std::string gpu_name = "CUDA emulator";
