@@ -1,6 +1,12 @@
 // A row has the same bits alone and among thousands at the shapes that are trained: on a GPU those
 // of the preset base, for which cuBLASLt has other kernels than for small ones; in the emulator the
 // same code at a small shape.
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+
 #include "tests/cuda/backend_fixture.h"
 
 namespace agon::policy::cuda {
@@ -8,16 +14,20 @@ namespace {
 
 #ifdef CUDA_EMULATOR
 const ModelConfig kModel = TinyConfig();
-const std::vector<int> kFewRows = {1, 7};
-const int kAllRows = 48;
+const std::vector<int> kFewRows = {1, 7, 64};
+const int kAllRows = 132;
+const size_t kNumLayers = 1;  // the trials of a shape take longer than its products
 #else
 const ModelConfig kModel = PresetConfig("base", /*vocab_size=*/32768, /*max_positions=*/1024);
-const std::vector<int> kFewRows = {1, 7, 512};
+const std::vector<int> kFewRows = {1, 7, 64, 512};
 const int kAllRows = 8192;
+const size_t kNumLayers = 4;
 #endif
 const int kHidden = kModel.hidden_size, kInner = kModel.intermediate_size;
 const int kQueries = kModel.num_heads * kModel.head_dim;
 const int kKeys = kModel.num_kv_heads * kModel.head_dim;
+
+const int kPaddedVocabulary = 75;
 
 using Results = std::vector<std::vector<float>>;  // each row after row
 
@@ -38,7 +48,10 @@ class BaseRows : public KernelTest<T> {
   // that no two rows that are compared are alike.
   template <typename U>
   static Device<U> Rows(uint64_t seed, int first, int count, int width, double scale = 1.0) {
-    const auto drawn = Rounded<U>(Normals(seed, 65521, scale));
+    // Drawn once: that took longer than what is tested.
+    static std::map<std::pair<uint64_t, double>, std::vector<U>> all;
+    auto& drawn = all[{seed, scale}];
+    if (drawn.empty()) drawn = Rounded<U>(Normals(seed, 65521, scale));
     std::vector<U> rows(Elements(count, width));
     for (size_t i = 0; i < rows.size(); ++i) {
       rows[i] = drawn[(Elements(first, width) + i) % drawn.size()];
@@ -89,7 +102,7 @@ TYPED_TEST(BaseRows, ProductsOfEveryLayer) {
                  {"attention's output", kHidden, kQueries},
                  {"gate and up", 2 * kInner, kHidden},
                  {"down", kHidden, kInner}};
-  for (const auto& [name, out, in] : kLayers) {
+  for (const auto& [name, out, in] : std::span(kLayers).first(kNumLayers)) {
     const auto linear = this->NewLinear(out, in);
     this->ExpectSameBits(name, [&, out = out, in = in](int first, int count) {
       const auto x = this->template Rows<T>(2, first, count, in);
@@ -121,42 +134,58 @@ TYPED_TEST(BaseRows, SwiGluAndItsGradient) {
   });
 }
 
-TYPED_TEST(BaseRows, ScoredAndSampledTokens) {
+TYPED_TEST(BaseRows, ScoredSampledAndMostLikelyTokens) {
   using T = TypeParam;
-  const auto head = this->NewLinear(kModel.vocab_size, kHidden);
-  Device<float> dw(std::vector<float>(Elements(kModel.vocab_size, kHidden)));
   const auto uniforms = Indexes(6, static_cast<size_t>(kAllRows), 1 << 20);
-  this->ExpectSameBits("head", [&](int first, int count) {
-    const auto rows = static_cast<size_t>(count);
-    const auto hidden = this->template Rows<T>(2, first, count, kHidden);
-    const auto targets = this->Ids(3, first, count, kModel.vocab_size);
-    const auto derivatives = this->template Rows<float>(4, first, count, 1);
-    std::vector<float> chances;
-    for (size_t i = 0; i < rows; ++i) {
-      chances.push_back(static_cast<float>(uniforms[static_cast<size_t>(first) + i]) * 0x1p-20f);
-    }
-    Device<float> logprobs(rows), entropies(rows), dhidden(Elements(count, kHidden)), drawn(rows);
-    Device<int32_t> tokens(rows);
-    this->gpu_->ScoreTokens(*head, hidden, count, targets, 0.8f, logprobs, entropies, derivatives,
-                            dhidden, dw);
-    this->gpu_->SampleTokens(*head, hidden, count, {}, Device<float>(chances), tokens, drawn);
-    const auto ids = tokens.Read();
-    return Results{logprobs.Read(), entropies.Read(), dhidden.Read(), drawn.Read(),
-                   std::vector<float>(ids.begin(), ids.end())};
-  });
+  for (const int vocabulary : std::set{kModel.vocab_size, kPaddedVocabulary}) {
+    const auto head = this->NewLinear(vocabulary, kHidden);
+    Device<float> dw(std::vector<float>(Elements(vocabulary, kHidden)));
+    const std::string what = "head of " + std::to_string(vocabulary);
+    this->ExpectSameBits(what, [&](int first, int count) {
+      const auto rows = static_cast<size_t>(count);
+      const auto hidden = this->template Rows<T>(2, first, count, kHidden);
+      const auto targets = this->Ids(3, first, count, vocabulary);
+      const auto derivatives = this->template Rows<float>(4, first, count, 1);
+      std::vector<float> chances;
+      for (size_t i = 0; i < rows; ++i) {
+        chances.push_back(static_cast<float>(uniforms[static_cast<size_t>(first) + i]) * 0x1p-20f);
+      }
+      Device<float> logprobs(rows), entropies(rows), dhidden(Elements(count, kHidden)), drawn(rows);
+      Device<int32_t> tokens(rows);
+      Device<TokenLogprob> top(2 * rows);
+      this->gpu_->ScoreTokens(*head, hidden, count, targets, 0.8f, logprobs, entropies, derivatives,
+                              dhidden, dw);
+      this->gpu_->SampleTokens(*head, hidden, count, {}, Device<float>(chances), tokens, drawn);
+      this->gpu_->TopTokens(*head, hidden, count, 1.0f, 2, top);
+      const auto ids = tokens.Read();
+      std::vector<float> most_likely;
+      for (const TokenLogprob& t : top.Read()) {
+        most_likely.insert(most_likely.end(), {static_cast<float>(t.token), t.logprob});
+      }
+      return Results{logprobs.Read(),
+                     entropies.Read(),
+                     dhidden.Read(),
+                     drawn.Read(),
+                     std::vector<float>(ids.begin(), ids.end()),
+                     most_likely};
+    });
+  }
 }
 
-TYPED_TEST(BaseRows, NormsAndTheirGradients) {
+TYPED_TEST(BaseRows, NormsTheirGradientsAndRoundedRows) {
   using T = TypeParam;
   this->ExpectSameBits("norms", [&](int first, int count) {
     const auto x = this->template Rows<float>(2, first, count, kHidden);
     const auto dxhat = this->template Rows<float>(3, first, count, kHidden);
     auto dx = this->template Rows<float>(4, first, count, kHidden);
     Device<T> xhat(Elements(count, kHidden)), dx_rounded(Elements(count, kHidden));
+    Device<T> rounded(Elements(count, kHidden));
     Device<float> rstd(Elements(count, 1));
     this->gpu_->RmsNorm(x, count, kHidden, 1e-6f, xhat, rstd);
     this->gpu_->RmsNormGradient(dxhat, xhat, rstd, count, kHidden, dx, dx_rounded);
-    return Results{Values(xhat.Read()), rstd.Read(), dx.Read(), Values(dx_rounded.Read())};
+    this->gpu_->Round(x, int64_t{count} * kHidden, rounded);
+    return Results{Values(xhat.Read()), rstd.Read(), dx.Read(), Values(dx_rounded.Read()),
+                   Values(rounded.Read())};
   });
 }
 

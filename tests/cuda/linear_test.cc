@@ -137,28 +137,6 @@ TYPED_TEST(LinearLayer, SwiGluAndItsGradientFollowTheDefinition) {
   EXPECT_LE(Nmse(dgate_up.Read(), Rounded<T>(dexpected)), kBound<T>);
 }
 
-TYPED_TEST(LinearLayer, ARowAloneHasTheSameBits) {
-  using T = TypeParam;
-  constexpr int kMany = 512;
-  Layer<T> layer(64, 96, false);
-  const auto x = Rounded<T>(Normals(3, Area(kMany, layer.in)));
-  Device<T> device_x(x), y(Area(kMany, layer.out)), dx(Area(kMany, layer.in));
-  layer.gpu->Linear(*layer.gpu_linear, device_x, kMany, y);
-  layer.gpu->LinearInputGradientRounded(*layer.gpu_linear, y, kMany, dx);
-  const auto all_y = y.Read(), all_dx = dx.Read();
-  const auto in = static_cast<size_t>(layer.in), out = static_cast<size_t>(layer.out);
-  for (const int count : {1, 7, 64}) {
-    const auto rows = static_cast<size_t>(count);
-    for (const size_t first : {size_t{0}, size_t{300}}) {
-      Device<T> some_x(Slice(x, first * in, rows * in)), some_y(rows * out), some_dx(rows * in);
-      layer.gpu->Linear(*layer.gpu_linear, some_x, count, some_y);
-      layer.gpu->LinearInputGradientRounded(*layer.gpu_linear, some_y, count, some_dx);
-      EXPECT_TRUE(SameBits(some_y.Read(), Slice(all_y, first * out, rows * out))) << count;
-      EXPECT_TRUE(SameBits(some_dx.Read(), Slice(all_dx, first * in, rows * in))) << count;
-    }
-  }
-}
-
 // Scores of one set of rows.
 struct Scored {
   std::vector<float> logprobs, entropies, dhidden, dw;
