@@ -133,7 +133,7 @@ struct FloatQueryGradient {
   }
 };
 
-// dK and dV: a block owns 32 keys, which half of its tile's, and walks all queries that see them.
+// dK and dV: a block owns 32 keys, one half of a tile's, and walks all queries that see them.
 template <int kHeadDim>
 struct FloatKeyGradient {
   using Block = FloatGradientBlock<kHeadDim>;

@@ -2,10 +2,12 @@
 // shared memory that don't hold up who begins them. The one place with inline PTX.
 //
 // All 32 lanes call MultiplyAdd and LoadMatrices together. The layout is PTX's of mma.m16n8k16;
-// with g = lane / 4 and t = lane % 4, a lane holds of
-//   a left factor, 16 x 16:  x[0] (g, 2t), x[1] (g + 8, 2t), x[2] (g, 2t + 8), x[3] (g + 8, 2t +
-//   8), a right factor, 16 x 8:  x[0] (2t, g), x[1] (2t + 8, g), a sum, 16 x 8:           x[0] (g,
-//   2t), x[1] (g, 2t + 1), x[2] (g + 8, 2t), x[3] (g + 8, 2t + 1).
+// with g = lane / 4 and t = lane % 4, a lane holds
+// clang-format off
+//   of a left factor, 16 x 16:  x[0] (g, 2t), x[1] (g + 8, 2t), x[2] (g, 2t + 8), x[3] (g + 8, 2t + 8),
+//   of a right factor, 16 x 8:  x[0] (2t, g), x[1] (2t + 8, g),
+//   of a sum, 16 x 8:           x[0] (g, 2t), x[1] (g, 2t + 1), x[2] (g + 8, 2t), x[3] (g + 8, 2t + 1).
+// clang-format on
 // An element of a factor is a pair: the named one in its lower half and the next along the 16 that
 // are summed over in its upper half.
 //

@@ -1,5 +1,4 @@
 #include "policy/cuda/graphs.h"
-#include "policy/cuda/launch.h"
 
 #include <cstdlib>
 
