@@ -37,7 +37,7 @@ if [ "$device" = cuda ]; then
     { echo "gpu_check.sh: nvcc (CUDA 12.4 or later) isn't in the PATH" >&2; exit 1; }
 fi
 mkdir -p "$out"
-rm -f "$out"/bench-*.json "$out/checks.tsv"
+rm -f "$out"/bench-*.json "$out"/bench-*.jsonl "$out/checks.tsv"
 touch "$out/checks.tsv"
 out=$(cd "$out" && pwd)
 
@@ -69,11 +69,12 @@ check() {
 }
 skip() { printf '%s\tnot run: %s\t0\n' "$1" "$2" >> "$out/checks.tsv"; }
 
-# measure NAME COMMAND...: its JSON object to DIR/bench-NAME.json.
-measure() {
-  local name=$1
-  shift
-  check "bench-$name" sh -c 'file=$1; shift; exec "$@" > "$file"' sh "$out/bench-$name.json" "$@"
+# measure NAME COMMAND...: its JSON object to DIR/bench-NAME.json, or lines of them to .jsonl.
+measure() { into json "$@"; }
+into() {
+  local file=$out/bench-$2.$1 name=$2
+  shift 2
+  check "bench-$name" sh -c 'file=$1; shift; exec "$@" > "$file"' sh "$file" "$@"
 }
 bench() {
   local name=$1
@@ -148,7 +149,7 @@ else
     check gpu-ranks "$build/tests/cuda_gpu_test" '--gtest_filter=GpuRanks.*'
   fi
   forbidden=
-  measure kernels "$build/bin/kernel_bench" --preset "$preset" --vocab "$vocab"
+  into jsonl kernels "$build/bin/kernel_bench" --preset "$preset" --vocab "$vocab"
 fi
 new=$prompt
 bench decode-base --preset "$preset" --vocab "$vocab" --parts decode --prompt "$prompt" --new "$new" --runs 1

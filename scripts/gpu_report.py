@@ -5,8 +5,8 @@ Usage: scripts/gpu_report.py FOLDER
        scripts/gpu_report.py --bounds CARD [ENGINE_BENCH]
 
 FOLDER holds machine.json ({"gpu", "driver", "cuda", "date", "commit"}), checks.tsv (a line "name,
-result, seconds" for each check) and the JSON object of each benchmark in bench-NAME.json. What is
-missing is "not measured" in the report. Exit status: 1 if a check failed, or if the sampler's
+result, seconds" for each check), the JSON object of each benchmark in bench-NAME.json and, a line
+each, those of kernel_bench in bench-kernels.jsonl. What is missing is "not measured" in the report. Exit status: 1 if a check failed, or if the sampler's
 log-probabilities were not the trainer's bit for bit.
 
 --bounds prints what was asked for and what CARD (H100, "A100 80GB PCIe", ...) allows, before
@@ -122,7 +122,21 @@ def read_benches(folder):
             benches[file.stem.removeprefix("bench-")] = json.loads(file.read_text())
         except ValueError:
             continue  # stopped before it printed
+    kernels = folder / "bench-kernels.jsonl"
+    if kernels.exists():
+        benches["kernels"] = read_kernels(kernels.read_text())
     return benches
+
+
+def read_kernels(text):
+    """What kernel_bench printed until it ended or was stopped, perhaps within a line."""
+    objects = []
+    for line in text.splitlines():
+        try:
+            objects.append(json.loads(line))
+        except ValueError:
+            break
+    return (objects[0] if objects else {}) | {"kernels": objects[1:]}
 
 
 def figure_row(goal, bench, twin, peak):

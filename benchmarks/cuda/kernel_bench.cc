@@ -3,8 +3,9 @@
 //
 //   kernel_bench [--preset base] [--vocab 32768] [--tokens 8192] [--rows 1024]
 //
-// Prints one JSON object. `tokens` are a training micro-batch's, in sequences of `length`; `rows`
-// decode at once, with `length` / 2 tokens each. In bf16; letters as in docs/cuda.md.
+// Prints a JSON object a line: first what all have in common, then each kernel. `tokens` are a
+// training micro-batch's, in sequences of `length`; `rows` decode at once, with `length` / 2 tokens
+// each. In bf16; letters as in docs/cuda.md.
 #include "benchmarks/cuda/kernel_bench.h"
 
 #include <CLI/CLI.hpp>
@@ -16,7 +17,7 @@ namespace {
 
 int Run(int argc, char** argv) {
   Options o;
-  CLI::App app("Time, bytes and FLOP of each CUDA kernel as one JSON object");
+  CLI::App app("Time, bytes and FLOP of each CUDA kernel, a JSON object a line");
   app.add_option("--preset", o.preset, "pico, nano, micro, mini, small or base")
       ->capture_default_str();
   app.add_option("--vocab", o.vocab_size, "vocabulary size")->capture_default_str();
@@ -30,15 +31,15 @@ int Run(int argc, char** argv) {
 
   const Bench bench(o);
   KernelClock clock(o.runs);
-  std::printf("{\"bench\": \"kernels\", \"preset\": \"%s\", \"vocab\": %d, \"kernels\": [",
-              o.preset.c_str(), o.vocab_size);
+  std::printf("{\"bench\": \"kernels\", \"preset\": \"%s\", \"vocab\": %d}\n", o.preset.c_str(),
+              o.vocab_size);
+  std::fflush(stdout);
   TimeRows(bench, clock);
   TimeProducts(bench, clock);
   TimeAttention(bench, clock);
   TimeDecoding(bench, clock);
   TimeHead(bench, clock);
   TimeOptimizer(bench, clock);
-  std::printf("]}\n");
   return 0;
 }
 

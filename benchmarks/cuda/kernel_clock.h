@@ -1,5 +1,6 @@
-// Times work on a GPU by the GPU's own clock, and prints a JSON object of each. In the emulator,
-// where a time says nothing, work is done once and its time is null.
+// Times work on a GPU by the GPU's own clock, and prints a line with a JSON object of each at once:
+// who is stopped early has said what was measured. In the emulator, where a time says nothing, work
+// is done once and its time is null.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -80,9 +81,8 @@ class KernelClock {
     }
     Check(cudaDeviceSynchronize(), name.c_str());
     std::printf(
-        "%s{\"name\": \"%s\", \"shape\": \"%s\", \"us\": %s, \"bytes\": %.0f, \"flop\": %.0f}",
-        num_printed_++ == 0 ? "" : ", ", name.c_str(), shape.c_str(), Median().c_str(), work.bytes,
-        work.flop);
+        "{\"name\": \"%s\", \"shape\": \"%s\", \"us\": %s, \"bytes\": %.0f, \"flop\": %.0f}\n",
+        name.c_str(), shape.c_str(), Median().c_str(), work.bytes, work.flop);
     std::fflush(stdout);
   }
 
@@ -109,7 +109,6 @@ class KernelClock {
   }
 
   const int runs_;
-  int num_printed_ = 0;
   Array<char> flush_;
   std::vector<cudaEvent_t> begin_, end_;
 };

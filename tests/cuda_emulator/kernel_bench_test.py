@@ -28,7 +28,8 @@ class KernelBench(unittest.TestCase):
                                  "--length", "32", "--rows", "3", "--runs", "1"],
                                 capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
-        kernels = json.loads(result.stdout)["kernels"]
+        header, *kernels = [json.loads(line) for line in result.stdout.splitlines()]
+        self.assertEqual(header, {"bench": "kernels", "preset": "pico", "vocab": 90})
         self.assertGreaterEqual(len(listed()), 20)
         self.assertEqual(listed() - {k["name"].split(",")[0] for k in kernels}, set())
         for kernel in kernels:

@@ -32,7 +32,8 @@ def report(benches, checks="build\tpassed\t12\n", machine=MACHINE):
         (folder / "machine.json").write_text(json.dumps(machine))
         (folder / "checks.tsv").write_text(checks)
         for bench, text in benches.items():
-            (folder / f"bench-{bench}.json").write_text(text)
+            suffix = "jsonl" if bench == "kernels" else "json"
+            (folder / f"bench-{bench}.{suffix}").write_text(text)
         result = subprocess.run([sys.executable, SCRIPT, folder], capture_output=True, text=True,
                                 check=False)
         return (result.returncode, json.loads((folder / "gpu_report.json").read_text()),
@@ -147,12 +148,20 @@ class Report(unittest.TestCase):
         kernels = [{"name": "RmsNorm", "shape": "8192 x 1280", "us": 2000.0, "bytes": 3.35e9,
                     "flop": 0},
                    {"name": "Linear", "shape": "x", "us": None, "bytes": 1, "flop": 989e6}]
-        _, data, text = report({"kernels": json.dumps({"kernels": kernels})})
+        lines = [json.dumps(line) for line in [{"bench": "kernels", "preset": "base"}] + kernels]
+        _, data, text = report({"kernels": "\n".join(lines) + "\n"})
+        self.assertEqual(data["benchmarks"]["kernels"]["preset"], "base")
         self.assertAlmostEqual(data["kernels"][0]["share_of_bound_percent"], 50.0)
         self.assertAlmostEqual(data["kernels"][1]["bound_us"], 1.0)
         self.assertIn("| `RmsNorm` | 8192 x 1280 | 2,000 |", text)
         self.assertIn("| 1,000 | 50 % |", text)
         self.assertIn("| `Linear` | x | not measured |", text)
+
+    def test_kernels_that_were_timed_before_the_end_stay(self):
+        kernel = {"name": "RmsNorm", "shape": "8 x 8", "us": 1.0, "bytes": 1, "flop": 0}
+        text = '{"bench": "kernels"}\n' + json.dumps(kernel) + '\n{"name": "Rou'
+        self.assertEqual([k["name"] for k in report({"kernels": text})[1]["kernels"]], ["RmsNorm"])
+        self.assertEqual(report({"kernels": ""})[1]["kernels"], [])
 
     def test_a_benchmark_that_was_stopped_is_not_measured(self):
         status, data, _ = report({"train-base": '{"bench": '}, "bench-train-base\tout of time\t9\n")
