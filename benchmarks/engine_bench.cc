@@ -22,6 +22,7 @@
 #include <CLI/CLI.hpp>
 
 #include "benchmarks/gemm_ceiling.h"
+#include "benchmarks/process_age.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "policy/policy.h"
@@ -56,6 +57,7 @@ struct Options {
   std::string preset = "nano";
   int vocab_size = 2048;
   int tokens = 4096;
+  int micro_batch = 0;  // tokens; 0: a step is one
   int length = 128;
   int runs = 7;
   bool float32 = false, recompute = false, shape_only = false;
@@ -64,6 +66,8 @@ struct Options {
   std::string models;                                               // folder
   int rows = 512, tasks = 32, prompt_tokens = 32, new_tokens = 30;  // of rollouts
 
+  int MicroBatch() const { return micro_batch > 0 ? micro_batch : tokens; }
+  int MaxPositions() const { return std::max({256, length, prompt_tokens + new_tokens}); }
   bool Has(const std::string& part) const {
     return std::find(parts.begin(), parts.end(), part) != parts.end();
   }
@@ -71,11 +75,10 @@ struct Options {
 
 constexpr int kGroup = 16;  // completions of a prompt
 
-double TrainTokensPerSecond(policy::Policy& policy, const Options& o) {
-  Rng rng({.run_seed = 1, .stream = RngStream::kTest});
+policy::PackedBatch RandomBatch(Rng& rng, const Options& o, int num_tokens) {
   policy::PackedBatch batch;
-  for (int begin = 0; begin < o.tokens; begin += o.length) {
-    const int length = std::min(o.length, o.tokens - begin);
+  for (int begin = 0; begin < num_tokens; begin += o.length) {
+    const int length = std::min(o.length, num_tokens - begin);
     const auto tokens = RandomTokens(rng, length, o.vocab_size);
     batch.tokens.insert(batch.tokens.end(), tokens.begin(), tokens.end());
     batch.segments.push_back({begin, length, 0, 0});
@@ -84,9 +87,20 @@ double TrainTokensPerSecond(policy::Policy& policy, const Options& o) {
       batch.targets.push_back(tokens[static_cast<size_t>((i + 1) % length)]);
     }
   }
-  const std::vector<float> derivatives(batch.rows.size(), -1.0f / static_cast<float>(o.tokens));
+  return batch;
+}
+
+double TrainTokensPerSecond(policy::Policy& policy, const Options& o) {
+  Rng rng({.run_seed = 1, .stream = RngStream::kTest});
+  std::vector<policy::PackedBatch> batches;
+  for (int begin = 0; begin < o.tokens; begin += o.MicroBatch()) {
+    batches.push_back(RandomBatch(rng, o, std::min(o.MicroBatch(), o.tokens - begin)));
+  }
   const double seconds = MedianSeconds(o.runs, [&] {
-    policy.ScoreAndBackward(batch, derivatives);
+    for (const policy::PackedBatch& batch : batches) {
+      const float derivative = -1.0f / static_cast<float>(o.tokens);
+      policy.ScoreAndBackward(batch, std::vector<float>(batch.rows.size(), derivative));
+    }
     policy.OptimizerStep(1e-4f);
   });
   return o.tokens / seconds;
@@ -163,7 +177,7 @@ RlStep RlStepSeconds(policy::Policy& policy, const Options& o) {
                               c.rollout_logprobs.end());
     groups[static_cast<size_t>(c.prompt_idx)].push_back(std::move(rollout));
   }
-  const auto batches = trainer::PackGroups(groups, o.tokens, 1.0f);
+  const auto batches = trainer::PackGroups(groups, o.MicroBatch(), 1.0f);
   const double logprob_diff_max = LogprobDifference(policy, batches);
   const double train_s = MedianSeconds(o.runs, [&] {
     for (const auto& batch : batches) {
@@ -179,8 +193,9 @@ void AddOptions(CLI::App& app, Options& o) {
   app.add_option("--preset", o.preset, "pico, nano, micro, mini, small or base")
       ->capture_default_str();
   app.add_option("--vocab", o.vocab_size, "vocabulary size")->capture_default_str();
-  app.add_option("--tokens", o.tokens, "tokens of a training step, and of its micro-batches")
-      ->capture_default_str();
+  app.add_option("--tokens", o.tokens, "tokens of a training step")->capture_default_str();
+  app.add_option("--micro-batch", o.micro_batch,
+                 "tokens of a forward and backward pass; a step's without it");
   app.add_option("--length", o.length, "tokens of a sequence")->capture_default_str();
   app.add_option("--runs", o.runs, "timed runs; the median counts")->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda, cuda:N or auto")->capture_default_str();
@@ -191,8 +206,8 @@ void AddOptions(CLI::App& app, Options& o) {
   app.add_option("--new", o.new_tokens, "tokens of a completion")->capture_default_str();
   app.add_option(
       "--models", o.models,
-      "folder to load the model from, made there at first; start_to_first_token_s is the "
-      "time of loading it and drawing a token");
+      "folder to load the model from, made there at first; start_to_first_rollout_s is the time "
+      "from this process's start to its first completion, where the model was there already");
   app.add_flag("--shape", o.shape_only, "say what the model is, and measure nothing");
   app.add_flag("--float32", o.float32, "fp32 instead of the machine's own type");
   app.add_flag("--recompute", o.recompute, "run.recompute=layer, on a CPU");
@@ -214,52 +229,63 @@ void PrintTraining(policy::Policy& policy, const Options& o) {
   // A causal token sees half of its sequence on average.
   const double gflops = train * policy.config().TrainFlopPerToken(o.length / 2.0) * 1e-9;
   std::printf(
-      ", \"tokens_per_step\": %d, \"sequence_tokens\": %d, \"onednn_ceiling_gflops\": %.1f, "
+      ", \"tokens_per_step\": %d, \"micro_batch_tokens\": %d, \"sequence_tokens\": %d, "
+      "\"onednn_ceiling_gflops\": %.1f, "
       "\"own_ceiling_gflops\": %.1f, \"train_tokens_per_s\": %.0f, \"train_gflops\": %.1f, "
       "\"train_share_of_onednn_ceiling\": %.3f, \"activations_mib\": %.1f",
-      o.tokens, o.length, ceiling, own_ceiling, train, gflops, ceiling > 0 ? gflops / ceiling : 0.0,
-      ActivationBytes(policy) / 0x1p20);
+      o.tokens, o.MicroBatch(), o.length, ceiling, own_ceiling, train, gflops,
+      ceiling > 0 ? gflops / ceiling : 0.0, ActivationBytes(policy) / 0x1p20);
 }
 
 policy::ModelConfig Config(const Options& o) {
-  return policy::PresetConfig(o.preset, o.vocab_size,
-                              std::max({256, o.length, o.prompt_tokens + o.new_tokens}));
+  return policy::PresetConfig(o.preset, o.vocab_size, o.MaxPositions());
 }
 
-// The folder of this model, which is made if it isn't there: drawing half a billion numbers takes
-// longer than anything that is measured.
-std::filesystem::path ModelDirectory(const Options& o) {
-  const policy::ModelConfig config = Config(o);
-  const std::filesystem::path dir =
-      std::filesystem::path(o.models) / (o.preset + "-" + std::to_string(config.vocab_size) + "-" +
-                                         std::to_string(config.max_positions));
-  if (!std::filesystem::exists(dir)) {
+struct SavedModel {
+  std::filesystem::path dir;
+  bool drawn = false;  // just now
+};
+
+// A model's folder, which is made if it isn't there: drawing half a billion numbers takes longer
+// than anything that is measured. Weights don't depend on the context, so the folder's is one that
+// suits every benchmark, and each loads as much of it as it needs.
+SavedModel FindOrDraw(const Options& o) {
+  SavedModel model{std::filesystem::path(o.models) /
+                   (o.preset + "-" + std::to_string(o.vocab_size))};
+  model.drawn = !std::filesystem::exists(model.dir);
+  if (model.drawn) {
     std::filesystem::create_directories(o.models);
-    WriteDirAtomic(dir, [&](const std::filesystem::path& to) {
+    const auto config =
+        policy::PresetConfig(o.preset, o.vocab_size, std::max(1 << 15, o.MaxPositions()));
+    WriteDirAtomic(model.dir, [&](const std::filesystem::path& to) {
       policy::Policy::Create(config, policy::ComputeType::kFloat32, 1)->Save(to);
     });
   }
-  return dir;
+  return model;
 }
 
-std::unique_ptr<policy::Policy> MakePolicy(const Options& o, double& start_to_first_token_s) {
+std::unique_ptr<policy::Policy> MakePolicy(const Options& o,
+                                           const std::optional<SavedModel>& model) {
   const auto compute = o.float32 ? policy::ComputeType::kFloat32 : policy::ComputeType::kAuto;
   const policy::Device device = policy::ParseDevice(o.device);
   std::optional<policy::Workload> workload;
   if (o.recompute) workload.emplace().recompute = policy::Recompute::kLayer;
-  if (o.models.empty()) return policy::Policy::Create(Config(o), compute, 1, device, workload);
-  const auto dir = ModelDirectory(o);
-  std::unique_ptr<policy::Policy> policy;
-  start_to_first_token_s = Seconds([&] {
-    policy = policy::Policy::Load(dir, compute, device, policy::Head::kLanguage, workload);
-    const policy::Prompt first{.tokens = {1}, .max_new_tokens = 1};
-    policy->Generate({&first, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
-  });
-  return policy;
+  if (!model) return policy::Policy::Create(Config(o), compute, 1, device, workload);
+  return policy::Policy::Load(model->dir, compute, device, policy::Head::kLanguage, workload,
+                              o.MaxPositions());
+}
+
+// A first completion, as the other benchmarks decode one row, and when it was there.
+double StartToFirstRollout(policy::Policy& policy, const Options& o) {
+  Rng rng({.run_seed = 6, .stream = RngStream::kTest});
+  const policy::Prompt prompt{.tokens = RandomTokens(rng, o.prompt_tokens, o.vocab_size),
+                              .max_new_tokens = o.new_tokens};
+  policy.Generate({&prompt, 1}, {}, {.run_seed = 1, .stream = RngStream::kSample});
+  return benchmarks::ProcessAgeSeconds();
 }
 
 // The object's beginning.
-void PrintModel(const Options& o) {
+void PrintModel(const Options& o, const std::optional<SavedModel>& model) {
   const policy::ModelConfig config = Config(o);
   std::printf(
       "{\"bench\": \"engine\", \"preset\": \"%s\", \"vocab\": %d, \"parameters\": %lld, "
@@ -268,7 +294,7 @@ void PrintModel(const Options& o) {
       o.preset.c_str(), o.vocab_size, static_cast<long long>(config.NumParameters()),
       config.hidden_size, config.num_layers, config.num_heads, config.num_kv_heads, config.head_dim,
       config.intermediate_size);
-  if (!o.models.empty()) std::printf(", \"model\": \"%s\"", ModelDirectory(o).c_str());
+  if (model) std::printf(", \"model\": \"%s\"", model->dir.c_str());
 }
 
 int Run(int argc, char** argv) {
@@ -276,19 +302,22 @@ int Run(int argc, char** argv) {
   CLI::App app("Speed of the policy engine as one JSON object");
   AddOptions(app, o);
   CLI11_PARSE(app, argc, argv);
-  PrintModel(o);
+  std::optional<SavedModel> model;
+  if (!o.models.empty()) model = FindOrDraw(o);
+  PrintModel(o, model);
   if (o.shape_only) {
     std::printf("}\n");
     return 0;
   }
 
-  double to_first = 0;
-  const auto policy = MakePolicy(o, to_first);
+  const auto policy = MakePolicy(o, model);
+  // Not where drawing the model would count.
+  const double to_first = model && !model->drawn ? StartToFirstRollout(*policy, o) : 0.0;
   policy->ConfigureOptimizer({});
   const bool bf16 = policy->compute() == policy::ComputeType::kBfloat16;
   std::printf(", \"compute\": \"%s\", \"device\": \"%s\"", bf16 ? "bf16" : "f32",
               policy->device().KindName());
-  if (to_first > 0) std::printf(", \"start_to_first_token_s\": %.3f", to_first);
+  if (to_first > 0) std::printf(", \"start_to_first_rollout_s\": %.3f", to_first);
   if (o.Has("train")) PrintTraining(*policy, o);
   if (o.Has("rollout")) {
     std::printf(", \"rollout_tokens_per_s_%d_rows\": %.0f", o.rows,

@@ -152,6 +152,9 @@ else
   into jsonl kernels "$build/bin/kernel_bench" --preset "$preset" --vocab "$vocab"
 fi
 new=$prompt
+# Drawn by itself: what loads it then says how long a start takes.
+check model-base "$build/bin/engine_bench" --shape --models "$build/models" --preset "$preset" \
+  --vocab "$vocab"
 bench decode-base --preset "$preset" --vocab "$vocab" --parts decode --prompt "$prompt" --new "$new" --runs 1
 bench train-base --preset "$preset" --vocab "$vocab" --tokens "$tokens" --length "$length" --runs "$runs"
 bench rollout-base --preset "$preset" --vocab "$vocab" --parts rollout --rows "$rows" --prompt "$prompt" \

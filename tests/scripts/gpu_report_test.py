@@ -22,7 +22,7 @@ MACHINE = {"gpu": "NVIDIA H100 80GB HBM3", "driver": "580.1", "cuda": "release 1
 NANO = {"parameters": 1_000_000, "vocab": 1000,
         "shape": {"hidden": 128, "layers": 4, "heads": 4, "kv_heads": 2, "head_dim": 32,
                   "intermediate": 384}}
-H100 = (3.35e12, 989e12)
+H100 = (3.35e12, 989e12, 64e9)
 
 
 def report(benches, checks="build\tpassed\t12\n", machine=MACHINE):
@@ -57,6 +57,11 @@ class Bounds(unittest.TestCase):
         # 6 N + 6 L H d 64 = 6,000,000 + 196,608 FLOP; 192 c L + 12 V = 98,304 + 12,000 bytes.
         best = gpu_report.bound("train_tokens_per_s", bench, H100)
         self.assertAlmostEqual(best, 1 / (6_196_608 / 989e12 + 110_304 / 3.35e12), delta=1)
+
+    def test_a_start_takes_the_weights_to_the_card_and_a_completion(self):
+        best = gpu_report.bound("start_to_first_rollout_s", NANO, H100)
+        # 4,000,000 bytes through PCIe; 256 tokens as above.
+        self.assertAlmostEqual(best, 4e6 / 64e9 + 256 * 2_393_216 / 3.35e12)
 
     def test_many_rows_are_bound_by_products(self):
         one = gpu_report.rollout_seconds(NANO, 1, H100)
@@ -103,7 +108,7 @@ class Bounds(unittest.TestCase):
 class Report(unittest.TestCase):
 
     def test_says_what_was_measured_and_what_was_not(self):
-        bench = NANO | {"decode_tokens_per_s": 700_000, "start_to_first_token_s": 3.5}
+        bench = NANO | {"decode_tokens_per_s": 700_000, "start_to_first_rollout_s": 3.5}
         status, data, text = report({"decode-base": json.dumps(bench)})
         self.assertEqual(status, 0)
         decode = figure(data, "decoding one row")
