@@ -133,10 +133,10 @@ if [ "$result" != passed ]; then
 fi
 
 preset=base small=small vocab=32768 small_vocab=50304 rows=1024 tasks=64 prompt=256
-tokens=32768 length=1024 runs=3
+tokens=32768 micro=8192 length=1024 runs=3
 if [ "$device" = cpu ]; then
   preset=nano small=nano vocab=512 small_vocab=512 rows=16 tasks=1 prompt=16
-  tokens=512 length=64 runs=1
+  tokens=512 micro=256 length=64 runs=1
   skip gpu-tests "no GPU"
   skip gpu-ranks "no GPU"
   skip bench-kernels "no GPU"
@@ -156,12 +156,12 @@ new=$prompt
 check model-base "$build/bin/engine_bench" --shape --models "$build/models" --preset "$preset" \
   --vocab "$vocab"
 bench decode-base --preset "$preset" --vocab "$vocab" --parts decode --prompt "$prompt" --new "$new" --runs 1
-bench train-base --preset "$preset" --vocab "$vocab" --tokens "$tokens" --length "$length" --runs "$runs"
+bench train-base --preset "$preset" --vocab "$vocab" --tokens "$tokens" --micro-batch "$micro" --length "$length" --runs "$runs"
 bench rollout-base --preset "$preset" --vocab "$vocab" --parts rollout --rows "$rows" --prompt "$prompt" \
   --new "$new" --runs 1
 bench step-base --preset "$preset" --vocab "$vocab" --parts step --rows "$rows" --tasks "$tasks" \
-  --tokens "$tokens" --prompt "$prompt" --new "$new" --runs 1
-bench train-small --preset "$small" --vocab "$small_vocab" --tokens "$tokens" --length "$length" \
+  --tokens "$tokens" --micro-batch "$micro" --prompt "$prompt" --new "$new" --runs 1
+bench train-small --preset "$small" --vocab "$small_vocab" --tokens "$tokens" --micro-batch "$micro" --length "$length" \
   --runs "$runs"
 torch="import torch; raise SystemExit('$device' == 'cuda' and not torch.cuda.is_available())"
 if ! python3 -c 'import torch' 2> /dev/null; then
@@ -169,10 +169,10 @@ if ! python3 -c 'import torch' 2> /dev/null; then
 elif ! python3 -c "$torch" 2> /dev/null; then
   skip bench-torch "this PyTorch sees no GPU"
 else
-  twin train-base --parts train --tokens "$tokens" --length "$length" --runs "$runs"
-  twin train-small --parts train --tokens "$tokens" --length "$length" --runs "$runs"
+  twin train-base --parts train --tokens "$tokens" --micro-batch "$micro" --length "$length" --runs "$runs"
+  twin train-small --parts train --tokens "$tokens" --micro-batch "$micro" --length "$length" --runs "$runs"
   twin rollout-base --parts rollout --rows "$rows" --prompt "$prompt" --new "$new" --runs 1
-  twin step-base --parts step --rows $((tasks * 16)) --tokens "$tokens" --prompt "$prompt" \
+  twin step-base --parts step --rows $((tasks * 16)) --tokens "$tokens" --micro-batch "$micro" --prompt "$prompt" \
     --new "$new" --runs 1
 fi
 rm -rf "$out/quickstart"

@@ -4,7 +4,8 @@
   build/release/bin/engine_bench --models build/models > engine.json
   python3 benchmarks/peers/torch_peer.py --beside engine.json --parts train,rollout,step
 
-Trains (forward, backward, AdamW), rolls out rows with a KV cache, and does one whole GRPO step;
+Trains (forward, backward, AdamW; micro-batches of --micro-batch tokens, as engine_bench), rolls out
+rows with a KV cache, and does one whole GRPO step; what a GPU's memory is too small for is halved.
 bf16 autocast, on a CPU fp32 as well, on a GPU torch's fused attention. Where transformers is
 installed and engine_bench named the directory of its model, rollouts are transformers' generate,
 in bf16, and the step is of that model. Prints one JSON object; says why and exits 0 where PyTorch
@@ -165,30 +166,65 @@ def median_seconds(runs, work):
     return statistics.median(seconds)
 
 
-def train_rate(model, tokens, length, runs, bf16):
+class Portions:
+    """So many at once, and half as many from where a GPU's memory was too small for that."""
+
+    def __init__(self, at_once):
+        self.at_once = max(1, at_once)
+
+    def run(self, total, work):
+        """work(slice) for all of range(total). The first run, which isn't timed, finds what fits."""
+        begin, self.at_once = 0, min(self.at_once, total)
+        while begin < total:
+            try:
+                work(slice(begin, min(begin + self.at_once, total)))
+            except torch.cuda.OutOfMemoryError:
+                if self.at_once == 1:
+                    raise
+            else:
+                begin += self.at_once
+                continue
+            # Not while the exception is handled: it holds the frames, and they the tensors.
+            torch.cuda.empty_cache()
+            self.at_once //= 2
+
+
+def train_rate(model, args, portions, bf16):
+    """Tokens a second of steps of args.tokens, in portions of sequences."""
     device = next(model.parameters()).device
-    ids = torch.randint(model.vocab, (tokens // length, length + 1), device=device)
+    ids = torch.randint(model.vocab, (args.tokens // args.length, args.length + 1), device=device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
-    def step():
+    def backward(part):
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            logits = model(ids[:, :-1])
-        F.cross_entropy(logits.float().view(-1, model.vocab), ids[:, 1:].reshape(-1)).backward()
+            logits = model(ids[part, :-1])
+        loss = F.cross_entropy(logits.float().view(-1, model.vocab), ids[part, 1:].reshape(-1),
+                               reduction="sum")
+        loss.div(args.tokens).backward()
+
+    def step():
+        portions.run(len(ids), backward)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
-    return tokens / median_seconds(runs, step)
+    return args.tokens / median_seconds(args.runs, step)
 
 
-def rollout_rate(model, args):
+def rollout(model, prompts, new, portions):
+    completions = []
+    portions.run(len(prompts), lambda part: completions.append(model.rollout(prompts[part], new)))
+    return torch.cat(completions)
+
+
+def rollout_rate(model, args, portions):
     device = next(model.parameters()).device
     prompts = torch.randint(model.vocab, (args.rows, args.prompt), device=device)
-    seconds = median_seconds(args.runs, lambda: model.rollout(prompts, args.new))
+    seconds = median_seconds(args.runs, lambda: rollout(model, prompts, args.new, portions))
     return args.rows * args.new / seconds
 
 
-def step_seconds(model, args):
+def step_seconds(model, args, decoded, trained):
     """One GRPO step over args.rows completions: rollouts, policy loss in micro-batches, AdamW."""
     learning = [p for p in model.parameters() if p.requires_grad]
     device = learning[0].device
@@ -196,18 +232,19 @@ def step_seconds(model, args):
     prompts = prompts.repeat_interleave(GROUP, 0)
     advantages = torch.randn(args.rows, 1, device=device)
     optimizer = torch.optim.AdamW(learning, lr=1e-5)
-    rows_at_once = max(1, args.tokens // (args.prompt + args.new))
 
     def step():
-        completions = model.rollout(prompts, args.new)
+        completions = rollout(model, prompts, args.new, decoded)
         ids = torch.cat((prompts, completions), 1)
-        for begin in range(0, args.rows, rows_at_once):
-            part = slice(begin, begin + rows_at_once)
+
+        def backward(part):
             with torch.autocast(device.type, torch.bfloat16):
                 logits = model(ids[part, :-1])[:, args.prompt - 1:]
-            targets = completions[part]
-            nll = F.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
+            nll = F.cross_entropy(logits.float().transpose(1, 2), completions[part],
+                                  reduction="none")
             (nll * advantages[part]).sum().div(args.rows * args.new).backward()
+
+        trained.run(args.rows, backward)
         nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -220,6 +257,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--beside", required=True, help="file with what engine_bench printed")
     parser.add_argument("--tokens", type=int, default=4096)
+    parser.add_argument("--micro-batch", type=int, help="tokens of a pass; a step's without it")
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -232,6 +270,7 @@ def main():
     torch.set_num_threads(args.threads)
     with open(args.beside, encoding="utf-8") as file:
         engine = json.load(file)
+    micro_batch = args.micro_batch or args.tokens
     context = max(256, args.length, args.prompt + args.new)
     model = Model(engine["shape"], engine["vocab"], context).to(args.device)
     result = {"bench": "torch_peer", "torch": torch.__version__, "preset": engine["preset"],
@@ -239,20 +278,28 @@ def main():
               "parameters": sum(p.numel() for p in model.parameters())}
     parts = args.parts.split(",")
     if "train" in parts:
+        portions = Portions(micro_batch // args.length)
         if args.device == "cpu":
-            result["train_tokens_per_s_f32"] = round(
-                train_rate(model, args.tokens, args.length, args.runs, False))
-        rate = round(train_rate(model, args.tokens, args.length, args.runs, True))
+            result["train_tokens_per_s_f32"] = round(train_rate(model, args, portions, False))
+        rate = round(train_rate(model, args, portions, True))
         result["train_tokens_per_s_bf16"] = result["train_tokens_per_s"] = rate
+        result["micro_batch_tokens"] = portions.at_once * args.length
     if {"rollout", "step"} & set(parts):
         if transformers and "model" in engine:
             model = Transformers(engine["model"], engine["vocab"]).to(args.device)
         result["rolled_out_by"] = model.rolled_out_by
+    decoded = Portions(args.rows)
     if "rollout" in parts:
-        result[f"rollout_tokens_per_s_{args.rows}_rows"] = round(rollout_rate(model, args))
+        rate = round(rollout_rate(model, args, decoded))
+        result[f"rollout_tokens_per_s_{args.rows}_rows"] = rate
     if "step" in parts:
-        result["rl_step_s"] = step_seconds(model, args)
+        trained = Portions(micro_batch // (args.prompt + args.new))
+        result["rl_step_s"] = step_seconds(model, args, decoded, trained)
+        result["micro_batch_tokens"] = trained.at_once * (args.prompt + args.new)
+    if {"rollout", "step"} & set(parts):
+        result["rows_at_once"] = decoded.at_once
     print(json.dumps(result))
 
 
-main()
+if __name__ == "__main__":
+    main()
