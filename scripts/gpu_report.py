@@ -4,10 +4,11 @@
 Usage: scripts/gpu_report.py FOLDER
        scripts/gpu_report.py --bounds CARD [ENGINE_BENCH]
 
-FOLDER holds machine.json ({"gpu", "driver", "cuda", "date", "commit"}), checks.tsv (a line "name,
+FOLDER holds machine.json ({"device", "gpu", "driver", "cuda", "date", "commit"}), checks.tsv (a line "name,
 result, seconds" for each check), the JSON object of each benchmark in bench-NAME.json and, a line
-each, those of kernel_bench in bench-kernels.jsonl. What is missing is "not measured" in the report. Exit status: 1 if a check failed, or if the sampler's
-log-probabilities were not the trainer's bit for bit.
+each, those of kernel_bench in bench-kernels.jsonl. What is missing is "not measured" in the report. Exit status: 1 if a check failed or was stopped, if the build or the
+tests didn't end in time, or if the sampler's log-probabilities were not the trainer's bit for bit
+or, on a GPU, weren't compared; 0 otherwise. Time that ended another check is no failure.
 
 --bounds prints what was asked for and what CARD (H100, "A100 80GB PCIe", ...) allows, before
 anything is measured; the models' shapes come from ENGINE_BENCH (build/release/bin/engine_bench).
@@ -57,6 +58,9 @@ KV_BYTES, GROUP, TASKS, PROMPT, NEW = 2, 16, 64, 256, 256
 # has as many parameters as that.
 VOCAB = {"base": 32768, "small": 50304}
 TRAINED = {"tokens_per_step": 32768, "sequence_tokens": 1024}
+# A test that hangs is as bad as one that fails, and without the build there is nothing.
+MUST_END = ("configure", "build", "gpu-tests", "gpu-ranks")
+UNKNOWN = dict.fromkeys(("device", "gpu", "driver", "cuda", "date", "commit"), "unknown")
 
 
 def card_name(gpu):
@@ -175,22 +179,37 @@ def kernel_rows(bench, peak):
 
 
 def build(folder):
-    machine = json.loads((folder / "machine.json").read_text())
+    # Who was ended early may have left nothing.
+    machine = UNKNOWN | json.loads(text_of(folder / "machine.json") or "{}")
     checks = [dict(zip(("name", "result", "seconds"), line.split("\t")))
-              for line in (folder / "checks.tsv").read_text().splitlines() if line]
+              for line in text_of(folder / "checks.tsv").splitlines() if line]
     benches = read_benches(folder)
     peak = peaks(machine["gpu"])
-    return {"machine": machine, "card": dict(zip(("bytes_per_s", "flop_per_s", "host_bytes_per_s"), peak or ())),
+    report = {"machine": machine, "card": dict(zip(("bytes_per_s", "flop_per_s", "host_bytes_per_s"), peak or ())),
             "checks": checks,
             "figures": [figure_row(goal, benches.get(goal[0], {}),
                                    benches.get("torch-" + goal[0], {}), peak) for goal in GOALS],
             "kernels": kernel_rows(benches.get("kernels", {}), peak), "benchmarks": benches}
+    return report | {"failures": failures(report)}
 
 
-def inexact(report):
-    """Benchmarks whose sampler and trainer disagreed, which nothing excuses."""
-    return [name for name, bench in report["benchmarks"].items()
-            if bench.get("logprob_diff_max") not in (None, 0)]
+def text_of(file):
+    return file.read_text() if file.exists() else ""
+
+
+def failures(report):
+    """Why it is no good, a sentence each."""
+    found = [f"{c['name']}: {c['result']}." for c in report["checks"]
+             if c["result"] in ("failed", "stopped") or
+             (c["result"] == "out of time" and c["name"] in MUST_END)]
+    differences = {name: bench["logprob_diff_max"] for name, bench in report["benchmarks"].items()
+                   if bench.get("logprob_diff_max") is not None}
+    found += [f"**Not exact**: in {name} the sampler's log-probabilities are {difference} from the "
+              "trainer's. They must be the same bits."
+              for name, difference in differences.items() if difference != 0]
+    if not differences and report["machine"]["device"] != "cpu":
+        found.append("The sampler's log-probabilities were not compared with the trainer's.")
+    return found
 
 
 def number(value):
@@ -242,12 +261,12 @@ def markdown(report):
              f"commit {machine['commit']}."]
     if not report["card"]:
         lines += ["", "Unknown card: no bound."]
-    for name in inexact(report):
-        lines += ["", f"**Not exact**: in {name} the sampler's log-probabilities are "
-                      f"{report['benchmarks'][name]['logprob_diff_max']} from the trainer's. "
-                      "They must be the same bits."]
+    if report["failures"]:
+        lines += ["", "Failed:", ""] + [f"- {failure}" for failure in report["failures"]]
     lines += ["", "| Check | Result | Seconds |", "|---|---|---|"]
-    lines += [f"| {c['name']} | {c['result']} | {c['seconds']} |" for c in report["checks"]]
+    for check in report["checks"]:
+        result = check["result"].replace("|", "\\|")
+        lines.append(f"| {check['name']} | {result} | {check['seconds']} |")
     lines += [""] + figure_lines(report["figures"])
     lines += ["", "A start lasts from that of the process to the end of its first completion; the "
                   "host has the model's file in memory."]
@@ -304,8 +323,7 @@ def main():
     (folder / "gpu_report.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "gpu_report.md").write_text(markdown(report))
     print(markdown(report))
-    failed = inexact(report) or any(c["result"] == "failed" for c in report["checks"])
-    return 1 if failed else 0
+    return 1 if report["failures"] else 0
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -13,20 +15,23 @@ from scripts_test import ROOT, ScriptTest  # pylint: disable=wrong-import-positi
 
 PROGRAMS = ("bin/rl-train", "bin/engine_bench", "bin/kernel_bench", "tests/cuda_gpu_test")
 PASSED = "echo '[==========] 1 test from 1 test suite ran.'; echo '[  PASSED  ] 1 test.'"
+EXACT = "echo '{\"logprob_diff_max\": 0}'"
 # What a stand-in of python3 does with "import torch"; the rest is the real one's.
-WITHOUT_TORCH = 'case "$*" in *"import torch"*) exit 1 ;; esac'
+NO_TORCH = "ModuleNotFoundError: No module named 'torch'"
+WITHOUT_TORCH = f'case "$*" in *"import torch"*) echo "{NO_TORCH}" >&2; exit 1 ;; esac'
 
 
 class GpuCheckTest(ScriptTest):
 
     def setUp(self):
         super().setUp()
-        for tool in ["timeout", "tee", "sh", "touch", "git", "sleep", "cp", "awk"]:
+        for tool in ["timeout", "tee", "sh", "touch", "git", "sleep", "cp", "awk", "tr", "ninja",
+                     "g++"]:
             (self.bin / tool).symlink_to(shutil.which(tool))
         self.gpus(1)
         self.command("nvcc", "echo 'release 13.0'")
         for program in PROGRAMS:
-            self.program(program, PASSED if "test" in program else "echo '{}'")
+            self.program(program, PASSED if "test" in program else EXACT)
         made = "; ".join(f"mkdir -p $(dirname build/gpu_check/{p}); cp {self.bin}/{self.stem(p)} "
                          f"build/gpu_check/{p}" for p in PROGRAMS)
         self.command("cmake", f'[ "$1" != --build ] || {{ {made}; }}')
@@ -60,7 +65,7 @@ class GpuCheckTest(ScriptTest):
         self.assertEqual(status, 0, err)
         self.assertEqual({n: r for n, r in results.items() if r != "passed"},
                          {"gpu-ranks": "not run: one GPU",
-                          "bench-torch": "not run: python3 has no PyTorch",
+                          "pytorch": "not run: " + NO_TORCH,
                           "compute-sanitizer": "not run: it isn't installed"})
         # Built apart, for the card that is there.
         configure = next(c for c in self.calls() if c.startswith("cmake --preset"))
@@ -102,19 +107,79 @@ class GpuCheckTest(ScriptTest):
     def test_what_is_killed_when_its_time_is_up_has_not_failed(self):
         # It doesn't hear SIGTERM, so that timeout has to kill it (after 5 s more).
         self.program("bin/engine_bench", "trap '' TERM; echo $$ > pid; for i in {1..30}; do sleep 1; done")
-        _, results, _ = self.check("--minutes", "0.2")
-        self.assertEqual(results["bench-decode-base"], "out of time")
+        _, results, _ = self.check("--minutes", "0.45")
+        self.assertEqual(results["model-base"], "out of time")
+        self.assert_gone()
+
+    def assert_gone(self):
+        """What wrote its number to the file pid."""
         stat = pathlib.Path("/proc", (self.project / "pid").read_text().strip(), "stat")
         state = stat.read_text().rsplit(")", 1)[1].split()[0] if stat.exists() else "gone"
         self.assertIn(state, ("gone", "Z"), "it still runs")
+
+    def test_a_signal_leaves_a_report(self):
+        self.program("bin/engine_bench", "echo $$ > pid; sleep 30")
+        for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)):
+            (self.project / "pid").unlink(missing_ok=True)
+            script = subprocess.Popen(
+                ["bash", self.project / "scripts/gpu_check.sh", "--out", self.folder / "out"],
+                env={"PATH": str(self.bin)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            deadline = time.monotonic() + 30
+            while not (self.project / "pid").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            script.send_signal(number)
+            self.assertEqual(script.wait(20), status)
+            report = json.loads((self.folder / "out/gpu_report.json").read_text())
+            last = report["checks"][-1]
+            self.assertEqual((last["name"], last["result"]), ("model-base", "stopped"))
+            self.assertIn("gpu-tests", [c["name"] for c in report["checks"]])
+            self.assert_gone()
+
+    def test_a_report_of_before_is_gone(self):
+        out = self.folder / "out"
+        out.mkdir()
+        for name in ("gpu_report.json", "gpu_report.md", "bench-step-base.json"):
+            (out / name).write_text("{}")
+        self.command("nvidia-smi", "exit 1")
+        status, _, err = self.run_script("gpu_check.sh", "--out", str(out))
+        self.assertEqual((status, list(out.iterdir())), (1, []))
+        self.assertIn("no NVIDIA GPU", err)
+
+    def test_a_bare_machine_is_told_what_it_lacks(self):
+        for tool in ("python3", "cmake", "ninja", "g++"):
+            (self.bin / tool).unlink()
+        status, _, err = self.run_script("gpu_check.sh", "--out", str(self.folder / "out"))
+        self.assertEqual(status, 1)
+        self.assertIn("missing: python3 cmake ninja g++. scripts/deps.sh installs", err)
+
+    def test_tests_that_hang_leave_time_for_the_figures(self):
+        self.command("timeout", 'shift; shift; case "$*" in *tests/cuda_gpu_test*) exit 124 ;; '
+                                'esac; exec "$@"')
+        status, results, _ = self.check()
+        self.assertEqual((status, results["gpu-tests"], results["bench-step-base"]),
+                         (1, "out of time", "passed"))
+        # Every program but the build has a limit well below the whole time.
+        limits = {call: int(call.split()[2]) for call in self.calls() if call.startswith("timeout")}
+        long = [call for call, limit in limits.items() if limit > 150 and " cmake " not in call]
+        self.assertEqual(long, [])
+        self.assertLessEqual(max(limits.values()), 585)
 
     def test_what_others_kill_has_failed(self):
         self.program("bin/engine_bench", "kill -9 $$")
         self.assertEqual(self.check()[1]["bench-decode-base"], "failed")
 
+    def test_a_peer_that_fails_is_no_failure(self):
+        self.python('case "$*" in *"import torch"*) exit 0 ;; *torch_peer.py*) '
+                    'echo "OutOfMemoryError: CUDA out of memory" >&2; exit 1 ;; esac')
+        status, results, _ = self.check()
+        self.assertEqual((status, results["bench-torch-step-base"]),
+                         (0, "not run: OutOfMemoryError: CUDA out of memory"))
+
     def test_pytorch_without_the_gpu_is_no_peer(self):
-        self.python('case "$*" in *is_available*) exit 1 ;; *"import torch"*) exit 0 ;; esac')
-        self.assertEqual(self.check()[1]["bench-torch"], "not run: this PyTorch sees no GPU")
+        self.python('case "$*" in *is_available*) echo "this PyTorch sees no GPU" >&2; exit 1 ;; esac')
+        results = self.check()[1]
+        self.assertEqual(results["pytorch"], "not run: this PyTorch sees no GPU")
+        self.assertNotIn("bench-torch-train-base", results)
 
     def test_the_twin_runs_as_often(self):
         self.python('case "$*" in *"import torch"*) exit 0 ;; esac')

@@ -17,11 +17,12 @@ gpu_report = importlib.util.module_from_spec(spec)
 sys.dont_write_bytecode = True
 spec.loader.exec_module(gpu_report)
 
-MACHINE = {"gpu": "NVIDIA H100 80GB HBM3", "driver": "580.1", "cuda": "release 13.0",
+MACHINE = {"device": "cuda", "gpu": "NVIDIA H100 80GB HBM3", "driver": "580.1", "cuda": "release 13.0",
            "date": "2026-01-02", "commit": "abc"}
 NANO = {"parameters": 1_000_000, "vocab": 1000,
         "shape": {"hidden": 128, "layers": 4, "heads": 4, "kv_heads": 2, "head_dim": 32,
                   "intermediate": 384}}
+EXACT = {"step-base": json.dumps({"logprob_diff_max": 0})}
 H100 = (3.35e12, 989e12, 64e9)
 
 
@@ -109,7 +110,7 @@ class Report(unittest.TestCase):
 
     def test_says_what_was_measured_and_what_was_not(self):
         bench = NANO | {"decode_tokens_per_s": 700_000, "start_to_first_rollout_s": 3.5}
-        status, data, text = report({"decode-base": json.dumps(bench)})
+        status, data, text = report(EXACT | {"decode-base": json.dumps(bench)})
         self.assertEqual(status, 0)
         decode = figure(data, "decoding one row")
         self.assertAlmostEqual(decode["share_of_bound_percent"], 50.0, delta=0.1)
@@ -146,7 +147,13 @@ class Report(unittest.TestCase):
             status, _, text = report({name: json.dumps(NANO | {"logprob_diff_max": 1e-7})})
             self.assertEqual(status, 1)
             self.assertIn(f"**Not exact**: in {name} ", text)
-        self.assertEqual(report({"step-base": json.dumps({"logprob_diff_max": 0})})[0], 0)
+        self.assertEqual(report(EXACT)[0], 0)
+
+    def test_log_probabilities_that_a_gpu_did_not_compare_fail(self):
+        status, data, text = report({"step-base": json.dumps(NANO)})
+        self.assertEqual((status, len(data["failures"])), (1, 1))
+        self.assertIn("- The sampler's log-probabilities were not compared", text)
+        self.assertEqual(report({}, machine=MACHINE | {"device": "cpu"})[0], 0)
 
     def test_kernels_stand_beside_their_bounds(self):
         # 3.35e9 bytes take 1 ms, 989e6 FLOP 1 us.
@@ -169,12 +176,35 @@ class Report(unittest.TestCase):
         self.assertEqual(report({"kernels": ""})[1]["kernels"], [])
 
     def test_a_benchmark_that_was_stopped_is_not_measured(self):
-        status, data, _ = report({"train-base": '{"bench": '}, "bench-train-base\tout of time\t9\n")
+        status, data, _ = report(EXACT | {"train-base": '{"bench": '},
+                                 "bench-train-base\tout of time\t9\n")
         self.assertEqual(status, 0)
         self.assertIsNone(figure(data, "training, base")["value"])
 
     def test_a_failed_check_fails(self):
-        self.assertEqual(report({}, "gpu-tests\tfailed\t3\n")[0], 1)
+        status, _, text = report(EXACT, "quickstart\tfailed\t3\n")
+        self.assertEqual(status, 1)
+        self.assertIn("- quickstart: failed.", text)
+        self.assertEqual(report(EXACT, "quickstart\tstopped\t3\n")[0], 1)
+
+    def test_the_gpus_tests_must_end_in_time(self):
+        for name, expected in (("gpu-tests", 1), ("gpu-ranks", 1), ("build", 1), ("quickstart", 0),
+                               ("sanitizer-memcheck", 0)):
+            self.assertEqual(report(EXACT, f"{name}\tout of time\t150\n")[0], expected, name)
+        self.assertEqual(report(EXACT, "gpu-ranks\tnot run: one GPU\t0\n")[0], 0)
+
+    def test_a_peer_that_fails_is_not_run(self):
+        status, _, text = report(EXACT, "bench-torch-x\tnot run: a | b\t3\n")
+        self.assertEqual(status, 0)
+        self.assertIn("| bench-torch-x | not run: a \\| b | 3 |", text)
+
+    def test_nothing_at_all_is_a_report_too(self):
+        with tempfile.TemporaryDirectory() as name:
+            result = subprocess.run([sys.executable, SCRIPT, name], capture_output=True, text=True,
+                                    check=False)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            text = pathlib.Path(name, "gpu_report.md").read_text()
+            self.assertIn("# GPU check: unknown", text)
 
 
 class Check(unittest.TestCase):
