@@ -176,7 +176,7 @@ if [ "$result" != passed ]; then
 fi
 
 preset=base small=small vocab=32768 small_vocab=50304 rows=1024 tasks=64 prompt=256
-tokens=32768 micro=8192 length=1024 runs=3
+tokens=32768 micro=16384 length=1024 runs=3
 if [ "$device" = cpu ]; then
   preset=nano small=nano vocab=512 small_vocab=512 rows=16 tasks=1 prompt=16
   tokens=512 micro=256 length=64 runs=1
